@@ -1,0 +1,1 @@
+"""Lineage Guard: training on restricted model output does not run, and says why."""

@@ -1,0 +1,276 @@
+"""Closure: everything a training step would learn from, each with a path that shows how.
+
+There is no depth limit, on purpose: a cap that is reached lets training run. The ledger
+computes the same thing at scale; ``close`` here is the definition it is tested against.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from lineage_guard.domain.facts import (
+    Assertion,
+    Completeness,
+    Influence,
+    Input,
+    License,
+    ModelSource,
+    Pin,
+    Production,
+    Version,
+    union,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One version reached, what is known of its making, and the next step back to the target.
+
+    Attributes:
+        version: the version.
+        influence: DIRECT when a path of DIRECT edges alone leads here.
+        depth: edges on the path that ``toward`` follows (the target has 0).
+        toward: index in ``Closure.reached`` of the next version on the way to the target;
+            ``-1`` for the target itself.
+        pin: CONSERVATIVE when any edge on that path is.
+        completeness: of its production; UNKNOWN when no production is on record.
+        recorded: whether a production is on record at all.
+        models: models used to make it.
+        licenses: its own licences.
+        artefact: public id, when it is a known public dataset or model.
+        asserted_by: who says so.
+        produced_at: when it was made.
+        note: why its provenance is incomplete.
+    """
+
+    version: Version
+    influence: Influence = Influence.DIRECT
+    depth: int = 0
+    toward: int = -1
+    pin: Pin = Pin.EXACT
+    completeness: Completeness = Completeness.UNKNOWN
+    recorded: bool = False
+    models: tuple[ModelSource, ...] = ()
+    licenses: tuple[License, ...] = ()
+    artefact: str | None = None
+    asserted_by: Assertion = Assertion.INFERRED
+    produced_at: datetime | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Closure:
+    """All versions upstream of a target.
+
+    Attributes:
+        target: the version the training step is about to write.
+        reached: the target first, then every version upstream of it, each once.
+        watermark: the state of the ledger that was read.
+        blind: what the guard could not see, one sentence each; any makes the verdict block.
+    """
+
+    target: Version
+    reached: tuple[Reached, ...]
+    watermark: str = ""
+    blind: tuple[str, ...] = ()
+
+    def path(self, index: int) -> tuple[Version, ...]:
+        """The versions from the target to ``reached[index]``, both included."""
+        steps: list[Version] = []
+        while index >= 0:
+            steps.append(self.reached[index].version)
+            index = self.reached[index].toward
+        return tuple(reversed(steps))
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` over everything that can change a verdict, except the target's own run.
+
+        Two attempts to train on the same versions have the same digest, so evidence
+        gathered for one serves the other.
+        """
+        h = sha256()
+        head = self.reached[0]
+        place = (self.target.namespace, self.target.name, self.target.partition)
+        h.update(repr((place, head.models, head.completeness, self.blind)).encode())
+        for r in sorted(self.reached[1:], key=lambda r: _key(r.version)):
+            facts = (r.influence, r.completeness, r.recorded, r.models, r.licenses, r.artefact, r.produced_at)
+            h.update(repr((r.version, facts)).encode())
+        return "sha256:" + h.hexdigest()
+
+
+def _key(version: Version) -> tuple[str, str, str, str]:
+    return (version.namespace, version.name, version.partition or "", version.run or "")
+
+
+def close(target: Production, productions: Iterable[Production], watermark: str = "") -> Closure:
+    """Compute the closure of a step that is about to run. The reference implementation.
+
+    Args:
+        target: the step itself: its outputs (the first names the target), the exact
+            versions it will read, and models it uses itself.
+        productions: all known productions, in any order, duplicates allowed.
+        watermark: name of the ledger state the productions were read from.
+
+    Returns:
+        The closure. A version with no production on record is in it, as not ``recorded``.
+
+    Example:
+        >>> raw, out = Version("d", "raw"), Version("d", "student")
+        >>> c = close(Production((out,), inputs=(Input(raw),)), [])
+        >>> [(r.version.name, r.recorded) for r in c.reached]
+        [('student', True), ('raw', False)]
+    """
+    by_version: dict[Version, list[Production]] = {}
+    for production in productions:
+        for version in production.outputs:
+            by_version.setdefault(version, []).append(production)
+    root = target.outputs[0]
+    return walk(root, lambda v: target if v == root else union(by_version[v]) if v in by_version else None, watermark)
+
+
+def walk(root: Version, production_of: Callable[[Version], Production | None], watermark: str = "") -> Closure:
+    """Breadth-first over ``production_of``, DIRECT edges to the end before INDIRECT ones.
+
+    Going through the DIRECT edges first makes a version DIRECT whenever any all-DIRECT
+    path leads to it, and keeps every ``toward`` pointer on a path of that influence.
+
+    Args:
+        root: where to start.
+        production_of: the record of a version, or ``None``.
+        watermark: name of the ledger state.
+    """
+    reached: list[Reached] = [_reach(root, production_of(root), Influence.DIRECT, 0, -1, Pin.EXACT)]
+    index = {root: 0}
+    later: list[tuple[int, Input]] = []
+    queue = deque([0])
+    influence = Influence.DIRECT
+    while queue or later:
+        if not queue:
+            influence = Influence.INDIRECT
+            for parent, edge in later:
+                _visit(edge, parent, influence, reached, index, queue, production_of)
+            later = []
+            continue
+        at = queue.popleft()
+        production = production_of(reached[at].version)
+        for edge in production.inputs if production else ():
+            if influence is Influence.DIRECT and edge.influence is Influence.INDIRECT:
+                later.append((at, edge))
+            else:
+                _visit(edge, at, influence, reached, index, queue, production_of)
+    return Closure(target=root, reached=tuple(reached), watermark=watermark)
+
+
+def _visit(
+    edge: Input,
+    at: int,
+    influence: Influence,
+    reached: list[Reached],
+    index: dict[Version, int],
+    queue: deque[int],
+    production_of: Callable[[Version], Production | None],
+) -> None:
+    if edge.version in index:
+        return
+    pin = Pin.CONSERVATIVE if Pin.CONSERVATIVE in (edge.pin, reached[at].pin) else Pin.EXACT
+    index[edge.version] = len(reached)
+    queue.append(len(reached))
+    reached.append(_reach(edge.version, production_of(edge.version), influence, reached[at].depth + 1, at, pin))
+
+
+def _reach(
+    version: Version, production: Production | None, influence: Influence, depth: int, toward: int, pin: Pin
+) -> Reached:
+    if production is None:
+        return Reached(version, influence, depth, toward, pin)
+    return Reached(
+        version=version,
+        influence=influence,
+        depth=depth,
+        toward=toward,
+        pin=pin,
+        completeness=production.completeness,
+        recorded=True,
+        models=production.models,
+        licenses=production.licenses,
+        artefact=production.artefact,
+        asserted_by=production.asserted_by,
+        produced_at=production.produced_at,
+        note=production.note,
+    )
+
+
+class Ancestry(Protocol):
+    """Known ancestry of public datasets and models. Implemented by the catalog."""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` over all facts that can change an answer."""
+        ...
+
+    def version_of(self, public_id: str) -> Version | None:
+        """The node of a public dataset or model id, or ``None`` when it is not known."""
+        ...
+
+    def productions(self) -> Mapping[Version, Production]:
+        """Every known public artefact and how it was made."""
+        ...
+
+
+def extend(closure: Closure, ancestry: Ancestry) -> Closure:
+    """Add what is publicly known about the public artefacts and models in a closure.
+
+    A dataset labelled Apache-2.0 may have GPT-4 among its ancestors; so may open weights
+    that generated a table. History in the ledger is left as it is: a better catalog changes
+    the answer, not the record.
+
+    Args:
+        closure: what the ledger knows.
+        ancestry: what the catalog knows.
+    """
+    known = ancestry.productions()
+    reached = list(closure.reached)
+    index = {r.version: i for i, r in enumerate(reached)}
+    frontier: list[tuple[int, Influence, Version]] = []
+    for at, r in enumerate(closure.reached):
+        node = ancestry.version_of(r.artefact) if r.artefact else None
+        if node is not None:
+            frontier.append((at, r.influence, node))
+        for model in r.models:
+            public = ancestry.version_of(model.model)
+            # A model without ancestors adds nothing: its own terms are already in the closure.
+            if public is not None and known[public].inputs:
+                frontier.append((at, _weaker(r.influence, model.effective_influence), public))
+    for at, influence, node in sorted(frontier, key=lambda f: f[1] is Influence.INDIRECT):
+        sub = walk(node, known.get)
+        places: dict[int, int] = {}
+        for i, r in enumerate(sub.reached):
+            combined = _weaker(influence, r.influence)
+            toward = at if i == 0 else places[r.toward]
+            seen = index.get(r.version)
+            if seen is not None and (
+                reached[seen].influence is combined or reached[seen].influence is Influence.DIRECT
+            ):
+                places[i] = seen
+                continue
+            index[r.version] = places[i] = len(reached)
+            reached.append(
+                replace(
+                    r,
+                    influence=combined,
+                    toward=toward,
+                    depth=reached[toward].depth + 1,
+                    pin=reached[toward].pin,
+                )
+            )
+    return replace(closure, reached=tuple(reached))
+
+
+def _weaker(a: Influence, b: Influence) -> Influence:
+    return Influence.INDIRECT if Influence.INDIRECT in (a, b) else Influence.DIRECT
