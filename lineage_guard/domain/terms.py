@@ -7,7 +7,7 @@ the rest of the code asks of them (``TermsSource.resolve``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Protocol
