@@ -1,0 +1,143 @@
+"""From verdicts to pages: step the incidents, queue what they say, deliver what is due.
+
+Incidents and outbox are one document in the ledger, stored before anything is sent: a
+process that dies in between sends again (receivers drop the duplicate by its id), and nothing
+is lost. A dead sink costs one timeout per call and never raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lineage_guard.alerts.content import Context, alert_of
+from lineage_guard.alerts.outbox import Outbox, Waiting
+from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
+from lineage_guard.alerts.state import States, read_state, write_state
+from lineage_guard.domain.decide import Verdict
+from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.incidents import Notice, step
+
+#: Seconds one call may spend on delivery; what is left waits for the next one.
+BUDGET = 20.0
+_log = logging.getLogger("lineage_guard.alerts")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one call did.
+
+    Attributes:
+        notices: what the incidents told.
+        delivered: (alert id, sink) that arrived.
+        failed: (alert id, sink, why) that did not, and wait.
+        dead: (alert id, sink, why) that were given up in this call.
+        waiting: how many wait now.
+        dead_letters: how many were given up and never resent, in all.
+        open: how many incidents are open now.
+    """
+
+    notices: tuple[Notice, ...] = ()
+    delivered: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str, str], ...] = ()
+    dead: tuple[tuple[str, str, str], ...] = ()
+    waiting: int = 0
+    dead_letters: int = 0
+    open: int = 0
+
+
+def send(
+    verdicts: Iterable[Verdict],
+    sinks: Sequence[Sink],
+    ledger: States,
+    now: datetime,
+    context: Context | None = None,
+    budget: float = BUDGET,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Tell on-call what changed, and try again what did not arrive.
+
+    Call it at every sensor tick, with new verdicts or none.
+
+    Args:
+        verdicts: verdicts taken since the last call, of every training asset; any order.
+        sinks: where to; each with its own name. With none, the log.
+        ledger: keeps incidents and outbox.
+        now: timezone-aware UTC.
+        context: deployment name, links and owners.
+        budget: seconds after which no further delivery is begun.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: two sinks share a name.
+        LedgerError: the ledger cannot be read or written; nothing was sent.
+    """
+    context = context or Context()
+    sinks = sinks or (LogSink(),)
+    by_name = {s.name: s for s in sinks}
+    if len(by_name) < len(sinks):
+        raise ConfigError(
+            f"two alert sinks share one name: {sorted(s.name for s in sinks)}", fix="give each its own `name=`"
+        )
+    before, box, readable = read_state(ledger)
+    after, notices = step(before, verdicts, now, deployment=context.deployment)
+    box = box.put((alert_of(n, context) for n in notices), by_name, now)
+    if after != before or notices or not readable:
+        write_state(ledger, after, box)
+    delivered, failed, emptied = _deliver(box, by_name, now, budget, clock)
+    if delivered or failed:
+        write_state(ledger, after, emptied)
+    return Report(
+        notices=notices,
+        delivered=tuple((w.alert.id, w.sink) for w in delivered),
+        failed=tuple((w.alert.id, w.sink, w.error) for w in failed),
+        dead=tuple((w.alert.id, w.sink, w.error) for w in emptied.dead[len(box.dead) :]),
+        waiting=len(emptied.waiting),
+        dead_letters=len(emptied.dead),
+        open=len(after.open),
+    )
+
+
+def _deliver(
+    box: Outbox, sinks: Mapping[str, Sink], now: datetime, budget: float, clock: Callable[[], float]
+) -> tuple[list[Waiting], list[Waiting], Outbox]:
+    delivered: list[Waiting] = []
+    failed: list[Waiting] = []
+    end = clock() + budget
+    silent: set[str] = set()
+    stuck: set[tuple[str, str]] = set()
+    for item in box.due(now):
+        if clock() >= end:
+            break
+        place = (item.alert.incident, item.sink)
+        if item.sink in silent or place in stuck:
+            continue
+        why, retry_after, only_this = _try(sinks.get(item.sink), item)
+        if why is None:
+            delivered.append(item)
+            box = box.delivered(item)
+            continue
+        tried = item.failed(why, now, retry_after)
+        box = box.put_off(item, tried)
+        failed.append(tried)
+        stuck.add(place)
+        if not only_this:
+            silent.add(item.sink)
+        level, what = (logging.ERROR, "was given up") if tried.exhausted else (logging.WARNING, "waits")
+        _log.log(level, "alert %s to %s %s after attempt %d: %s", item.alert.id, item.sink, what, tried.attempts, why)
+    return delivered, failed, box
+
+
+def _try(sink: Sink | None, item: Waiting) -> tuple[str | None, float | None, bool]:
+    if sink is None:
+        return "no sink of that name is configured any more", None, True
+    try:
+        sink.send(item.alert)
+    except Undelivered as error:
+        return str(error), error.retry_after, error.only_this
+    except Exception as error:  # noqa: BLE001 - a sink may be anybody's code; nothing it does may stop the others
+        return f"{type(error).__name__} in sink {item.sink}", None, False
+    return None, None, False

@@ -1,0 +1,107 @@
+"""Where alerts go: the shape of a sink, the log sink, and sinks from the environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from lineage_guard.alerts.content import Alert
+from lineage_guard.domain.errors import ConfigError, LineageGuardError
+
+
+class Sink(Protocol):
+    """Takes one alert, or says why not."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the sinks in use and stable over restarts: undelivered alerts wait under it."""
+        ...
+
+    def send(self, alert: Alert) -> None:
+        """Deliver, within seconds.
+
+        Raises:
+            Undelivered: it did not arrive. Any other exception is taken as the same.
+        """
+        ...
+
+
+class Undelivered(LineageGuardError):
+    """A sink did not take an alert; it stays in the outbox.
+
+    Attributes:
+        retry_after: seconds the receiver asked us to wait, when it did.
+        only_this: whether the receiver refused this alert and may take others.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        fix: str,
+        retry_after: float | None = None,
+        only_this: bool = False,
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.retry_after = retry_after
+        self.only_this = only_this
+
+
+class LogSink:
+    """One JSON object per alert on the logger ``lineage_guard.alerts``: pages at ERROR, the rest at WARNING.
+
+    Example:
+        >>> LogSink().name
+        'log'
+    """
+
+    def __init__(self, name: str = "log", logger: logging.Logger | None = None) -> None:
+        self._name = name
+        self._logger = logger or logging.getLogger("lineage_guard.alerts")
+
+    @property
+    def name(self) -> str:
+        """``"log"`` unless told otherwise."""
+        return self._name
+
+    def send(self, alert: Alert) -> None:
+        """Write the line. The record also carries the alert as ``record.lineage_guard``."""
+        data = alert.to_dict()
+        line = json.dumps(data, ensure_ascii=False, sort_keys=True)
+        self._logger.log(logging.ERROR if alert.page else logging.WARNING, "%s", line, extra={"lineage_guard": data})
+
+
+def sinks_from_env(environ: Mapping[str, str]) -> tuple[Sink, ...]:
+    """The sinks an environment names; the log sink is always among them.
+
+    Args:
+        environ: usually ``os.environ``. Read are ``LINEAGE_GUARD_WEBHOOK_URL``,
+            ``LINEAGE_GUARD_WEBHOOK_SECRET`` and ``LINEAGE_GUARD_SNS_TOPIC_ARN``; boto3 reads
+            its own variables for credentials and endpoints.
+
+    Raises:
+        ConfigError: a value cannot be right.
+
+    Example:
+        >>> [s.name for s in sinks_from_env({"LINEAGE_GUARD_WEBHOOK_URL": "https://hooks.example.com/x"})]
+        ['log', 'webhook:hooks.example.com']
+    """
+    from lineage_guard.alerts.sns import SnsSink
+    from lineage_guard.alerts.webhook import WebhookSink
+
+    sinks: list[Sink] = [LogSink()]
+    url, secret = environ.get("LINEAGE_GUARD_WEBHOOK_URL"), environ.get("LINEAGE_GUARD_WEBHOOK_SECRET")
+    if url:
+        sinks.append(WebhookSink(url, secret=secret or None))
+    elif secret:
+        raise ConfigError(
+            "LINEAGE_GUARD_WEBHOOK_SECRET is set but LINEAGE_GUARD_WEBHOOK_URL is not",
+            fix="set the URL too, or unset the secret",
+        )
+    arn = environ.get("LINEAGE_GUARD_SNS_TOPIC_ARN")
+    if arn:
+        sinks.append(SnsSink(arn))
+    return tuple(sinks)

@@ -1,0 +1,106 @@
+"""Incidents and outbox as one document in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from lineage_guard.alerts import outbox
+from lineage_guard.alerts.outbox import Outbox
+from lineage_guard.domain.incidents import Incident, IncidentKey, IncidentKind, Incidents, Place, Seen
+from lineage_guard.domain.policy import ReasonCode
+
+STATE = "alerts"
+_log = logging.getLogger("lineage_guard.alerts")
+
+
+class States(Protocol):
+    """The two calls of the ledger that alerts need."""
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """A stored state, or ``None``."""
+        ...
+
+    def store(self, name: str, state: dict[str, Any]) -> None:
+        """Replace a stored state."""
+        ...
+
+
+def read_state(ledger: States) -> tuple[Incidents, Outbox, bool]:
+    """Incidents and outbox, and whether what was stored could be understood.
+
+    A state that cannot be understood is started afresh: every standing block pages again,
+    which is better than one that never does.
+    """
+    data = ledger.load(STATE)
+    if data is None:
+        return Incidents(), Outbox(), True
+    try:
+        return incidents_from_dict(data["incidents"]), outbox.from_dict(data["outbox"]), True
+    except (KeyError, ValueError, TypeError) as error:
+        _log.error("the stored alert state cannot be read (%s); standing blocks will page again", type(error).__name__)
+        return Incidents(), Outbox(), False
+
+
+def write_state(ledger: States, incidents: Incidents, box: Outbox) -> None:
+    """Store both as one document."""
+    ledger.store(STATE, {"incidents": incidents_to_dict(incidents), "outbox": outbox.to_dict(box)})
+
+
+def incidents_to_dict(state: Incidents) -> dict[str, Any]:
+    """Incidents as plain JSON data.
+
+    Example:
+        >>> incidents_from_dict(incidents_to_dict(Incidents())) == Incidents()
+        True
+    """
+    incidents = [
+        {
+            **asdict(i),
+            "key": list(i.key),
+            "since": i.since.isoformat(),
+            "opened_at": i.opened_at.isoformat(),
+            "holds": [list(p) for p in sorted(i.holds, key=lambda p: (p.target, p.partition or ""))],
+            "scope": list(i.scope),
+            "cleared_at": i.cleared_at.isoformat() if i.cleared_at else None,
+        }
+        for i in sorted(state.by_id.values(), key=lambda i: i.key)
+    ]
+    seen = [
+        [p.target, p.partition, s.at.isoformat(), s.passed_at.isoformat() if s.passed_at else None, s.policy, s.closure]
+        for p, s in state.seen.items()
+    ]
+    return {"incidents": incidents, "seen": seen}
+
+
+def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
+    """Read what ``incidents_to_dict`` wrote.
+
+    Raises:
+        KeyError, ValueError, TypeError: when it did not.
+    """
+    by_id: dict[str, Incident] = {}
+    for item in cast(list[dict[str, Any]], data["incidents"]):
+        incident = Incident(
+            key=IncidentKey(*item["key"]),
+            kind=IncidentKind(item["kind"]),
+            reason=ReasonCode(item["reason"]),
+            title=item["title"],
+            since=datetime.fromisoformat(item["since"]),
+            opened_at=datetime.fromisoformat(item["opened_at"]),
+            holds=frozenset(Place(*p) for p in item["holds"]),
+            scope=tuple(item["scope"]),
+            widened=item["widened"],
+            flaps=item["flaps"],
+            cleared_at=datetime.fromisoformat(item["cleared_at"]) if item["cleared_at"] else None,
+            resolved=item["resolved"],
+        )
+        by_id[incident.key.id] = incident
+    seen: dict[Place, Seen] = {}
+    for target, partition, at, passed_at, policy, closure in cast(list[list[Any]], data["seen"]):
+        passed = datetime.fromisoformat(passed_at) if passed_at else None
+        seen[Place(target, partition)] = Seen(datetime.fromisoformat(at), passed, policy, closure)
+    return Incidents(by_id, seen)
