@@ -1,1 +1,1 @@
-""""""
+"""The only code that imports Dagster: declare, collect, guard, sensor, checks."""

@@ -1,0 +1,68 @@
+"""Every name of Dagster that is not public API, in one place.
+
+``tests/architecture/test_dagster_canary.py`` holds each of them to the behaviour relied on
+here, so that a Dagster release that moves one fails a test and not, silently, the gate.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.assets.definition.cacheable_assets_definition import (
+    CacheableAssetsDefinition as CacheableAssetsDefinition,
+)
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+from dagster._core.definitions.metadata.metadata_set import NamespacedMetadataSet as NamespacedMetadataSet
+from dagster._core.errors import DagsterInvariantViolationError
+from dagster.components.definitions import LazyDefinitions as LazyDefinitions
+
+AnyFunction = Callable[..., Any]
+
+
+def current_step() -> dg.OpExecutionContext | None:
+    """The context of the step this code runs in, or ``None`` outside any step.
+
+    A unit test that calls an asset as a plain function is outside any step: nothing is
+    launched and nothing is materialised.
+    """
+    try:
+        return dg.OpExecutionContext.get()
+    except DagsterInvariantViolationError:
+        return None
+
+
+def body_of(op_def: dg.OpDefinition) -> AnyFunction | None:
+    """The user's function of an op, or ``None`` when it has a shape we do not know."""
+    compute: object = op_def.compute_fn
+    if isinstance(compute, DecoratedOpFunction):
+        return compute.decorated_fn
+    return compute if callable(compute) else None
+
+
+def replace_body(op_def: dg.OpDefinition, body: AnyFunction) -> None:
+    """Put another function in the place of an op's own, in place.
+
+    Jobs, subsets and graphs hold the same ``OpDefinition`` object, so all of them see it.
+    The signature Dagster reads stays the user's: ``functools.wraps`` leaves it in
+    ``__wrapped__``.
+    """
+    compute: object = op_def.compute_fn
+    new: object = type(compute)(decorated_fn=body) if isinstance(compute, DecoratedOpFunction) else body
+    op_def._compute_fn = new  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+def assets_of_job(job: dg.JobDefinition) -> Sequence[dg.AssetsDefinition]:
+    """The assets a ready-built job runs; none for a job of plain ops."""
+    return [data.assets_def for data in job.asset_layer.data]
+
+
+def kind_of(body: AnyFunction) -> str:
+    """How Dagster will run a function: ``async_generator``, ``async``, ``generator`` or ``sync``."""
+    if inspect.isasyncgenfunction(body):
+        return "async_generator"
+    if inspect.iscoroutinefunction(body):
+        return "async"
+    return "generator" if inspect.isgeneratorfunction(body) else "sync"

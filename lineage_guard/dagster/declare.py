@@ -1,0 +1,243 @@
+"""Declarations: what an author says about an asset, carried by Dagster's own metadata and tags.
+
+Everything here returns plain metadata or tags, so it works on any asset kind: ``@asset``,
+``@multi_asset`` specs, ``@graph_asset``, ``AssetSpec`` and external assets.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from dagster import JsonMetadataValue, MetadataValue
+
+from lineage_guard.dagster.compat import NamespacedMetadataSet
+from lineage_guard.domain.errors import DeclarationError
+from lineage_guard.domain.facts import Completeness, Influence, License, ModelSource, Usage
+from lineage_guard.domain.provenance import Declaration
+from lineage_guard.domain.terms import TRAIN_COMPETING
+
+NAMESPACE = "lineage_guard"
+#: Metadata key of a declaration, on definitions and on materialisations.
+DECLARATION_KEY = f"{NAMESPACE}/declaration"
+#: Tag key of the use a training asset is for.
+USE_TAG = f"{NAMESPACE}/use"
+_E = TypeVar("_E", Completeness, Usage, Influence)
+_USE = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+
+
+class DeclarationMetadata(NamespacedMetadataSet):
+    """Dagster metadata under ``lineage_guard/``.
+
+    Attributes:
+        declaration: the declaration as JSON, readable in the Dagster UI.
+    """
+
+    declaration: JsonMetadataValue | None = None
+
+    @classmethod
+    def namespace(cls) -> str:
+        """The prefix of the keys."""
+        return NAMESPACE
+
+
+def declare(
+    *sources: ModelSource,
+    licenses: Sequence[License | str] = (),
+    completeness: Completeness = Completeness.COMPLETE,
+    artefact: str | None = None,
+    indirect: Sequence[str] = (),
+    note: str | None = None,
+    asset: str | None = None,
+) -> dict[str, Any]:
+    """Say which models made an asset's data. Returns asset metadata.
+
+    Args:
+        sources: every model that took part, whatever it did; see ``ModelSource``.
+        licenses: licences of the data itself, as ``License`` or SPDX expressions.
+        completeness: INCOMPLETE when other models or inputs may have taken part.
+        artefact: public id, when the asset is a known public dataset or model.
+        indirect: names of upstream assets that only chose among rows (a ranker's scores,
+            prompts): their models then count as INDIRECT here.
+        note: one sentence for a reader.
+        asset: name of the asset, for error messages.
+
+    Raises:
+        DeclarationError: for an empty declaration, an unnamed model or a licence that is
+            no SPDX expression.
+
+    Example:
+        >>> gpt = ModelSource(provider="openai", model="gpt-4o", channel="api.openai.com")
+        >>> metadata = {"team": "data", **declare(gpt, licenses=["LicenseRef-internal"])}
+        >>> sorted(metadata)
+        ['lineage_guard/declaration', 'team']
+    """
+    where = asset or _caller()
+    declaration = Declaration(
+        models=tuple(_checked_source(s, where) for s in sources),
+        licenses=_checked_licenses(licenses, where),
+        completeness=_enum(Completeness, completeness, where),
+        artefact=artefact,
+        indirect=tuple(indirect),
+        note=note,
+    )
+    if declaration == Declaration():
+        raise DeclarationError(
+            "the declaration says nothing",
+            where=where,
+            fix="name a ModelSource; for data that no model made, use lineage_guard.source(human=True) or (origin=...)",
+        )
+    return metadata_of(declaration)
+
+
+def source(
+    *,
+    human: bool = False,
+    origin: str | None = None,
+    artefact: str | None = None,
+    license: str | License | Sequence[str | License] = (),
+    note: str | None = None,
+    asset: str | None = None,
+) -> dict[str, Any]:
+    """Register where data comes from that no model of this deployment made. Returns asset metadata.
+
+    An asset without inputs and without a declaration has unknown provenance, which blocks
+    training. This is how to say where it comes from.
+
+    Args:
+        human: people made it and no model did.
+        origin: where it comes from, in words or as a URL. It is a statement that no model
+            other than a known ancestor of ``artefact`` took part.
+        artefact: public id, e.g. ``"HuggingFaceTB/smoltalk"``. Alone, it means "whatever is
+            known of it": what the catalog does not know stays unknown.
+        license: licence or licences of the data, as SPDX expressions.
+        note: one sentence for a reader.
+        asset: name of the asset, for error messages.
+
+    Raises:
+        DeclarationError: when none of ``human``, ``origin`` and ``artefact`` is given, or a
+            licence is no SPDX expression.
+
+    Example:
+        >>> declaration_of(source(human=True, license="CC0-1.0")).human
+        True
+    """
+    where = asset or _caller()
+    if not (human or origin or artefact):
+        raise DeclarationError(
+            "source() does not say where the data comes from",
+            where=where,
+            fix='give human=True, origin="..." or artefact="org/name"',
+        )
+    licenses = (license,) if isinstance(license, str | License) else license
+    return metadata_of(
+        Declaration(
+            licenses=_checked_licenses(licenses, where), artefact=artefact, human=human, origin=origin, note=note
+        )
+    )
+
+
+def metadata_of(declaration: Declaration) -> dict[str, Any]:
+    """The Dagster metadata that carries a declaration."""
+    return dict(DeclarationMetadata(declaration=MetadataValue.json(declaration.to_json())))
+
+
+def declaration_of(metadata: Mapping[str, Any], asset: str | None = None) -> Declaration | None:
+    """Read the declaration from the metadata of an asset or of a materialisation.
+
+    Args:
+        metadata: Dagster metadata, raw or as ``MetadataValue``.
+        asset: name of the asset, for the error.
+
+    Returns:
+        The declaration, or ``None`` when there is none.
+
+    Raises:
+        DeclarationError: when there is one that cannot be read; it never counts as absent.
+    """
+    value: object = metadata.get(DECLARATION_KEY)
+    if value is None:
+        return None
+    return Declaration.from_json(value.data if isinstance(value, JsonMetadataValue) else value, where=asset)
+
+
+def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
+    """Mark an asset as a training step for a use. Returns asset tags.
+
+    Args:
+        use: one of ``lineage_guard.domain.terms.USES`` or a name of your own that your policy
+            knows: letters, digits, ``_``, ``-`` and ``.``, at most 63.
+
+    Raises:
+        DeclarationError: when the name cannot be a Dagster tag value.
+
+    Example:
+        >>> training(use="train_internal_classifier")
+        {'lineage_guard/use': 'train_internal_classifier'}
+    """
+    if not _USE.fullmatch(use):
+        raise DeclarationError(
+            f"{use!r} cannot be the name of a use",
+            where=_caller(),
+            fix="use letters, digits, '_', '-' and '.', at most 63 of them",
+        )
+    return {USE_TAG: use}
+
+
+def use_of(tags: Mapping[str, str]) -> str | None:
+    """The use that asset tags mark, or ``None`` for an asset that trains nothing."""
+    return tags.get(USE_TAG)
+
+
+def _checked_source(value: ModelSource, where: str) -> ModelSource:
+    given = cast("object", value)
+    if not isinstance(given, ModelSource):
+        raise DeclarationError(
+            f"{given!r} is not a ModelSource",
+            where=where,
+            fix='write ModelSource(provider="openai", model="gpt-4o", channel="api.openai.com")',
+        )
+    for name in ("provider", "model"):
+        if not str(getattr(value, name) or "").strip():
+            raise DeclarationError(f"a ModelSource has no {name}", where=where, fix=f"name its {name}")
+    if value.license is not None:
+        _checked_licenses([value.license], where)
+    influence = value.influence and _enum(Influence, value.influence, where)
+    return replace(value, usage=_enum(Usage, value.usage, where), influence=influence)
+
+
+def _checked_licenses(values: Sequence[License | str], where: str) -> tuple[License, ...]:
+    from lineage_guard.domain.spdx import expression_error
+
+    if isinstance(values, str):
+        values = (values,)
+    out = tuple(License(v) if isinstance(v, str) else v for v in values)
+    for item in out:
+        if error := expression_error(item.expression):
+            raise DeclarationError(
+                f"licence: {error}",
+                where=where,
+                fix='use an SPDX expression, or "LicenseRef-<name>" for a text outside the SPDX list',
+            )
+    return out
+
+
+def _enum(kind: type[_E], value: object, where: str) -> _E:
+    try:
+        return kind(str(value))
+    except ValueError:
+        choices = ", ".join(kind)
+        raise DeclarationError(
+            f"{value!r} is not a {kind.__name__}", where=where, fix=f"use one of {choices}"
+        ) from None
+
+
+def _caller() -> str:
+    """File and line of the first caller outside this package, where the mistake is."""
+    frame = inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("lineage_guard."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "a declaration"

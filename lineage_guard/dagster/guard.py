@@ -1,0 +1,179 @@
+"""``defs = guard(defs)``: the one line that puts the gate in front of every training asset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import dagster as dg
+
+from lineage_guard.dagster import compat
+from lineage_guard.dagster.declare import DECLARATION_KEY, use_of
+from lineage_guard.dagster.enter import Entry
+from lineage_guard.dagster.settings import Settings
+from lineage_guard.dagster.wrap import wrap, wrapped_by
+from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.waivers import Waiver
+
+#: Policies that ship with the package; anything else is the path of a file.
+SHIPPED_POLICIES = ("default", "strict", "research", "observe")
+
+Guardable = TypeVar("Guardable", dg.Definitions, compat.LazyDefinitions[Any], Sequence[Any])
+
+
+def guard(
+    defs: Guardable,
+    *,
+    policy: str | Path | Policy = "default",
+    ledger: str | Path | None = None,
+    namespace: str | None = None,
+    waivers: Iterable[Waiver] = (),
+    select: str | dg.AssetSelection | None = None,
+    sensor: bool = True,
+) -> Guardable:
+    """Put the gate in front of every training asset, and the sensor beside them.
+
+    Training assets are those tagged with ``training(use=...)``. Their ops are wrapped in
+    place, so every path that runs a step of them meets the gate first. Assets with a
+    declaration are wrapped too, to write it down with each materialisation. All others are
+    left as they are. Guarding twice changes nothing.
+
+    Args:
+        defs: Definitions (also lazily loaded), or a list of assets; for a list, add the
+            sensor of ``lineage_guard.dagster.sensor`` yourself.
+        policy: ``"default"``, ``"strict"``, ``"research"``, ``"observe"``, the path of a
+            policy file, or a ``Policy``.
+        ledger: folder, ``file://`` or ``s3://`` URL; else ``LINEAGE_GUARD_LEDGER``, else a
+            folder in ``DAGSTER_HOME``. Every process that runs steps must reach it.
+        namespace: OpenLineage namespace; else ``OPENLINEAGE_NAMESPACE``, else ``"default"``.
+        waivers: accepted risks.
+        select: which of the training assets to guard, in Dagster's selection syntax.
+        sensor: whether to add the sensor that collects, re-decides, delivers and alerts.
+
+    Returns:
+        The same kind of thing, guarded.
+
+    Raises:
+        ConfigError: for a policy that does not exist, or when the same asset was guarded
+            before with other arguments.
+        UnsupportedAsset: for a training asset that cannot be gated; it is never skipped.
+
+    Example:
+        >>> @dg.asset(tags={"lineage_guard/use": "train_competing"})
+        ... def student(): ...
+        >>> defs = guard(dg.Definitions(assets=[student]), ledger="/tmp/ledger", sensor=False)
+        >>> defs is not None
+        True
+    """
+    settings = Settings(
+        policy=_existing(policy),
+        ledger=str(ledger) if ledger is not None else None,
+        namespace=namespace,
+        waivers=tuple(waivers),
+        select=select,
+    )
+    if isinstance(defs, dg.Definitions):
+        return cast("Guardable", _guarded(defs, settings, sensor))
+    if isinstance(defs, compat.LazyDefinitions):
+        return cast("Guardable", _lazily(defs, settings, sensor))
+    if isinstance(cast("object", defs), Sequence):
+        _wrap_all(defs, settings)
+        return defs
+    raise ConfigError(
+        f"guard() cannot take a {type(defs).__name__}",
+        where="guard(defs)",
+        fix="pass a dagster.Definitions, the result of load_from_defs_folder(), or a list of assets",
+    )
+
+
+def _existing(policy: str | Path | Policy) -> str | Path | Policy:
+    if isinstance(policy, Policy) or policy in SHIPPED_POLICIES or Path(policy).is_file():
+        return Path(policy).resolve() if isinstance(policy, Path) else policy
+    raise ConfigError(
+        f"there is no policy {str(policy)!r}",
+        where="guard(policy=...)",
+        fix=f"use one of {', '.join(SHIPPED_POLICIES)} or the path of a policy file",
+    )
+
+
+def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
+    _wrap_all([*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())], settings)
+    if not sensor:
+        return defs
+    from lineage_guard.dagster.sensor import SENSOR_NAME, build_sensor
+
+    if any(s.name == SENSOR_NAME for s in defs.sensors or ()):
+        return defs
+    extra = dg.Definitions(sensors=[build_sensor(settings)])
+    return dg.Definitions.merge(defs, extra)
+
+
+def _lazily(defs: compat.LazyDefinitions[Any], settings: Settings, sensor: bool) -> compat.LazyDefinitions[Any]:
+    def load(*context: Any) -> Any:
+        return _guarded(defs.load_fn(*context), settings, sensor)
+
+    return compat.LazyDefinitions(load_fn=load, has_context_arg=defs.has_context_arg)
+
+
+def _assets_of_jobs(jobs: Iterable[object]) -> Iterator[dg.AssetsDefinition]:
+    """Assets that only a ready-built job holds."""
+    for job in jobs:
+        if isinstance(job, dg.JobDefinition):
+            yield from compat.assets_of_job(job)
+
+
+def _wrap_all(assets: Iterable[object], settings: Settings) -> None:
+    for asset in assets:
+        if isinstance(asset, dg.AssetsDefinition):
+            _wrap_asset(asset, settings)
+        elif isinstance(asset, compat.CacheableAssetsDefinition):
+            _wrap_when_built(asset, settings)
+        elif isinstance(asset, dg.AssetSpec | dg.SourceAsset) and use_of(asset.tags or {}):
+            raise _not_executable(asset.key)
+
+
+def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
+    specs = list(asset.specs)
+    trained = [spec.key for spec in specs if use_of(spec.tags)]
+    if trained and not asset.is_executable:
+        raise _not_executable(trained[0])
+    if not asset.is_executable or not (trained or any(DECLARATION_KEY in spec.metadata for spec in specs)):
+        return
+    name = asset.keys and next(iter(asset.keys)).to_user_string()
+    for op_def in asset.node_def.iterate_op_defs():
+        before = wrapped_by(op_def)
+        if before is None:
+            wrap(op_def, Entry(settings, trains=bool(trained)), str(name))
+        elif not isinstance(before, Entry) or before.settings != settings:
+            raise ConfigError(
+                "this asset is already guarded with other arguments",
+                where=str(name),
+                fix="guard each asset once; to guard assets under several policies, guard disjoint lists of assets",
+            )
+        elif trained:
+            before.trains = True
+
+
+def _wrap_when_built(asset: compat.CacheableAssetsDefinition, settings: Settings) -> None:
+    """Assets that Dagster builds after loading: wrap them when they are built."""
+    build: Callable[..., Sequence[dg.AssetsDefinition]] = asset.build_definitions
+    if getattr(build, "__lineage_guard__", False):
+        return
+
+    def built(*args: Any, **kwargs: Any) -> Sequence[dg.AssetsDefinition]:
+        assets = build(*args, **kwargs)
+        _wrap_all(assets, settings)
+        return assets
+
+    built.__lineage_guard__ = True  # pyright: ignore[reportFunctionMemberAccess]
+    asset.build_definitions = built
+
+
+def _not_executable(key: dg.AssetKey) -> UnsupportedAsset:
+    return UnsupportedAsset(
+        "it is tagged as a training asset, but this deployment does not run it, so no gate can stop it",
+        where=key.to_user_string(),
+        fix="tag the asset that runs the training, or take the tag off; `lineage-guard check` can still judge it",
+    )

@@ -1,0 +1,143 @@
+"""Known public datasets and models as external assets, drawn with all their known ancestors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+
+from lineage_guard.dagster.declare import NAMESPACE, metadata_of
+from lineage_guard.domain.closure import Ancestry
+from lineage_guard.domain.errors import DeclarationError
+from lineage_guard.domain.facts import Influence, Production, Version
+from lineage_guard.domain.provenance import Declaration
+from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, TermsSource
+
+GROUP = "public"
+#: On assets whose own terms block ``train_competing`` (what is inherited is computed, not tagged).
+RESTRICTED_TAG = f"{NAMESPACE}/restricted"
+_ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
+
+
+def asset_key_of(version: Version) -> dg.AssetKey:
+    """The asset key of a public artefact: its namespace, then its id, legal in Dagster.
+
+    Example:
+        >>> asset_key_of(Version("huggingface", "HuggingFaceTB/smol-talk.v1")).path
+        ['huggingface', 'HuggingFaceTB', 'smol_talk_v1']
+    """
+    return dg.AssetKey([_ILLEGAL.sub("_", part) for part in (version.namespace, *version.name.split("/"))])
+
+
+def public_assets(*ids: str, group_name: str = GROUP, ancestors: bool = True) -> list[dg.AssetSpec]:
+    """External assets for public datasets and models, and for everything they are known to be made from.
+
+    Args:
+        *ids: public ids, e.g. ``"HuggingFaceTB/smoltalk"``.
+        group_name: asset group they are drawn in.
+        ancestors: whether to draw their known ancestors too; the gate counts these either way.
+
+    Returns:
+        One spec per artefact, each once, ids first. Its true id is in the metadata.
+
+    Raises:
+        DeclarationError: for an id the catalog does not know.
+
+    Example:
+        >>> [spec.key.path[-1] for spec in public_assets("simplescaling/s1K-1.1")][0]
+        's1K_1_1'
+    """
+    from lineage_guard.catalog import load_catalog
+
+    catalog = load_catalog()
+    return specs_of(ids, catalog.ancestry, catalog.terms, group_name=group_name, ancestors=ancestors)
+
+
+def specs_of(
+    ids: Iterable[str], ancestry: Ancestry, terms: TermsSource, *, group_name: str = GROUP, ancestors: bool = True
+) -> list[dg.AssetSpec]:
+    """``public_assets`` over any ancestry; see there."""
+    known = ancestry.productions()
+    queue = [_version(public_id, ancestry) for public_id in ids]
+    seen: dict[Version, None] = dict.fromkeys(queue)
+    while ancestors and queue:
+        production = known.get(queue.pop(0))
+        for edge in production.inputs if production else ():
+            if edge.version not in seen:
+                seen[edge.version] = None
+                queue.append(edge.version)
+    _refuse_collisions(seen)
+    return [_spec(v, known.get(v), terms, seen, group_name) for v in seen]
+
+
+def _version(public_id: str, ancestry: Ancestry) -> Version:
+    version = ancestry.version_of(public_id)
+    if version is None:
+        raise DeclarationError(
+            f"the catalog does not know {public_id!r}",
+            where="public_assets()",
+            fix="check the id (organisation/name), or describe it yourself: AssetSpec(..., metadata=source(...))",
+        )
+    return version
+
+
+def _refuse_collisions(versions: Iterable[Version]) -> None:
+    by_key: dict[dg.AssetKey, Version] = {}
+    for version in versions:
+        other = by_key.setdefault(asset_key_of(version), version)
+        if other != version:
+            raise DeclarationError(
+                f"{other} and {version} would share one asset key",
+                where="public_assets()",
+                fix="draw them in separate calls, or with ancestors=False",
+            )
+
+
+def _spec(
+    version: Version,
+    production: Production | None,
+    terms: TermsSource,
+    drawn: Mapping[Version, None],
+    group_name: str,
+) -> dg.AssetSpec:
+    inputs = [edge for edge in (production.inputs if production else ()) if edge.version in drawn]
+    indirect = tuple(e.version for e in inputs if e.influence is Influence.INDIRECT)
+    declaration = Declaration(
+        artefact=version.name,
+        licenses=production.licenses if production else (),
+        indirect=tuple("/".join(asset_key_of(v).path) for v in indirect),
+        note=production.note if production else None,
+    )
+    metadata = {
+        f"{NAMESPACE}/public_id": version.name,
+        f"{NAMESPACE}/indirect_inputs": [v.name for v in indirect],
+        **metadata_of(declaration),
+    }
+    if version.namespace == "huggingface":
+        metadata[f"{NAMESPACE}/page"] = dg.MetadataValue.url(f"https://huggingface.co/{version.name}")
+    return dg.AssetSpec(
+        key=asset_key_of(version),
+        deps=[asset_key_of(e.version) for e in inputs],
+        description=_describe(version, production),
+        metadata=metadata,
+        group_name=group_name,
+        kinds={version.namespace.lower()},
+        tags={RESTRICTED_TAG: "true"} if production and _restricted(production, terms) else {},
+    )
+
+
+def _describe(version: Version, production: Production | None) -> str:
+    if production is None:
+        return f"Public artefact {version.name}."
+    made = f" Made with {', '.join(str(m) for m in production.models)}." if production.models else ""
+    return f"Public artefact {version.name}.{made} {production.note or ''}".strip()
+
+
+def _restricted(production: Production, terms: TermsSource) -> bool:
+    date = production.produced_at.date() if production.produced_at else None
+    return any(
+        layer.effect_on(TRAIN_COMPETING) is Effect.BLOCK
+        for model in production.models
+        for layer in terms.resolve(model, date).layers
+    )
