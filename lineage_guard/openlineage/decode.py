@@ -1,0 +1,302 @@
+"""OpenLineage events to facts. Our own come back whole; foreign ones say what they can.
+
+What a foreign event does not say is not made up: an input without a pin is a version nobody
+knows, held CONSERVATIVE, and an event that lists no inputs leaves its outputs UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from lineage_guard.domain.facts import (
+    Assertion,
+    Completeness,
+    Influence,
+    Input,
+    License,
+    ModelSource,
+    Pin,
+    Production,
+    Version,
+)
+from lineage_guard.domain.runs import RunState
+from lineage_guard.openlineage.codec import license_from, model_from
+from lineage_guard.openlineage.datasets import is_uuid, model_node
+from lineage_guard.openlineage.facets import DECISION, LICENSE, MODEL_SOURCE, PINS, SOURCE, VERSIONS
+from lineage_guard.openlineage.reading import Fields
+
+Kind = Literal["run", "job", "dataset"]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What one event says.
+
+    Attributes:
+        kind: RunEvent, JobEvent or DatasetEvent.
+        run_id: of a RunEvent, in lower case.
+        state: of a RunEvent; ``None`` for OTHER and for events without a type.
+        at: event time, UTC.
+        productions: what was made. Empty unless the run is COMPLETE.
+        decision: the ``lineageGuard_decision`` facet as it stands; see ``verdicts.verdict_of``.
+        source: where the record came from and its position there.
+        job: (namespace, name); empty texts for a DatasetEvent.
+        parent_run_id: the orchestrator's run id.
+        producer: URI of who sent it.
+    """
+
+    kind: Kind
+    run_id: str | None
+    state: RunState | None
+    at: datetime
+    productions: tuple[Production, ...]
+    decision: dict[str, Any] | None
+    source: tuple[str, int] | None
+    job: tuple[str, str]
+    parent_run_id: str | None
+    producer: str
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The inputs of an event: data, and models that stand as input nodes."""
+
+    inputs: tuple[Input, ...]
+    models: tuple[ModelSource, ...]
+    unpinned: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What an output's own facets say of its making; groups outputs that were made alike."""
+
+    models: tuple[ModelSource, ...]
+    completeness: Completeness
+    asserted_by: Assertion
+    produced_at: datetime | None
+    artefact: str | None
+    note: str | None
+
+
+def decode(event: Mapping[str, Any]) -> Decoded:
+    """Read one event.
+
+    Args:
+        event: a RunEvent, JobEvent or DatasetEvent of any producer, as parsed JSON.
+
+    Raises:
+        EventError: when it cannot be understood; the error names the field.
+
+    Example:
+        >>> decode({"eventTime": "2026-01-01T00:00:00Z", "producer": "https://example.com",
+        ...         "job": {"namespace": "d", "name": "j"}, "outputs": []}).kind
+        'job'
+    """
+    fields = Fields(event, "event")
+    if fields.has("run"):
+        return _run_event(fields)
+    if fields.has("job"):
+        return _job_event(fields)
+    if fields.has("dataset"):
+        return _dataset_event(fields)
+    raise fields.bad("run", "neither a run, a job nor a dataset: this is no OpenLineage event")
+
+
+def _run_event(fields: Fields) -> Decoded:
+    run = fields.fields("run")
+    run_id = run.text("runId").lower()
+    if not is_uuid(run_id):
+        raise run.bad("runId", f"expected a UUID, found {run_id!r}")
+    kind = fields.maybe_text("eventType")
+    state = None if kind in (None, "OTHER") else fields.one_of("eventType", RunState)
+    at = fields.time("eventTime")
+    decision = run.facet("facets", DECISION)
+    source = run.facet("facets", SOURCE)
+    parent = run.facet("facets", "parent")
+    parent_run_id = source.maybe_text("orchestratorRunId") if source else None
+    if parent_run_id is None and parent is not None:
+        parent_run_id = parent.fields("run").text("runId")
+    productions: tuple[Production, ...] = ()
+    if state is RunState.COMPLETE:
+        productions = _productions(fields, run_id, at, Assertion.OBSERVED)
+    return Decoded(
+        kind="run",
+        run_id=run_id,
+        state=state,
+        at=at,
+        productions=productions,
+        decision=dict(decision.raw) if decision else None,
+        source=(source.text("source"), source.integer("position")) if source and source.has("source") else None,
+        job=_job(fields),
+        parent_run_id=parent_run_id,
+        producer=fields.maybe_text("producer") or "",
+    )
+
+
+def _job_event(fields: Fields) -> Decoded:
+    return Decoded(
+        kind="job",
+        run_id=None,
+        state=None,
+        at=fields.time("eventTime"),
+        productions=_productions(fields, None, None, Assertion.DECLARED),
+        decision=None,
+        source=None,
+        job=_job(fields),
+        parent_run_id=None,
+        producer=fields.maybe_text("producer") or "",
+    )
+
+
+def _dataset_event(fields: Fields) -> Decoded:
+    """A DatasetEvent describes a dataset and draws no edges; it counts when it holds our facets."""
+    dataset = fields.fields("dataset")
+    version = Version(dataset.text("namespace"), dataset.text("name"))
+    claim = _claim(dataset)
+    licenses = _licenses(dataset)
+    production = claim and _production((version,), _Read((), (), ()), claim, licenses)
+    if production is None and licenses:
+        production = Production(
+            (version,), completeness=Completeness.UNKNOWN, licenses=licenses, note="only its licence is on record"
+        )
+    return Decoded(
+        kind="dataset",
+        run_id=None,
+        state=None,
+        at=fields.time("eventTime"),
+        productions=(production,) if production else (),
+        decision=None,
+        source=None,
+        job=("", ""),
+        parent_run_id=None,
+        producer=fields.maybe_text("producer") or "",
+    )
+
+
+def _job(fields: Fields) -> tuple[str, str]:
+    job = fields.fields("job")
+    return (job.text("namespace"), job.text("name"))
+
+
+def _productions(
+    fields: Fields, run_id: str | None, at: datetime | None, asserted_by: Assertion
+) -> tuple[Production, ...]:
+    """One production for all outputs whose own facets say the same of their making."""
+    groups: dict[tuple[_Claim | None, tuple[License, ...]], list[tuple[int, Version]]] = {}
+    for index, output in enumerate(fields.items("outputs")):
+        written = _written(output, run_id, index)
+        groups.setdefault((_claim(output), _licenses(output)), []).extend(written)
+    declared = {model_node(m) for claim, _ in groups if claim for m in claim.models}
+    read = _inputs(fields, declared)
+    made: list[Production] = []
+    for (claim, licenses), written in groups.items():
+        versions = tuple(version for _, version in sorted(written, key=lambda w: w[0]))
+        if claim is None:
+            claim = _foreign_claim(fields, read, at, asserted_by)
+        made.append(_production(versions, read, claim, licenses))
+    return tuple(made)
+
+
+def _production(outputs: tuple[Version, ...], read: _Read, claim: _Claim, licenses: tuple[License, ...]) -> Production:
+    unpinned = f"read without a version: {', '.join(read.unpinned)}" if read.unpinned else None
+    return Production(
+        outputs=outputs,
+        inputs=read.inputs,
+        models=claim.models + tuple(m for m in read.models if m not in claim.models),
+        produced_at=claim.produced_at,
+        asserted_by=claim.asserted_by,
+        completeness=claim.completeness,
+        licenses=licenses,
+        artefact=claim.artefact,
+        note="; ".join(part for part in (claim.note, unpinned) if part) if unpinned else claim.note,
+    )
+
+
+def _foreign_claim(fields: Fields, read: _Read, at: datetime | None, asserted_by: Assertion) -> _Claim:
+    listed = bool(read.inputs or read.models)
+    return _Claim(
+        models=(),
+        completeness=Completeness.COMPLETE if listed else Completeness.UNKNOWN,
+        asserted_by=asserted_by,
+        produced_at=at,
+        artefact=None,
+        note=None if listed else f"{fields.maybe_text('producer') or 'its producer'} lists no inputs",
+    )
+
+
+def _claim(dataset: Fields) -> _Claim | None:
+    facet = dataset.facet("facets", MODEL_SOURCE)
+    if facet is None:
+        return None
+    return _Claim(
+        models=tuple(model_from(m) for m in facet.items("models")),
+        completeness=facet.maybe_one_of("completeness", Completeness) or Completeness.UNKNOWN,
+        asserted_by=facet.maybe_one_of("assertedBy", Assertion) or Assertion.DECLARED,
+        produced_at=facet.maybe_time("producedAt"),
+        artefact=facet.maybe_text("artefact"),
+        note=facet.maybe_text("note"),
+    )
+
+
+def _licenses(dataset: Fields) -> tuple[License, ...]:
+    facet = dataset.facet("facets", LICENSE)
+    return tuple(license_from(x) for x in facet.items("licenses")) if facet else ()
+
+
+def _written(output: Fields, run_id: str | None, index: int) -> list[tuple[int, Version]]:
+    """The versions an output names, each with its place in the order they were listed in."""
+    namespace, name = output.text("namespace"), output.text("name")
+    facet = output.facet("outputFacets", VERSIONS)
+    if facet is None:
+        return [(index, Version(namespace, name, None, run_id))]
+    return [
+        (v.integer("position"), Version(namespace, name, v.maybe_text("partition"), v.maybe_text("run")))
+        for v in facet.items("versions")
+    ]
+
+
+def _inputs(fields: Fields, declared: set[tuple[str, str]]) -> _Read:
+    pinned: list[tuple[int, Input]] = []
+    loose: list[Input] = []
+    models: list[ModelSource] = []
+    unpinned: list[str] = []
+    for dataset in fields.items("inputs"):
+        place = (dataset.text("namespace"), dataset.text("name"))
+        pins = dataset.facet("inputFacets", PINS)
+        if pins is not None:
+            pinned.extend(_pin(place, pin) for pin in pins.items("pins"))
+            continue
+        is_model = _is_model(dataset)
+        if is_model and place in declared:
+            continue
+        if is_model and _is_supplier(place[0], fields):
+            models.append(ModelSource(provider=place[0], model=place[1]))
+            continue
+        loose.append(Input(Version(*place), Influence.DIRECT, Pin.CONSERVATIVE))
+        unpinned.append(f"{place[0]}:{place[1]}")
+    ordered = tuple(edge for _, edge in sorted(pinned, key=lambda p: p[0]))
+    return _Read(ordered + tuple(loose), tuple(models), tuple(unpinned))
+
+
+def _pin(place: tuple[str, str], pin: Fields) -> tuple[int, Input]:
+    version = Version(*place, pin.maybe_text("partition"), pin.maybe_text("run"))
+    influence = pin.maybe_one_of("influence", Influence) or Influence.DIRECT
+    return pin.integer("position"), Input(version, influence, pin.one_of("pin", Pin))
+
+
+def _is_model(dataset: Fields) -> bool:
+    facet = dataset.facet("facets", "datasetType")
+    return facet is not None and (facet.maybe_text("datasetType") or "").upper() == "MODEL"
+
+
+def _is_supplier(namespace: str, event: Fields) -> bool:
+    """Whether a model's namespace can be a provider or hub, rather than storage of one's own.
+
+    A model that was trained in-house is a dataset with ancestors: taking it for a supplier's
+    would lose them.
+    """
+    job = event.maybe_fields("job")
+    return "://" not in namespace and (job is None or namespace != job.maybe_text("namespace"))
