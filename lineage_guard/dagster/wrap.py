@@ -7,9 +7,9 @@ asset goes through here: UI, daemon, command line, backfill, retry, ``materializ
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
@@ -64,10 +64,9 @@ def _sync(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFun
 
 def _generator(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFunction:
     @functools.wraps(body)
-    def around(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def around(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         before()
-        result: Any = yield from body(*args, **kwargs)
-        return result
+        return (yield from cast("Generator[Any, Any, Any]", body(*args, **kwargs)))
 
     return around
 

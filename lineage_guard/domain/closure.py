@@ -242,6 +242,9 @@ def extend(closure: Closure, ancestry: Ancestry) -> Closure:
         node = ancestry.version_of(r.artefact) if r.artefact else None
         if node is not None:
             frontier.append((at, r.influence, node))
+            if r.recorded and r.completeness is Completeness.UNKNOWN:
+                # Its author said "it is this public artefact" and no more, and the catalog knows that one.
+                reached[at] = replace(r, completeness=Completeness.COMPLETE, note=None)
         for model in r.models:
             public = ancestry.version_of(model.model)
             # A model without ancestors adds nothing: its own terms are already in the closure.

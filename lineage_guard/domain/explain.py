@@ -1,0 +1,105 @@
+"""A verdict in words: what was decided, the path as text, the exact fact and rule, the way out.
+
+The gate's failure message, the command line, the alerts and the demo all say it with this.
+"""
+
+from __future__ import annotations
+
+from lineage_guard.domain.decide import Decision, Finding, Verdict
+from lineage_guard.domain.facts import Influence, Pin, Version
+from lineage_guard.domain.terms import Terms
+
+_WORDS = {
+    Decision.ALLOW: "ALLOWED",
+    Decision.WAIVED: "ALLOWED BY WAIVER",
+    Decision.WARN: "ALLOWED, WITH WARNINGS",
+    Decision.UNKNOWN: "ALLOWED, NOT KNOWN TO BE CLEAN",
+    Decision.BLOCK: "ALLOWED, THOUGH IT SHOULD BLOCK",
+}
+
+
+def headline(verdict: Verdict) -> str:
+    """One line: outcome, asset, use and policy.
+
+    Example:
+        ``BLOCKED  default:student (train_competing) by policy default``
+    """
+    return f"{outcome(verdict)}  {name_of(verdict.target)} ({verdict.use}) by policy {verdict.policy}"
+
+
+def outcome(verdict: Verdict) -> str:
+    """The outcome in one to five words; anything that stops the step is BLOCKED."""
+    if not verdict.stops:
+        return _WORDS[verdict.decision]
+    return "BLOCKED" if verdict.decision is Decision.BLOCK else "BLOCKED, NOT KNOWN TO BE CLEAN"
+
+
+def explain(verdict: Verdict, most: int | None = None) -> str:
+    """The whole verdict as plain text, strictest finding first.
+
+    Args:
+        verdict: the verdict.
+        most: how many findings to spell out; ``None`` for all. The rest are counted.
+
+    Returns:
+        Lines joined with newlines, without a trailing one.
+    """
+    lines = [headline(verdict)]
+    shown = verdict.findings if most is None else verdict.findings[:most]
+    for finding in shown:
+        lines += _finding(finding)
+    if hidden := len(verdict.findings) - len(shown):
+        lines.append(f"  ... and {hidden} more finding{'s' if hidden > 1 else ''}")
+    if not verdict.stops:
+        lines += [f"  Duty: {duty}" for duty in verdict.obligations]
+    seen = f"{verdict.closure_size} upstream version{'' if verdict.closure_size == 1 else 's'}"
+    lines.append(f"  Looked at {seen} at {verdict.at:%Y-%m-%d %H:%M:%S} UTC.")
+    return "\n".join(lines)
+
+
+def path_text(finding: Finding) -> str:
+    """The way from the target to what was found.
+
+    Example:
+        ``default:student <- default:curated@019b76da <- default:synthetic@019b76da <- openai/gpt-4o``
+    """
+    steps = [name_of(finding.path[0]), *(str(v) for v in finding.path[1:])]
+    if finding.model is not None and not finding.path[-1].name.endswith(finding.model.model):
+        steps.append(str(finding.model))
+    return " <- ".join(steps)
+
+
+def name_of(version: Version) -> str:
+    """A version without its run: how a person names what a step is about to write."""
+    return str(version._replace(run=None))
+
+
+def terms_text(terms: Terms) -> str:
+    """The catalog entry that was applied: id, licence, date and how well it was checked.
+
+    Example:
+        ``openai-api (LicenseRef-OpenAI-Services-Agreement, from 2026-01-01, verified)``
+    """
+    since = f"from {terms.effective_from}" if terms.effective_from else "undated"
+    return f"{terms.id} ({terms.license}, {since}, {terms.confidence.value})"
+
+
+def _finding(finding: Finding) -> list[str]:
+    subject = str(finding.model) if finding.model else str(finding.subject)
+    facts = f": terms {terms_text(finding.terms)}" if finding.terms else f": {finding.reason.value}"
+    lines = [f"  {finding.effect.name} {subject}{facts}", f"    {path_text(finding)}"]
+    lines.append(f"    Why: {finding.message}")
+    lines.append(f"    Rule: {finding.rule} ({finding.reason.value})")
+    if finding.terms and finding.terms.url:
+        lines.append(f"    Terms: {finding.terms.url}")
+    if finding.pin is Pin.CONSERVATIVE:
+        lines.append("    Note: which version was read is not certain; every version that may have been read counts.")
+    if finding.influence is Influence.INDIRECT:
+        lines.append("    Note: only a choice came through here (filtering, scoring), not content.")
+    if finding.versions > 1:
+        lines.append(f"    Note: {finding.versions} versions upstream show the same; the nearest is named.")
+    if finding.waived_by:
+        lines.append(f"    Waived by: {finding.waived_by}")
+    else:
+        lines.append(f"    Fix: {finding.fix}")
+    return lines
