@@ -1,0 +1,1 @@
+"""The deployment's assets, a module per stage."""

@@ -1,0 +1,1 @@
+"""What the assets work with: model endpoints, DuckDB tables, a training launcher."""
