@@ -1,0 +1,109 @@
+"""The closure at scale: index and tail as one graph, walked as ``domain.closure.close`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lineage_guard.domain.closure import Closure, Reached
+from lineage_guard.domain.facts import Influence, Input, Pin, Production, Version, union
+from lineage_guard.ledger import recall
+from lineage_guard.ledger.graph import Segment, walk
+from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.tail import Tail
+
+_INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
+_PIN = (Pin.EXACT, Pin.CONSERVATIVE)
+
+
+def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> Closure:
+    """Everything upstream of a step, from the index and the tail together.
+
+    Args:
+        target: the step.
+        index: what is compacted.
+        tail: what is not, yet.
+        watermark: the state that both together are.
+    """
+    root = target.outputs[0]
+    recent = tail.by_version
+    nodes = _Nodes(index, recent, target)
+    edges = [*index.segments(), nodes.segment((v, i) for v, ps in recent.items() for p in ps for i in p.inputs)]
+    walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in target.inputs))
+
+    compacted = walked.node[walked.node < nodes.first_new]
+    known = recall.names(index, compacted) if compacted.size else {}
+    records = recall.facts(index, compacted, known) if compacted.size else {}
+    known |= nodes.new
+    columns = zip(
+        walked.node.tolist(),
+        walked.toward.tolist(),
+        walked.depth.tolist(),
+        walked.indirect.tolist(),
+        walked.conservative.tolist(),
+        strict=True,
+    )
+    reached: list[Reached] = []
+    for id_, toward, depth, indirect, conservative in columns:
+        version = known[id_] if id_ != nodes.id[root] else root
+        production = target if version == root else _one([*records.get(id_, ()), *recent.get(version, ())])
+        place = (version, _INFLUENCE[indirect], depth, toward, _PIN[conservative])
+        reached.append(Reached(*place) if production is None else _with_facts(place, production))
+    return Closure(target=root, reached=tuple(reached), watermark=watermark)
+
+
+class _Nodes:
+    """Integer ids for all versions: those of the index, then new ones for the tail and the target."""
+
+    def __init__(self, index: Index, recent: dict[Version, list[Production]], target: Production) -> None:
+        mentioned = dict.fromkeys(
+            (
+                *recent,
+                *(i.version for ps in recent.values() for p in ps for i in p.inputs),
+                target.outputs[0],
+                *(i.version for i in target.inputs),
+            )
+        )
+        self.first_new = index.manifest.versions
+        self.id = index.ids(list(mentioned))
+        self.new: dict[int, Version] = {}
+        for version in mentioned:
+            if version not in self.id:
+                id_ = self.first_new + len(self.new)
+                self.id[version] = id_
+                self.new[id_] = version
+        self.count = self.first_new + len(self.new)
+
+    def segment(self, edges: Iterable[tuple[Version, Input]]) -> Segment:
+        """Edges as sorted columns; the order within a child stays."""
+        rows = [
+            (self.id[v], self.id[i.version], i.influence is Influence.INDIRECT, i.pin is Pin.CONSERVATIVE)
+            for v, i in edges
+        ]
+        rows.sort(key=lambda r: r[0])
+        child, parent, indirect, conservative = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Segment(
+            np.array(child, dtype=np.int32),
+            np.array(parent, dtype=np.int32),
+            np.array(indirect, dtype=np.bool_),
+            np.array(conservative, dtype=np.bool_),
+        )
+
+
+def _one(records: Sequence[Production]) -> Production | None:
+    return union(records) if records else None
+
+
+def _with_facts(place: tuple[Version, Influence, int, int, Pin], production: Production) -> Reached:
+    return Reached(
+        *place,
+        completeness=production.completeness,
+        recorded=True,
+        models=production.models,
+        licenses=production.licenses,
+        artefact=production.artefact,
+        asserted_by=production.asserted_by,
+        produced_at=production.produced_at,
+        note=production.note,
+    )

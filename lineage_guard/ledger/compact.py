@@ -1,0 +1,140 @@
+"""Compaction: the tail becomes Parquet files, small files become larger ones, a manifest makes it so.
+
+Writers are never blocked and readers never wait: everything is written beside the index in use,
+and publishing is one ``put_if_absent``.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from lineage_guard.domain.errors import LedgerError
+from lineage_guard.ledger.archive import Archive
+from lineage_guard.ledger.index import Index, PartGone, connect
+from lineage_guard.ledger.manifest import REBUILD, Manifest, Part, PartFile, newest, publish
+from lineage_guard.ledger.rows import rows_of
+from lineage_guard.ledger.tables import TABLES, Table
+from lineage_guard.ledger.tail import Tail
+
+#: A part is merged with the one after it unless it holds this many times its events: parts stay few.
+RATIO = 4
+_ROWS_PER_GROUP = 64 * 1024
+
+
+def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
+    """Cover the tail with the index.
+
+    Args:
+        archive: where the index is.
+        index: the index now.
+        tail: every batch after it.
+
+    Returns:
+        The manifest that covers the tail; ``None`` when another process published first.
+
+    Raises:
+        LedgerError: when something cannot be read or written.
+        PartGone: when a file of the index was superseded meanwhile.
+    """
+    manifest = index.manifest
+    if not tail.batches:
+        return manifest
+    if newest(archive).generation != manifest.generation:
+        return None
+    rows = rows_of(index, tail)
+    files: dict[str, PartFile] = {}
+    for table in TABLES:
+        columns = rows.columns[table.name]
+        count = len(columns[table.columns[0][0]])
+        if count:
+            files[table.name] = _write(archive, table, tail.seq, _parquet(table, columns), count)
+    parts = _merged(archive, [*manifest.parts, Part(tail.base + 1, tail.seq, tail.events, files)])
+    positions = dict(manifest.positions)
+    for source, position in tail.facts.positions.items():
+        positions[source] = max(position, positions.get(source, -1))
+    following = replace(
+        manifest,
+        generation=manifest.generation + 1,
+        seq=tail.seq,
+        chain=tail.chain,
+        versions=rows.versions,
+        records=rows.records,
+        events=manifest.events + tail.events,
+        positions=positions,
+        parts=tuple(parts),
+    )
+    return following if publish(archive, following) else None
+
+
+def _merged(archive: Archive, parts: list[Part]) -> list[Part]:
+    """Join the newest parts until each part is much larger than the one after it."""
+    first = len(parts) - 1
+    events = parts[first].events
+    while first > 0 and parts[first - 1].events < RATIO * events:
+        first -= 1
+        events += parts[first].events
+    if first == len(parts) - 1:
+        return parts
+    old = parts[first:]
+    files: dict[str, PartFile] = {}
+    with TemporaryDirectory(prefix="lineage-guard-") as folder:
+        for table in TABLES:
+            sources = [p.files[table.name] for p in old if table.name in p.files]
+            if sources:
+                data = _merge(archive, table, sources, Path(folder) / "merged.parquet")
+                files[table.name] = _write(archive, table, old[-1].last, data, sum(f.rows for f in sources))
+    return [*parts[:first], Part(old[0].first, old[-1].last, events, files)]
+
+
+def _write(archive: Archive, table: Table, last: int, data: bytes, rows: int) -> PartFile:
+    """Store one file under a name that no other compaction uses."""
+    key = f"index/parts/{last:012d}-{table.name}-{uuid4().hex[:12]}.parquet"
+    if not archive.put_if_absent(key, data):
+        raise LedgerError("a random name was taken", where=archive.describe(key), fix="try again")
+    return PartFile(key, rows, len(data), sha256(data).hexdigest())
+
+
+def _merge(archive: Archive, table: Table, sources: list[PartFile], target: Path) -> bytes:
+    import duckdb
+
+    paths: list[str] = []
+    for f in sources:
+        path = archive.file(f.key, f.bytes)
+        if path is None:
+            raise PartGone(f.key)
+        paths.append(str(path))
+    order = ", ".join(f'"{c}"' for c in table.order)
+    query = (
+        f"COPY (SELECT * FROM read_parquet($paths) ORDER BY {order}) TO '{target}' "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS_PER_GROUP})"
+    )
+    try:
+        with connect() as connection:
+            connection.execute(query, {"paths": paths})
+    except duckdb.Error as e:
+        raise LedgerError(f"index files cannot be merged: {e}", where=paths[0], fix=REBUILD) from e
+    return target.read_bytes()
+
+
+def _parquet(table: Table, columns: dict[str, list[object]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "BOOLEAN": pa.bool_(),
+        "VARCHAR": pa.string(),
+        "VARCHAR[]": pa.list_(pa.string()),
+        "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+    }
+    schema = pa.schema([(c, types[t]) for c, t in table.columns])
+    data = pa.table(columns, schema=schema).sort_by([(c, "ascending") for c in table.order])
+    out = io.BytesIO()
+    pq.write_table(data, out, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    return out.getvalue()

@@ -1,0 +1,50 @@
+"""How evidence is filed: one small JSON document per evidence key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, cast
+
+from lineage_guard.domain.errors import LedgerError
+from lineage_guard.domain.evidence import Evidence, FailedExpectation
+
+
+def key_of(evidence_key: str) -> str:
+    """The archive key of an evidence key.
+
+    Example:
+        >>> key_of("sha256:ab")
+        'evidence/ab.json'
+    """
+    return f"evidence/{evidence_key.removeprefix('sha256:')}.json"
+
+
+def dump(evidence: Evidence) -> bytes:
+    """Evidence as JSON."""
+    return json.dumps({**asdict(evidence), "at": evidence.at.isoformat()}, sort_keys=True, indent=1).encode()
+
+
+def parse(data: bytes, key: str, where: str) -> Evidence:
+    """Evidence from JSON.
+
+    Args:
+        data: the document.
+        key: the evidence key it was filed under; it must be its own.
+        where: its place, for errors.
+
+    Raises:
+        LedgerError: when it cannot be read or belongs elsewhere.
+    """
+    try:
+        raw = cast("dict[str, Any]", json.loads(data))
+        failures = tuple(FailedExpectation(**f) for f in raw.pop("failures"))
+        evidence = Evidence(**{**raw, "at": datetime.fromisoformat(raw["at"]), "failures": failures})
+        if evidence.key != key:
+            raise ValueError("it was filed under another key")
+    except (ValueError, KeyError, TypeError) as e:
+        raise LedgerError(
+            f"evidence cannot be read: {e}", where=where, fix="delete the file; the suite is run again"
+        ) from e
+    return evidence

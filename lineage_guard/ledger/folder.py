@@ -1,0 +1,197 @@
+"""The archive in a folder: a local disk, or a shared file system with hard links.
+
+A new key is written to a temporary file, synced, and linked to its name: ``link`` fails when
+the name exists, so one writer wins, and a reader that sees the name sees all the bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from lineage_guard.domain.errors import LedgerError
+
+_TMP = ".tmp"
+_STALE_AFTER_S = 24 * 3600.0
+
+
+class FolderArchive:
+    """An ``Archive`` in a folder, safe for any number of processes and hosts.
+
+    Args:
+        root: the folder; made at the first write.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser()
+        self._made: set[Path] = set()
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Store a new key; ``False`` when it exists."""
+        final = self.root / key
+        try:
+            self._make(final.parent)
+            tmp = self._write_tmp(data)
+            try:
+                os.link(tmp, final)
+            except FileExistsError:
+                return False
+            finally:
+                with suppress(OSError):
+                    os.unlink(tmp)
+            _sync_folder(final.parent)
+        except OSError as e:
+            raise self._error(e, "write", key) from e
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store a key, replacing it as a whole."""
+        final = self.root / key
+        try:
+            self._make(final.parent)
+            os.replace(self._write_tmp(data), final)
+            _sync_folder(final.parent)
+        except OSError as e:
+            raise self._error(e, "write", key) from e
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of a key, or ``None``."""
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            self._must_be_folder()
+            return None
+        except OSError as e:
+            raise self._error(e, "read", key) from e
+
+    def list(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Sorted keys under a prefix, after a key; skips whole folders that sort before it."""
+        self._must_be_folder()
+        yield from self._walk(prefix, after)
+
+    def _walk(self, prefix: str, after: str) -> Iterator[str]:
+        try:
+            with os.scandir(self.root / prefix) as entries:
+                found = [(f"{prefix}{e.name}/" if e.is_dir() else f"{prefix}{e.name}") for e in entries]
+        except FileNotFoundError:
+            return
+        except OSError as e:
+            raise self._error(e, "list", prefix) from e
+        for key in sorted(found):
+            if key.endswith("/"):
+                if key > after or after.startswith(key):
+                    yield from self._walk(key, after)
+            elif key > after:
+                yield key
+
+    def delete(self, key: str) -> None:
+        """Remove a key if it is there."""
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except OSError as e:
+            raise self._error(e, "delete", key) from e
+
+    def file(self, key: str, size: int) -> Path | None:
+        """The file itself; its length is checked."""
+        path = self.root / key
+        try:
+            found = path.stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise self._error(e, "read", key) from e
+        if found != size:
+            raise LedgerError(
+                f"file is {found} bytes long, {size} were written",
+                where=str(path),
+                fix="restore it from a backup, or delete the folder 'index' beside it: it is rebuilt from the archive",
+            )
+        return path
+
+    def describe(self, key: str) -> str:
+        """The path of a key."""
+        return str(self.root / key)
+
+    def sweep(self) -> int:
+        """Delete temporary files that writers killed a day or more ago left behind.
+
+        Returns:
+            How many were deleted.
+        """
+        swept = 0
+        with suppress(FileNotFoundError), os.scandir(self.root / _TMP) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > _STALE_AFTER_S:
+                        os.unlink(entry.path)
+                        swept += 1
+        return swept
+
+    def _write_tmp(self, data: bytes) -> Path:
+        tmp = self.root / _TMP / uuid4().hex
+        self._make(tmp.parent)
+        try:
+            with open(tmp, "xb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.unlink(tmp)
+            raise
+        return tmp
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder durable, and once per process its older sibling's contents too.
+
+        A batch opens a new folder only after every batch in the folder before was linked,
+        perhaps by a process that has not synced that folder yet: sync it, so that a power cut
+        cannot keep the later batch and lose the earlier one.
+        """
+        if folder in self._made:
+            return
+        missing = [p for p in (folder, *folder.parents) if not p.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            _sync_folder(path.parent)
+        if folder != self.root and folder.parent != self.root:
+            for sibling in sorted(p for p in folder.parent.iterdir() if p.is_dir() and p < folder)[-1:]:
+                _sync_folder(sibling)
+        self._made.add(folder)
+
+    def _must_be_folder(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise LedgerError(
+                "not a folder", where=str(self.root), fix="give a folder, or remove the file in its place"
+            )
+
+    def _error(self, e: OSError, verb: str, key: str) -> LedgerError:
+        fixes = {
+            errno.ENOSPC: "free some disk space; nothing half-written is kept",
+            errno.EDQUOT: "free some disk quota; nothing half-written is kept",
+            errno.EROFS: "mount the file system read-write",
+            errno.EACCES: "give this user the right to read and write the folder",
+            errno.EPERM: "give this user the right to write the folder, on a file system with hard links",
+            errno.EOPNOTSUPP: "put the ledger on a file system with hard links, or on s3://",
+            errno.ENOTDIR: "give a folder, or remove the file in its place",
+        }
+        fix = fixes.get(e.errno or 0, "mend the file system, then try again; nothing half-written is kept")
+        return LedgerError(f"cannot {verb}: {e.strerror or e}", where=str(self.root / key), fix=fix)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,127 @@
+"""Breadth-first search over edge columns, in the very order of ``domain.closure.walk``.
+
+Edges come in segments (one per index part, one for the tail), each sorted by child, so the
+edges of a whole frontier are found by binary search; nothing is built beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Edges sorted by ``child``; within a child, in the order they were recorded."""
+
+    child: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    indirect: Bools
+    conservative: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Nodes in the order they were reached; index 0 is the root.
+
+    Attributes:
+        node: node ids.
+        toward: place of the next node on the way to the root; -1 for the root.
+        depth: edges on that way.
+        indirect: whether only a path with an INDIRECT edge leads here.
+        conservative: whether an edge on that way is CONSERVATIVE.
+    """
+
+    node: Ints
+    toward: Ints
+    depth: Ints
+    indirect: Bools
+    conservative: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Edges of a frontier: ``at`` is the place of the child among the nodes reached."""
+
+    at: Ints
+    parent: Ints
+    indirect: Bools
+    conservative: Bools
+
+    def where(self, mask: Bools | Ints) -> _Edges:
+        return _Edges(self.at[mask], self.parent[mask], self.indirect[mask], self.conservative[mask])
+
+
+def walk(segments: Sequence[Segment], nodes: int, root: int, first: Segment) -> Walked:
+    """Everything upstream of ``root``, DIRECT paths before INDIRECT ones, no depth limit.
+
+    Args:
+        segments: all edges but the root's, oldest first; those that leave the root are not followed.
+        nodes: one more than the greatest node id.
+        root: where to start.
+        first: the edges of the root, which replace any on record.
+    """
+    seen = np.zeros(nodes, dtype=np.bool_)
+    # Reserved for the worst case; memory that is not written to is never committed.
+    node, toward, depth = (np.empty(nodes, dtype=np.int64) for _ in range(3))
+    indirect, conservative = (np.empty(nodes, dtype=np.bool_) for _ in range(2))
+    seen[root] = True
+    node[0], toward[0], depth[0], indirect[0], conservative[0] = root, -1, 0, False, False
+    count = 1
+    later: list[_Edges] = []
+    edges = _out([first], np.array([root]), 0)
+    for phase in (False, True):
+        if phase:
+            edges = _join(later)
+        while edges.parent.size:
+            if not phase:
+                later.append(edges.where(edges.indirect))
+                edges = edges.where(~edges.indirect)
+            edges = edges.where(~seen[edges.parent])
+            # The first edge to a node wins, as in a queue.
+            edges = edges.where(np.sort(np.unique(edges.parent, return_index=True)[1]))
+            if not edges.parent.size:
+                break
+            end = count + edges.parent.size
+            seen[edges.parent] = True
+            node[count:end] = edges.parent
+            toward[count:end] = edges.at
+            depth[count:end] = depth[edges.at] + 1
+            indirect[count:end] = phase
+            conservative[count:end] = edges.conservative | conservative[edges.at]
+            edges = _out(segments, edges.parent, count)
+            count = end
+    return Walked(node[:count], toward[:count], depth[:count], indirect[:count], conservative[:count])
+
+
+def _out(segments: Sequence[Segment], frontier: Ints, offset: int) -> _Edges:
+    """The edges that leave a frontier, in frontier order, then segment order, then row order."""
+    found: list[_Edges] = []
+    for s in segments:
+        low = np.searchsorted(s.child, frontier, "left")
+        counts = np.searchsorted(s.child, frontier, "right") - low
+        total = int(counts.sum())
+        if total:
+            rows = np.repeat(low - (np.cumsum(counts) - counts), counts) + np.arange(total)
+            at = np.repeat(np.arange(offset, offset + frontier.size), counts)
+            found.append(_Edges(at, s.parent[rows].astype(np.int64), s.indirect[rows], s.conservative[rows]))
+    edges = _join(found)
+    return edges if len(found) < 2 else edges.where(np.argsort(edges.at, kind="stable"))
+
+
+def _join(edges: Sequence[_Edges]) -> _Edges:
+    if len(edges) == 1:
+        return edges[0]
+    none = _Edges(*(np.empty(0, dtype=np.int64) for _ in range(2)), *(np.empty(0, dtype=np.bool_) for _ in range(2)))
+    return _Edges(
+        np.concatenate([none.at, *(e.at for e in edges)]),
+        np.concatenate([none.parent, *(e.parent for e in edges)]),
+        np.concatenate([none.indirect, *(e.indirect for e in edges)]),
+        np.concatenate([none.conservative, *(e.conservative for e in edges)]),
+    )

@@ -1,0 +1,198 @@
+"""Reads the index: Parquet files through an in-process, in-memory DuckDB."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lineage_guard.domain.errors import LedgerError
+from lineage_guard.domain.facts import Version
+from lineage_guard.ledger.archive import Archive
+from lineage_guard.ledger.manifest import REBUILD, Manifest, PartFile
+from lineage_guard.ledger.tables import TABLES, halves, key
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+    from lineage_guard.ledger.graph import Segment
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class PartGone(Exception):  # noqa: N818 - a signal between modules, not an error anyone sees
+    """A file of the manifest is not there: it was superseded, or it is lost."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(key)
+
+
+class Index:
+    """The index under one manifest. Opens nothing until asked.
+
+    Args:
+        archive: where the files are.
+        manifest: which files.
+        verified: keys whose digests this process has already checked.
+    """
+
+    def __init__(self, archive: Archive, manifest: Manifest, verified: set[str] | None = None) -> None:
+        self.archive = archive
+        self.manifest = manifest
+        self.verified = verified if verified is not None else set[str]()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._segments: list[Segment] | None = None
+        self._lock = threading.RLock()
+
+    def ids(self, versions: Sequence[Version]) -> dict[Version, int]:
+        """The ids of those versions that the index knows."""
+        if not versions or not self.manifest.files("keys"):
+            return {}
+        pairs = [key(v) for v in versions]
+        wanted = {"n": range(len(pairs)), "hi": [p[0] for p in pairs], "lo": [p[1] for p in pairs]}
+        return {versions[n]: i for n, i in self.rows("ids", wanted)}
+
+    def held(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Those event digests that the index covers."""
+        pairs = {halves(d): d for d in digests}
+        if not pairs or not self.manifest.files("events"):
+            return set()
+        wanted = {"hi": [p[0] for p in pairs], "lo": [p[1] for p in pairs]}
+        return {pairs[hi, lo] for hi, lo in self.rows("held", wanted)}
+
+    def segments(self) -> list[Segment]:
+        """The edges of every part."""
+        from lineage_guard.ledger.graph import Segment
+
+        if self._segments is None:
+            query = sql("edges")
+            self._segments = [
+                Segment(c["child"], c["parent"], c["indirect"], c["conservative"])
+                for c in (self._columns(query, f) for f in self.manifest.files("edges"))
+            ]
+        return self._segments
+
+    def rows(
+        self, query: str, /, wanted: Mapping[str, Iterable[int]] | None = None, **parameters: object
+    ) -> list[tuple[Any, ...]]:
+        """Run one of the ``.sql`` files.
+
+        Args:
+            query: its name.
+            wanted: 64-bit integer columns of the table ``wanted`` it asks about.
+            parameters: its ``$parameters``.
+
+        Raises:
+            LedgerError: when the index cannot be read.
+            PartGone: when a file is not there.
+        """
+        import duckdb
+        import numpy as np
+
+        with self._lock:
+            connection = self._connect()
+            try:
+                if wanted is not None:
+                    # As numpy columns: DuckDB scans them in place, and needs no pandas for it.
+                    connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
+                return cast("list[tuple[Any, ...]]", connection.execute(sql(query), parameters).fetchall())
+            except duckdb.Error as e:
+                raise self._unreadable(e) from e
+
+    def check(self) -> None:
+        """Read and verify every file.
+
+        Raises:
+            LedgerError: when one is damaged.
+            PartGone: when one is not there.
+        """
+        for part in self.manifest.parts:
+            for f in part.files.values():
+                self._path(f)
+
+    def _columns(self, query: str, f: PartFile) -> dict[str, np.ndarray[Any, Any]]:
+        import duckdb
+
+        with self._lock:
+            path = self._path(f)
+            try:
+                result = self._connect().execute(query, {"file": str(path)}).fetchnumpy()
+            except duckdb.Error as e:
+                raise self._unreadable(e) from e
+            return cast("dict[str, np.ndarray[Any, Any]]", result)
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """A private in-memory database with one view per table."""
+        if self._connection is None:
+            connection = connect()
+            for table in TABLES:
+                paths = ", ".join(_quoted(self._path(f)) for f in self.manifest.files(table.name))
+                body = f"SELECT * FROM read_parquet([{paths}])" if paths else table.empty
+                connection.execute(f'CREATE VIEW "{table.name}" AS {body}')
+            self._connection = connection
+        return self._connection
+
+    def _path(self, f: PartFile) -> Path:
+        """The local file of a part, its digest checked once per process."""
+        path = self.archive.file(f.key, f.bytes)
+        if path is None:
+            raise PartGone(f.key)
+        if f.key not in self.verified:
+            try:
+                found = sha256(path.read_bytes()).hexdigest()
+            except FileNotFoundError:
+                raise PartGone(f.key) from None
+            if found != f.sha256:
+                raise LedgerError(
+                    "index file was changed after it was written", where=self.archive.describe(f.key), fix=REBUILD
+                )
+            self.verified.add(f.key)
+        return path
+
+    def _unreadable(self, e: Exception) -> LedgerError | PartGone:
+        for part in self.manifest.parts:
+            for f in part.files.values():
+                if self.archive.file(f.key, f.bytes) is None:
+                    return PartGone(f.key)
+        return LedgerError(f"index cannot be read: {e}", where=self.archive.describe("index/"), fix=REBUILD)
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A private in-memory DuckDB that touches no network and no extension."""
+    import duckdb
+
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of ``sql/<name>.sql``."""
+    return files("lineage_guard.ledger").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def micros(at: datetime | None) -> int | None:
+    """Microseconds since 1970-01-01 UTC, exactly."""
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def moment(micros_: int | None) -> datetime | None:
+    """The inverse of ``micros``."""
+    return None if micros_ is None else _EPOCH + timedelta(microseconds=micros_)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,483 @@
+"""The ledger: one handle over the archive, its log, the index and the tail."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar, cast
+from urllib.parse import quote
+
+from lineage_guard.domain.closure import Closure
+from lineage_guard.domain.errors import LedgerError
+from lineage_guard.domain.evidence import Evidence
+from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.ledger import evidence as filing
+from lineage_guard.ledger.archive import Archive, open_archive
+from lineage_guard.ledger.index import Index, PartGone, micros, moment
+from lineage_guard.ledger.log import GENESIS, Log, canonical, key_of, new_writer
+from lineage_guard.ledger.manifest import REBUILD, Manifest, newest
+from lineage_guard.ledger.tail import Tail, decoded, digest
+
+T = TypeVar("T")
+
+#: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
+COMPACT_AT = 5_000
+#: Look for a newer index once the tail holds this many events.
+RELOAD_AT = 1_000
+_GIVE_UP_S = 60.0
+_UNDATED = -(1 << 63)
+_TAIL = 1 << 62
+
+
+class AnyPartition:
+    """Stands for every partition of a dataset, the unpartitioned one included."""
+
+    def __repr__(self) -> str:
+        return "ANY"
+
+
+ANY: Final = AnyPartition()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did.
+
+    Attributes:
+        new: events that were written.
+        held: events that the ledger had already, and that were dropped.
+        watermark: a state of the ledger that holds all of them.
+    """
+
+    new: int
+    held: int
+    watermark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at a ledger found.
+
+    Attributes:
+        location: where it is.
+        batches: batches in the log.
+        events: events in them.
+        tail: events that the index does not cover.
+        versions: versions in the index.
+        parts: parts of the index.
+        watermark: the state that was looked at.
+    """
+
+    location: str
+    batches: int
+    events: int
+    tail: int
+    versions: int
+    parts: int
+    watermark: str
+
+
+def utc_now() -> datetime:
+    """The clock a ledger uses unless it is given another."""
+    return datetime.now(UTC)
+
+
+def open_ledger(location: str | Path, clock: Callable[[], datetime] = utc_now) -> Ledger:
+    """A handle on the ledger in a folder or a bucket. Nothing is read until it is asked something.
+
+    Args:
+        location: a path, a ``file://`` URL or an ``s3://bucket/prefix`` URL; made at the first append.
+        clock: tells the time written into batches; no order depends on it.
+
+    Raises:
+        LedgerError: when no backend serves the location.
+
+    Example:
+        >>> import tempfile
+        >>> ledger = open_ledger(tempfile.mkdtemp())
+        >>> ledger.position("dagster:local")
+        -1
+    """
+    return Ledger(open_archive(location), clock)
+
+
+class Ledger:
+    """Everything that is known about what was made from what. Safe for threads, processes and hosts.
+
+    Every answer is about one state of the ledger, the newest one at the time of the call, and
+    ``watermark`` names that state. Whatever keeps the ledger from answering raises
+    ``LedgerError``; nothing that cannot be read is left out silently.
+
+    Args:
+        archive: where the bytes are.
+        clock: tells the time written into batches.
+    """
+
+    def __init__(self, archive: Archive, clock: Callable[[], datetime] = utc_now) -> None:
+        self.archive = archive
+        self._clock = clock
+        self._log = Log(archive)
+        self._lock = threading.RLock()
+        self._verified: set[str] = set()
+        self._index: Index | None = None
+        self._tail = Tail()
+
+    @property
+    def location(self) -> str:
+        """The folder or URL."""
+        return self.archive.location
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def append(self, events: Sequence[Mapping[str, object]]) -> Appended:
+        """Add OpenLineage events: all of them or none, durable when it returns, each only once.
+
+        Args:
+            events: in the order they should be read.
+
+        Raises:
+            EventError: when one of them cannot be understood; nothing is written then.
+            LedgerError: when the archive cannot be written.
+
+        Example:
+            >>> ledger.append([event]).new                      # doctest: +SKIP
+            1
+        """
+        lines: dict[bytes, bytes] = {}
+        for event in events:
+            line = canonical(event)
+            lines.setdefault(digest(line), line)
+        for line in lines.values():
+            decoded(line)  # what cannot be understood later must not get in now
+        writer = new_writer()
+        deadline = time.monotonic() + _GIVE_UP_S
+        while True:
+            outcome = self._read(lambda index, tail: self._try_append(index, tail, lines, writer))
+            if outcome is not None:
+                written, watermark = outcome
+                return Appended(written, len(events) - written, watermark)
+            if time.monotonic() > deadline:
+                raise LedgerError(
+                    f"other writers were faster for {_GIVE_UP_S:.0f} s",
+                    where=self.location,
+                    fix="append larger batches from fewer processes",
+                )
+            time.sleep(random.uniform(0, 0.005))
+
+    def _try_append(
+        self, index: Index, tail: Tail, lines: Mapping[bytes, bytes], writer: str
+    ) -> tuple[int, str] | None:
+        """Write what is not held as the next batch; ``None`` when another writer took its number."""
+        for batch in tail.batches:
+            if batch.writer == writer:  # an earlier try got through although the archive said it did not
+                return len(batch.lines), _mark(tail)
+        held = index.held(d for d in lines if d not in tail.digests)
+        fresh = [line for d, line in lines.items() if d not in held and d not in tail.digests]
+        if not fresh:
+            return 0, _mark(tail)
+        batch = self._log.put(tail.seq + 1, tail.chain, fresh, writer, self._clock())
+        if batch is None:
+            return None
+        tail.extend(batch)
+        return len(fresh), _mark(tail)
+
+    def put_evidence(self, evidence: Evidence) -> None:
+        """File the result of a suite; a later result under the same key replaces it.
+
+        Raises:
+            LedgerError: when the archive cannot be written.
+        """
+        self.archive.put(filing.key_of(evidence.key), filing.dump(evidence))
+
+    def store(self, name: str, state: Mapping[str, object]) -> None:
+        """Keep a small state under a name, replacing the last; see ``load``.
+
+        Raises:
+            LedgerError: when the archive cannot be written.
+        """
+        self.archive.put(_state_key(name), json.dumps(state, sort_keys=True, indent=1).encode())
+
+    def compact(self) -> bool:
+        """Bring the index up to the end of the log. Never blocks writers or readers.
+
+        Returns:
+            Whether the index covers the log as it was when asked: ``False`` when another process
+            compacted at the same time and there may be more to do.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        from lineage_guard.ledger.compact import compact
+
+        with self._lock:
+            published = self._read(lambda index, tail: compact(self.archive, index, tail))
+            if published is not None:
+                self._adopt(published)
+            else:
+                self._reload()
+            return published is not None
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def closure(self, target: Production) -> Closure:
+        """Everything upstream of a step that is about to run, without any depth limit.
+
+        Args:
+            target: the step: the version it will write first among its outputs, the exact
+                versions it will read, the models it uses itself.
+
+        Returns:
+            What ``domain.closure.close`` returns for all productions in the ledger.
+
+        Raises:
+            LedgerError: when any part of the ledger cannot be read.
+        """
+        from lineage_guard.ledger.closing import closure_of
+
+        return self._read(lambda index, tail: closure_of(target, index, tail, _mark(tail)))
+
+    def productions(self, versions: Iterable[Version]) -> dict[Version, Production]:
+        """What is on record of each of some versions; versions without a record are left out.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+        from lineage_guard.ledger import recall
+
+        wanted = list(dict.fromkeys(versions))
+
+        def answer(index: Index, tail: Tail) -> dict[Version, Production]:
+            found = recall.productions_of(index, wanted)
+            for version in wanted:
+                found.setdefault(version, []).extend(tail.by_version.get(version, ()))
+            return {v: union(ps) for v, ps in found.items() if ps}
+
+        return self._read(answer)
+
+    def latest(self, namespace: str, name: str, partition: str | None | AnyPartition = ANY) -> tuple[Version, ...]:
+        """The newest recorded version of each partition of a dataset, sorted by partition.
+
+        Newest is by time of production, then by order in the log; a version whose time nobody
+        knows is older than any other.
+
+        Args:
+            namespace: OpenLineage namespace.
+            name: OpenLineage name.
+            partition: one partition (``None``: the unpartitioned dataset), or ``ANY`` for all.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+
+        def answer(index: Index, tail: Tail) -> tuple[Version, ...]:
+            ages: dict[Version, tuple[int, int]] = {}
+            for part, run, at, record in index.rows("latest", namespace=namespace, name=name):
+                ages[Version(namespace, name, part, run)] = (_UNDATED if at is None else at, record)
+            for n, (production, _) in enumerate(tail.facts.productions, index.manifest.records):
+                for version in production.outputs:
+                    if version[:2] == (namespace, name):
+                        at = micros(production.produced_at)
+                        age = (_UNDATED if at is None else at, n)
+                        ages[version] = max(age, ages.get(version, age))
+            newest_: dict[str | None, Version] = {}
+            for version, age in ages.items():
+                best = newest_.get(version.partition)
+                if best is None or age > ages[best]:
+                    newest_[version.partition] = version
+            chosen = [v for p, v in newest_.items() if isinstance(partition, AnyPartition) or p == partition]
+            return tuple(sorted(chosen, key=lambda v: (v.partition is not None, v.partition or "")))
+
+        return self._read(answer)
+
+    def position(self, source: str) -> int:
+        """The greatest position of a source that the ledger holds; -1 when it holds none.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+        return self._read(
+            lambda index, tail: max(index.manifest.positions.get(source, -1), tail.facts.positions.get(source, -1))
+        )
+
+    def decisions(self, namespace: str, name: str, limit: int = 20) -> list[dict[str, object]]:
+        """Verdicts on one asset, newest first.
+
+        Args:
+            namespace: OpenLineage namespace of the dataset or its job.
+            name: OpenLineage name.
+            limit: how many at most.
+
+        Returns:
+            The decision facets as they were emitted, each with ``runId`` and ``eventTime`` added.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+
+        def answer(index: Index, tail: Tail) -> list[dict[str, object]]:
+            rows = list(index.rows("decisions", namespace=namespace, name=name, limit=limit))
+            for n, d in enumerate(tail.facts.decisions):
+                if (d.namespace, d.name) == (namespace, name):
+                    rows.append((d.run, micros(d.at), _TAIL + n, d.facet))
+            rows.sort(key=lambda r: (r[1], r[2]), reverse=True)
+            return [
+                {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}
+                for run, at, _, facet in rows[:limit]
+            ]
+
+        return self._read(answer)
+
+    def events(self, after: str | None = None) -> Iterator[tuple[str, Mapping[str, object]]]:
+        """Every event, in the order of the log, each with a position to resume after.
+
+        Args:
+            after: position of the last event that is done with; ``None`` starts at the first.
+
+        Raises:
+            LedgerError: when a batch cannot be read, or the position is none of this ledger's.
+        """
+        done_batch, done_line = _position(after)
+        first = max(done_batch, 1)
+        chain = self._log.read(first - 1).chain if first > 1 else GENESIS
+        for batch in self._log.after(first - 1, chain):
+            for n, line in enumerate(batch.lines, 1):
+                if (batch.seq, n) > (done_batch, done_line):
+                    yield f"{batch.seq}:{n}", json.loads(line)
+
+    def evidence(self, key: str) -> Evidence | None:
+        """The last result filed under an evidence key, or ``None``.
+
+        Raises:
+            LedgerError: when it is there but cannot be read.
+        """
+        data = self.archive.get(filing.key_of(key))
+        return None if data is None else filing.parse(data, key, self.archive.describe(filing.key_of(key)))
+
+    def load(self, name: str) -> dict[str, object] | None:
+        """A small state as it was stored last, or ``None``.
+
+        Raises:
+            LedgerError: when it is there but cannot be read.
+        """
+        data = self.archive.get(_state_key(name))
+        if data is None:
+            return None
+        try:
+            return dict(cast("Mapping[str, object]", json.loads(data)))
+        except (ValueError, TypeError) as e:
+            raise LedgerError(
+                f"stored state cannot be read: {e}",
+                where=self.archive.describe(_state_key(name)),
+                fix="delete the file; it holds nothing that cannot be made again",
+            ) from e
+
+    def watermark(self) -> str:
+        """The name of the newest state: its last batch and the digest of everything up to it.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+        return self._read(lambda _, tail: _mark(tail))
+
+    def check(self, full: bool = False) -> Checked:
+        """Look at the whole ledger, for ``lineage-guard doctor``.
+
+        Args:
+            full: also read every batch of the log and every index file, and verify the digests.
+
+        Raises:
+            LedgerError: at the first thing that is wrong.
+        """
+
+        def answer(index: Index, tail: Tail) -> Checked:
+            if full:
+                index.check()
+                covered = index.manifest
+                for batch in self._log.after(0, GENESIS):
+                    if batch.seq == covered.seq and batch.chain != covered.chain:
+                        raise _not_of(self.archive, covered)
+            events = index.manifest.events + tail.events
+            parts = len(index.manifest.parts)
+            versions = index.manifest.versions
+            return Checked(self.location, tail.seq, events, tail.events, versions, parts, _mark(tail))
+
+        return self._read(answer)
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def _read(self, answer: Callable[[Index, Tail], T]) -> T:
+        """Answer from the newest state; once more from a newer index when its files were superseded."""
+        with self._lock:
+            index = self._refresh()
+            for _ in range(5):
+                try:
+                    return answer(index, self._tail)
+                except PartGone as gone:
+                    generation = index.manifest.generation
+                    index = self._reload()
+                    if index.manifest.generation == generation:
+                        raise LedgerError(
+                            "index file is missing", where=self.archive.describe(gone.key), fix=REBUILD
+                        ) from gone
+            raise LedgerError("index keeps changing while it is read", where=self.location, fix="try again")
+
+    def _refresh(self) -> Index:
+        """Read what other writers added since the last call."""
+        if self._index is None:
+            return self._reload()
+        before = self._tail.seq
+        for batch in self._log.after(self._tail.seq, self._tail.chain):
+            self._tail.extend(batch)
+        if self._tail.seq > before and self._tail.events >= RELOAD_AT:
+            return self._reload()
+        return self._index
+
+    def _reload(self) -> Index:
+        """Take up the newest manifest, and the batches after it."""
+        manifest = newest(self.archive)
+        if self._index is None or manifest.generation != self._index.manifest.generation:
+            if manifest.seq and self._log.read(manifest.seq).chain != manifest.chain:
+                raise _not_of(self.archive, manifest)
+            self._adopt(manifest)
+        for batch in self._log.after(self._tail.seq, self._tail.chain):
+            self._tail.extend(batch)
+        assert self._index is not None  # noqa: S101 - set by _adopt
+        return self._index
+
+    def _adopt(self, manifest: Manifest) -> None:
+        tail = Tail(manifest.seq, manifest.chain)
+        for batch in self._tail.batches:
+            if batch.seq > manifest.seq:
+                tail.extend(batch)
+        self._index, self._tail = Index(self.archive, manifest, self._verified), tail
+
+
+def _mark(tail: Tail) -> str:
+    return f"{tail.seq}:{tail.chain}"
+
+
+def _not_of(archive: Archive, manifest: Manifest) -> LedgerError:
+    return LedgerError(
+        f"index covers another history: batch {manifest.seq} is not the one it was made from",
+        where=archive.describe(key_of(manifest.seq)),
+        fix="restore the archive whole from one backup; if it is right as it is, " + REBUILD,
+    )
+
+
+def _position(after: str | None) -> tuple[int, int]:
+    if after is None:
+        return 0, 0
+    batch, _, line = after.partition(":")
+    if not (batch.isdecimal() and line.isdecimal()):
+        raise LedgerError(f"{after!r} is not a position in a ledger", fix="start again from the first event (None)")
+    return int(batch), int(line)
+
+
+def _state_key(name: str) -> str:
+    return f"state/{quote(name, safe='')}.json"

@@ -1,0 +1,147 @@
+"""From index rows back to domain objects, for the ids somebody asked about and no others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lineage_guard.domain.facts import (
+    Acknowledgement,
+    Assertion,
+    Completeness,
+    Influence,
+    Input,
+    License,
+    LicenseScope,
+    ModelSource,
+    Pin,
+    Production,
+    Usage,
+    Version,
+)
+from lineage_guard.ledger.graph import Ints
+from lineage_guard.ledger.index import Index, moment
+
+_INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
+_PIN = (Pin.EXACT, Pin.CONSERVATIVE)
+
+
+def names(index: Index, ids: Ints) -> dict[int, Version]:
+    """The versions behind ids."""
+    return {row[0]: Version(*row[1:]) for row in index.rows("versions", {"id": ids})}
+
+
+def facts(index: Index, ids: Ints, versions: dict[int, Version]) -> dict[int, list[Production]]:
+    """What is on record of each id, oldest first, without inputs; one entry per record.
+
+    Args:
+        index: where to look.
+        ids: which versions.
+        versions: their names; each production gets its one version as output.
+    """
+    wanted = {"id": ids}
+    models: dict[tuple[int, int], list[ModelSource]] = defaultdict(list)
+    for row in index.rows("models", wanted):
+        models[row[0], row[1]].append(_model(row[2:]))
+    licenses: dict[tuple[int, int], list[License]] = defaultdict(list)
+    for row in index.rows("licenses", wanted):
+        licenses[row[0], row[1]].append(_license(row[2:]))
+    found: dict[int, list[Production]] = defaultdict(list)
+    for id_, record, produced_at, completeness, asserted_by, artefact, note in index.rows("productions", wanted):
+        found[id_].append(
+            Production(
+                outputs=(versions[id_],),
+                models=tuple(models.get((id_, record), ())),
+                produced_at=moment(produced_at),
+                asserted_by=Assertion(asserted_by),
+                completeness=Completeness(completeness),
+                licenses=tuple(licenses.get((id_, record), ())),
+                artefact=artefact,
+                note=note,
+            )
+        )
+    return found
+
+
+def productions_of(index: Index, versions: Sequence[Version]) -> dict[Version, list[Production]]:
+    """Everything the index has on record of each version, oldest first, with all outputs and inputs."""
+    ids = index.ids(versions)
+    if not ids:
+        return {}
+    found = _productions(index, np.array(sorted(ids.values()), dtype=np.int64))
+    return {v: found[i] for v, i in ids.items() if i in found}
+
+
+def _productions(index: Index, ids: Ints) -> dict[int, list[Production]]:
+    wanted = {"id": ids}
+    edges = index.rows("inputs", wanted)
+    records = sorted({row[1] for row in index.rows("productions", wanted)})
+    outputs: dict[int, list[int]] = defaultdict(list)
+    for record, id_ in index.rows("siblings", {"record": records}):
+        outputs[record].append(id_)
+    mentioned = {row[4] for row in edges} | {i for ids_ in outputs.values() for i in ids_} | {int(i) for i in ids}
+    versions = names(index, np.array(sorted(mentioned), dtype=np.int64))
+    inputs: dict[tuple[int, int], list[Input]] = defaultdict(list)
+    for child, record, indirect, conservative, parent in edges:
+        inputs[child, record].append(Input(versions[parent], _INFLUENCE[indirect], _PIN[conservative]))
+    order: dict[int, list[int]] = defaultdict(list)
+    for row in index.rows("productions", wanted):
+        order[row[0]].append(row[1])
+    return {
+        id_: [
+            Production(
+                outputs=tuple(versions[o] for o in outputs[record]),
+                inputs=tuple(inputs.get((id_, record), ())),
+                models=p.models,
+                produced_at=p.produced_at,
+                asserted_by=p.asserted_by,
+                completeness=p.completeness,
+                licenses=p.licenses,
+                artefact=p.artefact,
+                note=p.note,
+            )
+            for record, p in zip(order[id_], found, strict=True)
+        ]
+        for id_, found in facts(index, ids, versions).items()
+    }
+
+
+def _model(row: tuple[Any, ...]) -> ModelSource:
+    (provider, model, version, channel, usage, influence, license_, terms, purl, digest, *rest) = row
+    base_models, fields, partitions, record_count, generated_at = rest
+    return ModelSource(
+        provider=provider,
+        model=model,
+        version=version,
+        channel=channel,
+        usage=Usage(usage),
+        influence=None if influence is None else Influence(influence),
+        license=license_,
+        terms=terms,
+        purl=purl,
+        digest=digest,
+        base_models=tuple(base_models),
+        fields=tuple(fields),
+        partitions=tuple(partitions),
+        record_count=record_count,
+        generated_at=moment(generated_at),
+    )
+
+
+def _license(row: tuple[Any, ...]) -> License:
+    (expression, acknowledgement, applies_to, url, terms_version, effective_from, text_digest, *rest) = row
+    restrictions, obligations = rest
+    return License(
+        expression=expression,
+        acknowledgement=Acknowledgement(acknowledgement),
+        applies_to=LicenseScope(applies_to),
+        url=url,
+        terms_version=terms_version,
+        effective_from=effective_from,
+        text_digest=text_digest,
+        restrictions=tuple(restrictions),
+        obligations=tuple(obligations),
+    )

@@ -1,0 +1,159 @@
+"""The tail: batches that the index does not cover yet, decoded only when somebody asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+from lineage_guard.domain.errors import EventError, LedgerError
+from lineage_guard.domain.facts import Production, Version
+from lineage_guard.ledger.log import GENESIS, Batch, key_of
+
+if TYPE_CHECKING:
+    from lineage_guard.openlineage.decode import Decoded
+
+Event = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A verdict that some event carried, filed under one dataset or job name."""
+
+    namespace: str
+    name: str
+    run: str
+    at: datetime
+    facet: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a run of batches says, in archive order.
+
+    Attributes:
+        productions: (production, when its batch was recorded).
+        decisions: verdicts found in the events.
+        positions: greatest position of each source.
+    """
+
+    productions: list[tuple[Production, datetime]] = field(default_factory=list[tuple[Production, datetime]])
+    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
+    positions: dict[str, int] = field(default_factory=dict[str, int])
+
+    def add(self, event: Event, decoded: Decoded, recorded: datetime) -> None:
+        """File one decoded event."""
+        self.productions.extend((p, recorded) for p in decoded.productions)
+        if decoded.source is not None:
+            source, position = decoded.source
+            self.positions[source] = max(position, self.positions.get(source, -1))
+        if decoded.decision is not None:
+            facet = json.dumps(decoded.decision, sort_keys=True, ensure_ascii=False)
+            for namespace, name in _subjects(event, decoded):
+                self.decisions.append(DecisionRecord(namespace, name, decoded.run_id or "", decoded.at, facet))
+
+
+class Tail:
+    """Batches after a covered position, growing at the end.
+
+    Args:
+        seq: last batch the index covers (0: none).
+        chain: its chain digest.
+    """
+
+    def __init__(self, seq: int = 0, chain: str = GENESIS) -> None:
+        self.base = seq
+        self.seq = seq
+        self.chain = chain
+        self.batches: list[Batch] = []
+        self.events = 0
+        self._digests: set[bytes] = set()
+        self._digested = 0
+        self._facts = Facts()
+        self._decoded = 0
+        self._by_version: dict[Version, list[Production]] = {}
+        self._indexed = 0
+
+    def extend(self, batch: Batch) -> None:
+        """Add the next batch."""
+        if batch.seq != self.seq + 1:
+            raise ValueError(f"batch {batch.seq} does not follow {self.seq}")
+        self.batches.append(batch)
+        self.events += len(batch.lines)
+        self.seq, self.chain = batch.seq, batch.chain
+
+    @property
+    def digests(self) -> set[bytes]:
+        """Digests of all events in the tail."""
+        for batch in self.batches[self._digested :]:
+            self._digests.update(digest(line) for line in batch.lines)
+        self._digested = len(self.batches)
+        return self._digests
+
+    @property
+    def facts(self) -> Facts:
+        """What the tail says.
+
+        Raises:
+            LedgerError: when an event cannot be understood.
+        """
+        while self._decoded < len(self.batches):
+            batch = self.batches[self._decoded]
+            facts = Facts()
+            for n, line in enumerate(batch.lines, 1):
+                try:
+                    facts.add(*decoded(line), batch.recorded)
+                except EventError as e:
+                    raise LedgerError(
+                        f"archived event cannot be understood: {e.what}",
+                        where=f"{key_of(batch.seq)}:{n + 1}",
+                        fix="install the version of lineage-guard that wrote it, or a newer one, and report the event",
+                    ) from e
+            # Only a batch that was understood whole is taken over, so a second try fails the same way.
+            self._facts.productions.extend(facts.productions)
+            self._facts.decisions.extend(facts.decisions)
+            for source, position in facts.positions.items():
+                self._facts.positions[source] = max(position, self._facts.positions.get(source, -1))
+            self._decoded += 1
+        return self._facts
+
+    @property
+    def by_version(self) -> dict[Version, list[Production]]:
+        """Productions of each version written in the tail, in archive order."""
+        productions = self.facts.productions
+        for production, _ in productions[self._indexed :]:
+            for version in dict.fromkeys(production.outputs):
+                self._by_version.setdefault(version, []).append(production)
+        self._indexed = len(productions)
+        return self._by_version
+
+
+def digest(line: bytes) -> bytes:
+    """The identity of an event: the first 128 bits of SHA-256 over its canonical JSON."""
+    return sha256(line).digest()[:16]
+
+
+def decoded(line: bytes) -> tuple[Event, Decoded]:
+    """An event in canonical JSON and what it means.
+
+    Raises:
+        EventError: when it cannot be understood.
+    """
+    from lineage_guard.openlineage.decode import decode
+
+    event = cast("Event", json.loads(line))
+    return event, decode(event)
+
+
+def _subjects(event: Event, decoded: Decoded) -> Iterator[tuple[str, str]]:
+    """The names a verdict is filed under: the job, and every dataset it would have written."""
+    seen = {decoded.job} if decoded.job else set[tuple[str, str]]()
+    outputs = event.get("outputs")
+    for output in cast("list[object]", outputs) if isinstance(outputs, list) else []:
+        if isinstance(output, dict):
+            o = cast("dict[str, object]", output)
+            seen.add((str(o.get("namespace", "")), str(o.get("name", ""))))
+    yield from sorted(seen)
