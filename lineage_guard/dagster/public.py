@@ -60,15 +60,29 @@ def specs_of(
     """``public_assets`` over any ancestry; see there."""
     known = ancestry.productions()
     queue = [_version(public_id, ancestry) for public_id in ids]
-    seen: dict[Version, None] = dict.fromkeys(queue)
-    while ancestors and queue:
-        production = known.get(queue.pop(0))
-        for edge in production.inputs if production else ():
-            if edge.version not in seen:
-                seen[edge.version] = None
-                queue.append(edge.version)
-    _refuse_collisions(seen)
-    return [_spec(v, known.get(v), terms, seen, group_name) for v in seen]
+    drawn: dict[Version, dict[Version, Influence]] = {}
+    while queue:
+        version = queue.pop(0)
+        if version not in drawn:
+            drawn[version] = _parents(version, known, ancestry)
+            queue.extend(drawn[version] if ancestors else ())
+    _refuse_collisions(drawn)
+    return [
+        _spec(v, {p: i for p, i in parents.items() if p in drawn}, known[v], terms, group_name)
+        for v, parents in drawn.items()
+    ]
+
+
+def _parents(version: Version, known: Mapping[Version, Production], ancestry: Ancestry) -> dict[Version, Influence]:
+    """What an artefact was made from and by: its inputs, and the models that took part as nodes."""
+    production = known[version]
+    edges = [(e.version, e.influence) for e in production.inputs]
+    edges += [(v, m.effective_influence) for m in production.models if (v := ancestry.version_of(m.model))]
+    parents: dict[Version, Influence] = {}
+    for parent, influence in edges:
+        if parent != version and parents.get(parent) is not Influence.DIRECT:
+            parents[parent] = influence
+    return parents
 
 
 def _version(public_id: str, ancestry: Ancestry) -> Version:
@@ -96,18 +110,17 @@ def _refuse_collisions(versions: Iterable[Version]) -> None:
 
 def _spec(
     version: Version,
-    production: Production | None,
+    parents: Mapping[Version, Influence],
+    production: Production,
     terms: TermsSource,
-    drawn: Mapping[Version, None],
     group_name: str,
 ) -> dg.AssetSpec:
-    inputs = [edge for edge in (production.inputs if production else ()) if edge.version in drawn]
-    indirect = tuple(e.version for e in inputs if e.influence is Influence.INDIRECT)
+    indirect = [v for v, influence in parents.items() if influence is Influence.INDIRECT]
     declaration = Declaration(
         artefact=version.name,
-        licenses=production.licenses if production else (),
+        licenses=production.licenses,
         indirect=tuple("/".join(asset_key_of(v).path) for v in indirect),
-        note=production.note if production else None,
+        note=production.note,
     )
     metadata = {
         f"{NAMESPACE}/public_id": version.name,
@@ -118,19 +131,18 @@ def _spec(
         metadata[f"{NAMESPACE}/page"] = dg.MetadataValue.url(f"https://huggingface.co/{version.name}")
     return dg.AssetSpec(
         key=asset_key_of(version),
-        deps=[asset_key_of(e.version) for e in inputs],
+        deps=[asset_key_of(v) for v in parents],
         description=_describe(version, production),
         metadata=metadata,
         group_name=group_name,
-        kinds={version.namespace.lower()},
-        tags={RESTRICTED_TAG: "true"} if production and _restricted(production, terms) else {},
+        kinds={_ILLEGAL.sub("_", version.namespace.lower())},
+        tags={RESTRICTED_TAG: "true"} if _restricted(production, terms) else {},
     )
 
 
-def _describe(version: Version, production: Production | None) -> str:
-    if production is None:
-        return f"Public artefact {version.name}."
-    made = f" Made with {', '.join(str(m) for m in production.models)}." if production.models else ""
+def _describe(version: Version, production: Production) -> str:
+    makers = [m.model for m in production.models if m.model != version.name]
+    made = f" Made with {', '.join(dict.fromkeys(makers))}." if makers else ""
     return f"Public artefact {version.name}.{made} {production.note or ''}".strip()
 
 

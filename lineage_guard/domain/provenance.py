@@ -26,6 +26,7 @@ from lineage_guard.domain.facts import (
 
 #: Version of the JSON that ``Declaration.to_json`` writes.
 FORMAT = 1
+_PARTIAL = "its author says that more may have taken part than is declared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
         licenses = declaration.licenses if declaration else ()
         asserted_by = Assertion.DECLARED if declaration else Assertion.INFERRED
         if declaration and declaration.completeness is not Completeness.COMPLETE:
-            return ProductionFacts((), licenses, declaration.completeness, asserted_by, None, declaration.note)
+            return ProductionFacts(
+                (), licenses, declaration.completeness, asserted_by, None, declaration.note or _PARTIAL
+            )
         if has_deps and not is_external:
             note = declaration.note if declaration else None
             return ProductionFacts((), licenses, Completeness.COMPLETE, asserted_by, None, note)
@@ -167,6 +170,8 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
     if by_id_alone and completeness is Completeness.COMPLETE and (is_external or not has_deps):
         completeness = Completeness.UNKNOWN
         note = note or f"it is declared to be {declaration.artefact}, and the catalog does not know how that was made"
+    elif completeness is not Completeness.COMPLETE:
+        note = note or _PARTIAL
     return ProductionFacts(
         declaration.models, declaration.licenses, completeness, Assertion.DECLARED, declaration.artefact, note
     )
