@@ -169,7 +169,7 @@ def alert_of(notice: Notice, context: Context) -> Alert:
         cause=cut(incident.key.cause, NAME),
         target=cut(target, NAME),
         partitions=len(incident.holds),
-        scope=_some(tuple(cut(s, NAME) for s in incident.scope)),
+        scope=_some(incident.scope),
         decision=verdict.decision.value if verdict else None,
         use=cut(verdict.use, NAME) if verdict else None,
         policy=cut(verdict.policy, NAME) if verdict else None,
@@ -218,22 +218,20 @@ def _over(notice: Notice) -> str:
 def _path(finding: Finding | None, model: str | None) -> tuple[str, ...]:
     if finding is None:
         return ()
-    steps = [cut(str(v), NAME) for v in reversed(finding.path)]
-    if model:
-        steps.insert(0, cut(model, NAME))
-    return _some(tuple(steps))
+    steps = tuple(str(v) for v in reversed(finding.path))
+    return _some((model, *steps) if model else steps)
 
 
 def _some(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(names) <= _STEPS:
-        return names
     half = _STEPS // 2
-    return (*names[:half], f"… {len(names) - 2 * half} more …", *names[-half:])
+    if len(names) > _STEPS:
+        names = (*names[:half], f"… {len(names) - 2 * half} more …", *names[-half:])
+    return tuple(cut(n, NAME) for n in names)
 
 
 def _owners(target: str, context: Context) -> tuple[str, ...]:
     name = target.partition(":")[2]
-    return _some(tuple(cut(o, NAME) for o in context.owners.get(name, context.owners.get(target, ()))))
+    return _some(context.owners.get(name, context.owners.get(target, ())))
 
 
 def _links(verdict: Verdict | None, finding: Finding | None, context: Context) -> dict[str, str]:

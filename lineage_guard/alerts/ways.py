@@ -28,7 +28,8 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
         verdict: the verdict it belongs to.
     """
     target, subject = cut(verdict.target.name, NAME), cut(finding.subject.name, NAME)
-    again = f"lineage-guard check {quote(target)} --use {quote(verdict.use)}"
+    model = cut(str(finding.model), NAME)
+    again = f"lineage-guard check {quote(target)} --use {quote(cut(verdict.use, NAME))}"
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return (
             Way("Find out what is broken, and mend it.", ("lineage-guard doctor",)),
@@ -40,17 +41,17 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
     rebuild = f"dagster asset materialize -m <your.definitions> --select {selection}"
     if finding.reason in (ReasonCode.EXPECTATIONS_FAILED, ReasonCode.EXPECTATIONS_NOT_RUN):
         return (
-            Way(finding.fix),
+            Way(cut(finding.fix, 2 * NAME)),
             Way("Correct the declaration if the data is right and the record is not.", (explain,)),
             Way("Ask again once it is mended; a suite that fails cannot be waived.", (again,)),
         )
     waiver = (
-        f"Have somebody other than you approve a waiver for rule {finding.rule}"
-        + (f" and model {finding.model.model}" if finding.model else "")
+        f"Have somebody other than you approve a waiver for rule {cut(finding.rule, NAME)}"
+        + (f" and model {cut(finding.model.model, NAME)}" if finding.model else "")
         + f" on {target}, with an end date; every verdict will show it."
     )
     if finding.model is not None:
-        first = Way(f"Make {subject} again without {finding.model}, and everything built from it.", (rebuild,))
+        first = Way(f"Make {subject} again without {model}, and everything built from it.", (rebuild,))
     else:
         first = Way(f"Declare what {subject} was made from, and make it again.", (rebuild,))
     correct = "Correct the record if it is wrong: model, channel or terms of the declaration"
@@ -63,5 +64,5 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
 
 def cut(text: str, limit: int) -> str:
     """One line of at most ``limit`` printable characters."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else " " for c in short)
