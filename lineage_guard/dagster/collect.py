@@ -1,0 +1,314 @@
+"""Collection: Dagster's event log becomes OpenLineage events in the ledger.
+
+One way for the sensor, ``lineage-guard sync`` and the gate. Running it twice, or in two
+processes at once, changes nothing: the same record gives the same event, and the ledger keeps
+an event once.
+
+How far ``collect`` has read is a small state in the ledger. It is not ``ledger.position``:
+the gate collects what *it* needs, far ahead of the rest, so the greatest position held says
+nothing of what lies below it. Losing the state costs reading again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from dagster import AssetKey, DagsterInstance, EventLogRecord
+
+from lineage_guard.dagster.collect_failed import failed_runs
+from lineage_guard.dagster.collect_run import AssetRuns
+from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of
+from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, graph_of
+from lineage_guard.dagster.pins_history import History
+from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.runs import AssetRun
+from lineage_guard.openlineage.encode import event_of
+
+if TYPE_CHECKING:
+    from lineage_guard.ledger import Ledger
+
+#: Materialisations read, resolved and appended at once.
+BATCH = 500
+#: Storage ids that are looked at again each time, because PostgreSQL may show a lower id after
+#: a higher one. Ids are handed out per event of any kind.
+OVERLAP = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did.
+
+    Attributes:
+        source: name of the event log, ``"dagster:<id>"``.
+        position: greatest storage id that was read.
+        lag: storage ids between there and the end of the log.
+        records: materialisations that were read.
+        appended: events the ledger did not have before.
+        incomplete: productions that were recorded as INCOMPLETE.
+        queries: reads of the Dagster instance.
+        blind: what could not be seen, one sentence each; at the gate any of them blocks.
+        versions: versions that are new in the ledger, for deciding again what reads them.
+    """
+
+    source: str
+    position: int
+    lag: int = 0
+    records: int = 0
+    appended: int = 0
+    incomplete: int = 0
+    queries: int = 0
+    blind: tuple[str, ...] = ()
+    versions: tuple[Version, ...] = ()
+
+
+class Collector:
+    """The parts of a collection, put together once.
+
+    Args:
+        instance: the Dagster instance.
+        asset_graph: the asset graph; the full one is used when it is pruned to a job.
+        ledger: where events go.
+        namespace: OpenLineage namespace of this deployment's assets.
+        now: the time (timezone-aware UTC).
+    """
+
+    def __init__(
+        self, instance: DagsterInstance, asset_graph: object, ledger: Ledger, namespace: str, now: datetime
+    ) -> None:
+        self.log = EventLog(instance)
+        self.history = History(self.log)
+        self.graph: Graph = graph_of(asset_graph)
+        self.pins = Pins(self.log, self.history, self.graph, namespace)
+        self.runs = AssetRuns(self.log, self.pins, self.graph, namespace)
+        self.ledger = ledger
+        self.namespace = namespace
+        self.now = now
+
+    def completed(self, wanted: Sequence[Stored]) -> tuple[list[AssetRun], list[Read]]:
+        """The asset runs behind these materialisations, and everything they read.
+
+        A record that cannot be read becomes an INCOMPLETE production; no record stops the rest.
+        """
+        records = {r.storage_id: r for r in self.log.records([s.storage_id for s in wanted])}
+        readable = [records[s.storage_id] for s in wanted if s.storage_id in records]
+        runs = [self.runs.unreadable(s, "no such record") for s in wanted if s.storage_id not in records]
+        reads: list[Read] = []
+        for record, reading in zip(readable, self._readings(readable), strict=True):
+            try:
+                if isinstance(reading, Exception):
+                    raise reading
+                runs.append(self.runs.completed(record, reading))
+                reads.extend(reading.reads)
+            except Exception as error:  # noqa: BLE001  one odd record must not hide the others; it counts as a gap
+                runs.append(self.runs.unreadable(stored_of(record), f"{type(error).__name__}: {error}"))
+        return runs, reads
+
+    def outside(self, keys: Iterable[AssetKey]) -> tuple[list[AssetRun], list[Read]]:
+        """What is declared of assets that this deployment does not make."""
+        runs: list[AssetRun] = []
+        reads: list[Read] = []
+        for key in sorted(keys):
+            node = self.graph.get(key)
+            reading = Reading((), has_deps=False)
+            if node.parent_keys:
+                reading = self.pins.upcoming(key, [None], self.now, self.log.head())
+            runs.append(self.runs.outside(key, reading, self.now))
+            reads.extend(reading.reads)
+        return runs, reads
+
+    def is_outside(self, read: Read) -> bool:
+        """Whether a version was made by nothing in the log, and a definition says what it is."""
+        return read.stored is None and self.graph.has(read.key) and not self.graph.get(read.key).is_materializable
+
+    def append(self, runs: Sequence[AssetRun]) -> tuple[int, list[AssetRun]]:
+        """Append what says more than the ledger already knows.
+
+        Returns:
+            How many events were new, and the runs they came from.
+        """
+        known = self.ledger.productions([v for r in runs for v in r.production.outputs])
+        fresh = [r for r in runs if not _says_no_more(known.get(r.production.outputs[0]), r.production)]
+        return (self.ledger.append([event_of(r) for r in fresh]).new if fresh else 0), fresh
+
+    def _readings(self, records: Sequence[EventLogRecord]) -> Sequence[Reading | Exception]:
+        try:
+            return self.pins.of_records(records)
+        except Exception:  # noqa: BLE001  find the odd one by resolving one at a time
+            readings: list[Reading | Exception] = []
+            for record in records:
+                try:
+                    readings.extend(self.pins.of_records([record]))
+                except Exception as error:  # noqa: BLE001
+                    readings.append(error)
+            return readings
+
+
+def collect(
+    instance: DagsterInstance,
+    asset_graph: object,
+    ledger: Ledger,
+    *,
+    namespace: str,
+    now: datetime,
+    limit: int | None = None,
+) -> Collected:
+    """Bring everything new in Dagster's event log into the ledger.
+
+    Args:
+        instance: the Dagster instance.
+        asset_graph: the asset graph of the code location.
+        ledger: where events go.
+        namespace: OpenLineage namespace of this deployment's assets.
+        now: the time (timezone-aware UTC).
+        limit: most materialisations to read; ``None`` for all there are.
+
+    Returns:
+        What was done. ``lag`` is above 0 when ``limit`` ended it early.
+
+    Raises:
+        LedgerError: when the ledger cannot be read or written. What was appended before stays.
+
+    Example:
+        >>> collect(instance, defs.resolve_asset_graph(), ledger, namespace="default",
+        ...         now=datetime.now(UTC)).lag                      # doctest: +SKIP
+        0
+    """
+    collector = Collector(instance, asset_graph, ledger, namespace, now)
+    log, history = collector.log, collector.history
+    position, seen = _state(ledger, log.source)
+    head = log.head()
+    since = max(-1, position - OVERLAP)
+    total = Collected(log.source, position)
+    late = log.summaries(after=since, before=position + 1) if position >= 0 else []
+    history.cover(since, position + 1, late)
+    todo = [s for s in late if s.storage_id not in seen]
+    while True:
+        room = BATCH if limit is None else min(BATCH, limit - total.records)
+        if room <= 0:
+            break
+        page = log.summaries(after=position, before=head + 1, limit=room)
+        upto = page[-1].storage_id if len(page) == room else head
+        history.cover(position, upto + 1, page)
+        batch = [*todo, *page]
+        runs, reads = collector.completed(batch)
+        outside = {r.key for r in reads if collector.is_outside(r)}
+        failures, failed_ids = failed_runs(log, collector.pins, collector.runs, since, upto, seen)
+        new, fresh = collector.append([*collector.outside(outside)[0], *runs, *failures])
+        seen |= {s.storage_id for s in batch} | failed_ids
+        total = replace(
+            total,
+            position=upto,
+            records=total.records + len(batch),
+            appended=total.appended + new,
+            incomplete=total.incomplete + sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
+            versions=(*total.versions, *(v for r in fresh for v in r.production.outputs)),
+        )
+        if upto > position or batch or failed_ids:
+            position = upto
+            held = ledger.position(log.source)
+            seen = {i for i in seen if i > position - OVERLAP}
+            ledger.store(_state_name(log.source), {"position": position, "held": held, "seen": sorted(seen)})
+        todo = []
+        since = position
+        if len(page) < room:
+            break
+    return replace(total, lag=max(0, head - position), queries=log.queries)
+
+
+def collect_upstream(
+    instance: DagsterInstance,
+    asset_graph: object,
+    ledger: Ledger,
+    inputs: Iterable[Read],
+    *,
+    namespace: str,
+    now: datetime,
+) -> Collected:
+    """Bring what the ledger lacks of some versions' upstream into it, whatever the sensor is doing.
+
+    Breadth first: each level is read from the event log in one go, and everything is appended
+    at the end in one piece, so a version in the ledger always has its upstream there too.
+
+    Args:
+        instance: the Dagster instance.
+        asset_graph: the asset graph; the full one is used when it is pruned to a job.
+        ledger: where events go.
+        inputs: the versions, as ``step_inputs`` gave them.
+        namespace: OpenLineage namespace of this deployment's assets.
+        now: the time (timezone-aware UTC).
+
+    Returns:
+        What was done; ``blind`` names what could not be seen.
+
+    Raises:
+        LedgerError: when the ledger cannot be read or written.
+    """
+    collector = Collector(instance, asset_graph, ledger, namespace, now)
+    runs: list[AssetRun] = []
+    blind: list[str] = []
+    visited: set[Version] = set()
+    records = 0
+    level = list(inputs)
+    while level:
+        fresh = {r.version: r for r in level if r.version not in visited}
+        visited.update(fresh)
+        known = ledger.productions([v for v, r in fresh.items() if r.stored is not None])
+        wanted = [r.stored for v, r in fresh.items() if r.stored is not None and v not in known]
+        outside = {r.key for r in fresh.values() if collector.is_outside(r)}
+        level = []
+        try:
+            more, reads = collector.completed(wanted) if wanted else ([], [])
+            declared, behind = collector.outside(outside)
+        except LineageGuardError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever keeps the log from being read is a finding, not a crash
+            names = ", ".join(sorted({name_of(r.key) for r in fresh.values()}))
+            blind.append(f"Dagster's event log could not be read for {names}: {type(error).__name__}: {error}")
+            break
+        runs = [*more, *declared, *runs]
+        records += len(more)
+        level = [*reads, *behind]
+    new, appended = collector.append(runs) if runs else (0, [])
+    return Collected(
+        source=collector.log.source,
+        position=max((r.source[1] for r in runs if r.source), default=-1),
+        records=records,
+        appended=new,
+        incomplete=sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
+        queries=collector.log.queries,
+        blind=tuple(blind),
+        versions=tuple(v for r in appended for v in r.production.outputs),
+    )
+
+
+def _says_no_more(known: Production | None, new: Production) -> bool:
+    if known is None:
+        return False
+    both = union([known, new])
+    return (
+        set(both.inputs) == set(known.inputs)
+        and set(both.models) == set(known.models)
+        and set(both.licenses) == set(known.licenses)
+        and (both.completeness, both.produced_at, both.artefact)
+        == (known.completeness, known.produced_at, known.artefact)
+    )
+
+
+def _state_name(source: str) -> str:
+    return f"collect-{source}"
+
+
+def _state(ledger: Ledger, source: str) -> tuple[int, set[int]]:
+    """How far was read, and which ids near there were handled; the beginning when that cannot be known."""
+    try:
+        state = ledger.load(_state_name(source)) or {}
+        # A ledger that holds less than its state says was put back from an older copy.
+        if ledger.position(source) >= int(str(state.get("held", -1))):
+            return int(str(state.get("position", -1))), set(cast("list[int]", state.get("seen", [])))
+    except (LineageGuardError, TypeError, ValueError):
+        pass
+    return -1, set()

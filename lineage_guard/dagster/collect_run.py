@@ -1,0 +1,268 @@
+"""From one materialisation to the asset run it was part of: models, inputs and what else is cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import cast
+
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    EventLogRecord,
+    MultiPartitionsDefinition,
+    PartitionsDefinition,
+    TableColumnLineage,
+    TimeWindowPartitionsDefinition,
+)
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
+from dagster._core.definitions.data_version import CODE_VERSION_TAG
+from dagster._core.definitions.metadata import TableMetadataSet
+
+from lineage_guard.dagster.declare import declaration_of
+from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
+from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, pointers_of
+from lineage_guard.domain.errors import DeclarationError
+from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
+from lineage_guard.domain.provenance import Declaration, ProductionFacts, production_facts
+from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState, asset_run_id
+
+_ELSEWHERE = (
+    "no definition of it is loaded here and nothing was declared when it ran, so models it used may be missing; "
+    "guard the code location that defines it"
+)
+_FROM_CODE = "the declaration is the one in today's code; none was recorded when it ran"
+
+
+class AssetRuns:
+    """Makes asset runs of log records.
+
+    Args:
+        log: the event log.
+        pins: resolves what was read.
+        graph: the full asset graph.
+        namespace: OpenLineage namespace of this deployment's assets.
+    """
+
+    def __init__(self, log: EventLog, pins: Pins, graph: Graph, namespace: str) -> None:
+        self._log = log
+        self._pins = pins
+        self._graph = graph
+        self._namespace = namespace
+
+    def completed(self, record: EventLogRecord, reading: Reading) -> AssetRun:
+        """The COMPLETE state of the asset run that one materialisation ended.
+
+        Anything odd about the record makes its production INCOMPLETE, with the reason in its
+        note: what cannot be read was not clean.
+        """
+        stored = stored_of(record)
+        node = self._node(stored.key)
+        materialization = record.asset_materialization
+        facts, indirect, notes = self._facts(stored, materialization, node, reading, pointers_of(record) is not None)
+        version = self._pins.version(stored)
+        inputs = tuple(_input(r, indirect) for r in reading.reads)
+        notes = [n for n in (facts.note, *notes, *reading.notes) if n]
+        production = Production(
+            outputs=(version,),
+            inputs=inputs,
+            models=tuple(m for m in facts.models if not m.partitions or version.partition in m.partitions),
+            produced_at=utc(stored.timestamp),
+            asserted_by=facts.asserted_by,
+            completeness=Completeness.INCOMPLETE if reading.notes else facts.completeness,
+            licenses=facts.licenses,
+            artefact=facts.artefact,
+            note="; ".join(notes) or None,
+        )
+        base = AssetRun(
+            run_id=cast("str", version.run),
+            state=RunState.COMPLETE,
+            at=utc(stored.timestamp),
+            job_namespace=self._namespace,
+            job_name=version.name,
+            production=production,
+            parent=self._parent(stored.run_id),
+            source=(self._log.source, stored.storage_id),
+        )
+        return _with_extras(base, materialization, node, stored, reading.reads)
+
+    def unreadable(self, stored: Stored, why: str) -> AssetRun:
+        """The asset run of a materialisation whose record could not be understood."""
+        version = self._pins.version(stored)
+        production = Production(
+            outputs=(version,),
+            produced_at=utc(stored.timestamp),
+            asserted_by=Assertion.INFERRED,
+            completeness=Completeness.INCOMPLETE,
+            note=f"its record in the event log could not be read: {why}",
+        )
+        return AssetRun(
+            run_id=cast("str", version.run),
+            state=RunState.COMPLETE,
+            at=utc(stored.timestamp),
+            job_namespace=self._namespace,
+            job_name=version.name,
+            production=production,
+            parent=self._parent(stored.run_id),
+            source=(self._log.source, stored.storage_id),
+        )
+
+    def ended(self, stored: Stored, state: RunState, error: str | None) -> AssetRun:
+        """The FAIL or ABORT state of an asset run that wrote nothing.
+
+        Args:
+            stored: the asset partition, and when and where in the log it ended.
+            state: FAIL or ABORT.
+            error: message of the failure.
+        """
+        version = self._pins.version(stored)
+        node = self._node(stored.key)
+        return AssetRun(
+            run_id=cast("str", version.run),
+            state=state,
+            at=utc(stored.timestamp),
+            job_namespace=self._namespace,
+            job_name=version.name,
+            production=Production(outputs=(version,), completeness=Completeness.UNKNOWN),
+            parent=self._parent(stored.run_id),
+            error=error,
+            owners=tuple(node.owners) if node else (),
+            description=node.description if node else None,
+            source=(self._log.source, stored.storage_id),
+        )
+
+    def outside(self, key: AssetKey, reading: Reading, now: datetime) -> AssetRun:
+        """What is declared of an asset that this deployment does not make.
+
+        Args:
+            key: the asset.
+            reading: what it is declared to be made from, when it is.
+            now: the time; its day dates the statement, so that all processes say the same.
+        """
+        node = self._graph.get(key)
+        name = name_of(key)
+        declaration, notes = _declared(node.metadata, name)
+        view = bool(getattr(node, "is_virtual", False))
+        facts = production_facts(declaration, has_deps=reading.has_deps, is_external=not view)
+        indirect = declaration.indirect if declaration else ()
+        production = Production(
+            outputs=(Version(self._namespace, name),),
+            inputs=tuple(_input(r, indirect)._replace(pin=Pin.CONSERVATIVE) for r in reading.reads),
+            models=facts.models,
+            asserted_by=facts.asserted_by,
+            completeness=Completeness.INCOMPLETE if notes else facts.completeness,
+            licenses=facts.licenses,
+            artefact=facts.artefact,
+            note="; ".join(n for n in (facts.note, *notes) if n) or None,
+        )
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return AssetRun(
+            run_id=asset_run_id(f"external:{production!r}", name, None, day),
+            state=RunState.COMPLETE,
+            at=day,
+            job_namespace=self._namespace,
+            job_name=name,
+            production=production,
+            tags=tuple(sorted(node.tags.items())),
+            owners=tuple(node.owners),
+            description=node.description,
+        )
+
+    def _facts(
+        self,
+        stored: Stored,
+        materialization: AssetMaterialization | None,
+        node: BaseAssetNode | None,
+        reading: Reading,
+        from_a_step: bool,
+    ) -> tuple[ProductionFacts, tuple[str, ...], list[str]]:
+        name = name_of(stored.key)
+        metadata: Mapping[str, object] = materialization.metadata if materialization else {}
+        declaration, notes = _declared(metadata, name)
+        recorded = declaration is not None
+        if declaration is None and node is not None and not notes:
+            declaration, notes = _declared(node.metadata, name)
+        external = node is not None and not node.is_materializable and not from_a_step
+        facts = production_facts(declaration, has_deps=reading.has_deps, is_external=external)
+        if not recorded:
+            facts = facts._replace(asserted_by=Assertion.INFERRED)
+            if declaration is not None and not external:
+                notes.append(_FROM_CODE)
+            elif declaration is None and (node is None or (from_a_step and not node.is_materializable)):
+                facts = facts._replace(completeness=Completeness.INCOMPLETE)
+                notes.append(_ELSEWHERE)
+        if notes and declaration is None:
+            facts = facts._replace(completeness=Completeness.INCOMPLETE)
+        return facts, declaration.indirect if declaration else (), notes
+
+    def _node(self, key: AssetKey) -> BaseAssetNode | None:
+        return self._graph.get(key) if self._graph.has(key) else None
+
+    def _parent(self, run_id: str) -> ParentRun | None:
+        run = self._log.run(run_id)
+        return ParentRun(run_id, self._namespace, run.job_name) if run else None
+
+
+def _declared(metadata: Mapping[str, object], name: str) -> tuple[Declaration | None, list[str]]:
+    try:
+        return declaration_of(metadata, name), []
+    except DeclarationError as error:
+        return None, [f"its declaration cannot be read: {error.what}"]
+
+
+def _input(read: Read, indirect: Iterable[str]) -> Input:
+    return Input(read.version, Influence.INDIRECT if read.version.name in indirect else Influence.DIRECT, read.pin)
+
+
+def _with_extras(
+    base: AssetRun,
+    materialization: AssetMaterialization | None,
+    node: BaseAssetNode | None,
+    stored: Stored,
+    reads: Iterable[Read],
+) -> AssetRun:
+    """Add what backends like to show. None of it decides anything, so none of it may fail."""
+    from dataclasses import replace
+
+    tags = (materialization.tags if materialization else None) or {}
+    code_version = tags.get(CODE_VERSION_TAG)
+    try:
+        table = TableMetadataSet.extract(materialization.metadata if materialization else {})
+        return replace(
+            base,
+            nominal=_window(node.partitions_def if node else None, stored.partition),
+            columns=tuple((c.name, c.type) for c in table.column_schema.columns) if table.column_schema else (),
+            column_lineage=tuple(_columns(table.column_lineage, reads)) if table.column_lineage else (),
+            row_count=table.row_count if table.row_count is not None else table.partition_row_count,
+            tags=tuple(sorted(node.tags.items())) if node else (),
+            owners=tuple(node.owners) if node else (),
+            description=(node.description if node else None) or (materialization and materialization.description),
+            code_version=code_version if code_version != stored.run_id else None,
+        )
+    except Exception:  # noqa: BLE001  decoration of a sound record; the lineage above stands without it
+        return base
+
+
+def _columns(lineage: TableColumnLineage, reads: Iterable[Read]) -> Iterable[ColumnEdge]:
+    by_key: dict[AssetKey, list[Version]] = {}
+    for read in reads:
+        by_key.setdefault(read.key, []).append(read.version)
+    for column, sources in sorted(lineage.deps_by_column.items()):
+        for source in sources:
+            for version in by_key.get(source.asset_key, ()):
+                yield ColumnEdge(column, version, source.column_name)
+
+
+def _window(definition: PartitionsDefinition | None, partition: str | None) -> tuple[datetime, datetime] | None:
+    if partition is None or definition is None:
+        return None
+    if isinstance(definition, MultiPartitionsDefinition):
+        if not definition.has_time_window_dimension:
+            return None
+        key = definition.get_partition_key_from_str(partition).keys_by_dimension[definition.time_window_dimension.name]
+        window = definition.time_window_partitions_def.time_window_for_partition_key(key)
+    elif isinstance(definition, TimeWindowPartitionsDefinition):
+        window = definition.time_window_for_partition_key(partition)
+    else:
+        return None
+    return utc(window.start.timestamp()), utc(window.end.timestamp())

@@ -1,0 +1,229 @@
+"""Dagster's event log as the guard reads it: in batches, by storage id, each query counted.
+
+Dagster's own log is the durable record of what was materialised, so everything read here can
+be read again. Facts about it that the code below rests on (dagster 1.13):
+
+- Storage ids grow within one instance. Asset events and run status events share one sequence
+  (the whole table on PostgreSQL, the ``index`` shard on SQLite); step events of SQLite live in
+  a file per run and have ids of their own.
+- PostgreSQL hands out an id before the transaction commits, so a lower id can become visible
+  after a higher one.
+- A query with an asset key hides what was wiped; a query by storage id does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogRecord, EventRecordsFilter, RunsFilter
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
+if TYPE_CHECKING:
+    from dagster import RunRecord
+
+#: Rows per query: below SQLite's limit on bound variables (32,766 since 3.32, 999 before).
+CHUNK = 900
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One materialisation, as the log's index columns describe it.
+
+    Attributes:
+        storage_id: its position in the log.
+        run_id: Dagster run that wrote it; empty for one reported from outside a run.
+        key: the asset.
+        partition: partition key, or ``None``.
+        timestamp: seconds since the epoch.
+    """
+
+    storage_id: int
+    run_id: str
+    key: AssetKey
+    partition: str | None
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """When a Dagster run was created and started, and which job it ran.
+
+    Attributes:
+        created: when the run was created (timezone-aware UTC).
+        started: when it started, seconds since the epoch; ``None`` when it has not.
+        job_name: name of the job.
+    """
+
+    created: datetime
+    started: float | None
+    job_name: str
+
+
+def name_of(key: AssetKey) -> str:
+    """The OpenLineage dataset name of an asset: its path joined with ``/``.
+
+    Example:
+        >>> name_of(AssetKey(["curation", "instructions"]))
+        'curation/instructions'
+    """
+    return "/".join(key.path)
+
+
+class EventLog:
+    """Reads one Dagster instance. Not thread-safe; make one per collection.
+
+    Attributes:
+        instance: the Dagster instance.
+        queries: how many reads were made so far.
+    """
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        self.instance = instance
+        self.queries = 0
+        self._runs: dict[str, RunTimes | None] = {}
+        self._source: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Name of this log among all producers, ``"dagster:<id>"``; the same in every process."""
+        if self._source is None:
+            storage = self.instance.run_storage
+            if isinstance(storage, SqlRunStorage):
+                self.queries += 2
+                # Two processes that come first may both insert an id; a second read sees the one that stays.
+                storage.get_run_storage_id()
+                self._source = f"dagster:{storage.get_run_storage_id()}"
+            else:
+                self._source = "dagster:default"
+        return self._source
+
+    def head(self) -> int:
+        """The greatest storage id in the log; ``-1`` when it is empty."""
+        self.queries += 1
+        newest = self.instance.event_log_storage.get_maximum_record_id()
+        return -1 if newest is None else newest
+
+    def summaries(
+        self,
+        *,
+        key: AssetKey | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 0,
+        ascending: bool = True,
+    ) -> list[Stored]:
+        """Materialisations with ``after < storage id < before``, without their payload."""
+        self.queries += 1
+        rows = self.instance.event_log_storage.get_asset_event_summary_records(
+            DagsterEventType.ASSET_MATERIALIZATION,
+            asset_key=key,
+            after_storage_id=after,
+            before_storage_id=before,
+            limit=limit or None,
+            ascending=ascending,
+        )
+        return [Stored(r.storage_id, r.run_id or "", r.asset_key, r.partition or None, r.timestamp) for r in rows]
+
+    def summaries_by_id(self, storage_ids: Collection[int]) -> dict[int, Stored]:
+        """The materialisations with these storage ids, those that were wiped since included."""
+        found: dict[int, Stored] = {}
+        for chunk in _chunks(sorted(storage_ids)):
+            self.queries += 1
+            rows = self.instance.event_log_storage.get_asset_event_summary_records(
+                DagsterEventType.ASSET_MATERIALIZATION, storage_ids=chunk
+            )
+            for r in rows:
+                found[r.storage_id] = Stored(
+                    r.storage_id, r.run_id or "", r.asset_key, r.partition or None, r.timestamp
+                )
+        return found
+
+    def records(self, storage_ids: Collection[int]) -> list[EventLogRecord]:
+        """The materialisations with these storage ids, with their payload, ascending."""
+        found: list[EventLogRecord] = []
+        for chunk in _chunks(sorted(storage_ids)):
+            self.queries += 1
+            found.extend(
+                self.instance.event_log_storage.get_event_records(
+                    EventRecordsFilter(DagsterEventType.ASSET_MATERIALIZATION, storage_ids=chunk), ascending=True
+                )
+            )
+        return found
+
+    def latest_ids(self, key: AssetKey, partitions: Collection[str] | None) -> dict[str, int]:
+        """The newest storage id of each partition of an asset, now.
+
+        Args:
+            key: the asset.
+            partitions: which ones; ``None`` for every partition that was ever materialised.
+        """
+        storage = self.instance.event_log_storage
+        if partitions is None:
+            self.queries += 1
+            return dict(storage.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION))
+        found: dict[str, int] = {}
+        for chunk in _chunks(sorted(partitions)):
+            self.queries += 1
+            found.update(
+                storage.get_latest_storage_id_by_partition(
+                    key, DagsterEventType.ASSET_MATERIALIZATION, partitions=set(chunk)
+                )
+            )
+        return found
+
+    def latest(self, keys: Collection[AssetKey]) -> dict[AssetKey, Stored]:
+        """The newest materialisation of each asset, now; assets without one are left out."""
+        found: dict[AssetKey, Stored] = {}
+        for chunk in _chunks(sorted(keys)):
+            self.queries += 1
+            for record in self.instance.get_asset_records(chunk):
+                last = record.asset_entry.last_materialization_record
+                if last is not None:
+                    found[record.asset_entry.asset_key] = stored_of(last)
+        return found
+
+    def runs(self, run_ids: Iterable[str]) -> None:
+        """Load what is known of these runs in one query; ``run`` then answers from memory."""
+        wanted = sorted({r for r in run_ids if r and r not in self._runs})
+        for chunk in _chunks(wanted):
+            self.queries += 1
+            self._runs.update(dict.fromkeys(chunk))
+            for record in self.instance.get_run_records(RunsFilter(run_ids=chunk)):
+                self._runs[record.dagster_run.run_id] = _times(record)
+
+    def run(self, run_id: str) -> RunTimes | None:
+        """What is known of one run; ``None`` when the instance no longer has it."""
+        if run_id and run_id not in self._runs:
+            self.runs([run_id])
+        return self._runs.get(run_id)
+
+
+def stored_of(record: EventLogRecord) -> Stored:
+    """The index columns of a full record.
+
+    Raises:
+        ValueError: when the record is of no asset.
+    """
+    key = record.asset_key
+    if key is None:
+        raise ValueError(f"record {record.storage_id} is of no asset")
+    return Stored(record.storage_id, record.run_id, key, record.partition_key or None, record.timestamp)
+
+
+def utc(timestamp: float) -> datetime:
+    """Seconds since the epoch as a timezone-aware UTC datetime."""
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _times(record: RunRecord) -> RunTimes:
+    created = record.create_timestamp
+    created = created.replace(tzinfo=UTC) if created.tzinfo is None else created.astimezone(UTC)
+    return RunTimes(created, record.start_time, record.dagster_run.job_name)
+
+
+def _chunks(items: Sequence[_T]) -> Iterable[list[_T]]:
+    return (list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK))
