@@ -1,0 +1,176 @@
+"""The gate: may this step train? Asked inside the step, answered before its code runs.
+
+In order: (1) the exact versions the step will read, (2) whatever of their upstream the ledger
+lacks is collected from Dagster's event log, (3) the closure over ledger and catalog, (4) the
+evidence of the lineage suite, (5) the verdict, (6) the decision is written to the ledger,
+(7) pass or raise. Whatever goes wrong on the way is itself a reason to block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from lineage_guard.dagster.present import metadata_of_verdict
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.domain.closure import Closure, Reached, extend
+from lineage_guard.domain.decide import Verdict, decide
+from lineage_guard.domain.evidence import Evidence, findings_of
+from lineage_guard.domain.explain import explain
+from lineage_guard.domain.facts import Completeness, Production, Version
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
+from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.waivers import Waivers
+
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.ledger import Ledger
+
+#: Findings spelled out in a failure's message; the metadata holds all of them.
+_SPELLED_OUT = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to the gate.
+
+    Attributes:
+        target: the step: what it would write (the first names it), the exact versions it would
+            read, and models it uses itself.
+        use: what it is for.
+        policy: rules and terms.
+        at: the time of the question (timezone-aware UTC).
+        waivers: accepted risks.
+        blind: what could not be seen on the way here, one sentence each; any blocks.
+    """
+
+    target: Production
+    use: str
+    policy: Policy
+    at: datetime
+    waivers: Waivers = ()
+    blind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict, and what it was reached from."""
+
+    verdict: Verdict
+    closure: Closure
+    evidence: Evidence
+
+
+def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
+    """Answer a question from the ledger and the catalog: steps (3) to (5) of the gate.
+
+    Used by the wrapped step, by the sensor's re-decision and by ``lineage-guard check``.
+
+    Args:
+        request: the question.
+        ledger: holds the upstream of ``request.target``; evidence found missing is added to it.
+        catalog: public ancestry and terms.
+
+    Raises:
+        LedgerError: when the ledger cannot be read or written.
+        SuiteError: when the lineage suite cannot be loaded.
+    """
+    closure = extend(ledger.closure(request.target), catalog.ancestry)
+    closure = replace(closure, blind=(*closure.blind, *request.blind))
+    evidence = _evidence(closure, request, ledger, catalog)
+    verdict = decide(closure, request.policy, request.waivers, request.use, request.at)
+    return Answer(verdict.joined(findings_of(evidence, closure.target)), closure, evidence)
+
+
+def _evidence(closure: Closure, request: Request, ledger: Ledger, catalog: Catalog) -> Evidence:
+    from lineage_guard.gx.lineage import lineage_evidence_key, run_lineage_suite
+
+    terms = catalog.terms.entries
+    key = lineage_evidence_key(closure, request.policy, request.use, terms, request.at, waivers=request.waivers)
+    filed = ledger.evidence(key)
+    # What could not be run is tried again; what ran has the same result for the same key.
+    if filed is not None and filed.error is None:
+        return filed
+    evidence = run_lineage_suite(closure, request.policy, request.use, terms, request.at, waivers=request.waivers)
+    if evidence.error is None and evidence.key == key:
+        ledger.put_evidence(evidence)
+    return evidence
+
+
+def cannot_see(target: Version, use: str, policy: str, at: datetime, sentence: str) -> Verdict:
+    """The verdict where the guard could not see: it blocks, and says what it could not see.
+
+    Args:
+        target: what the step would write.
+        use: what it is for.
+        policy: name of the policy.
+        at: when, timezone-aware UTC.
+        sentence: what went wrong, in one sentence.
+    """
+    itself = Reached(target, completeness=Completeness.COMPLETE, recorded=True)
+    nothing = Policy(policy, rules=(), terms=FixedTerms())
+    return decide(Closure(target, (itself,), blind=(sentence,)), nothing, (), use, at)
+
+
+def record(verdict: Verdict, production: Production, parent: ParentRun, at: datetime, ledger: Ledger) -> None:
+    """Write a decision to the ledger as RUNNING events, one per version that would be written.
+
+    Raises:
+        LedgerError: when the ledger cannot be written.
+    """
+    from lineage_guard.openlineage.encode import event_of
+
+    runs = [
+        AssetRun(
+            run_id=version.run or parent.run_id,
+            state=RunState.RUNNING,
+            at=at,
+            job_namespace=version.namespace,
+            job_name=version.name,
+            production=replace(production, outputs=(version,)),
+            parent=parent,
+            verdict=verdict,
+            enforced=True,
+        )
+        for version in production.outputs
+        if (version.namespace, version.name) == (verdict.target.namespace, verdict.target.name)
+    ]
+    ledger.append([event_of(run) for run in runs])
+
+
+def hold(context: dg.OpExecutionContext, settings: Settings) -> None:
+    """Hold a step until the gate has answered, then let it run or end it.
+
+    Args:
+        context: of the step, before any of its own code has run.
+        settings: what ``guard()`` was told.
+
+    Raises:
+        dagster.Failure: when a training asset of this step must not run. A retry policy of the
+            op does not retry it.
+    """
+    at = datetime.now(UTC)
+    try:
+        uses = _guarded_uses(context, settings)
+        verdicts = _verdicts(context, settings, uses, at) if uses else {}
+    except Exception as error:  # noqa: BLE001 - whatever it is, training must not start
+        sentence = f"The guard failed before it could decide: {_said(error)}"
+        target = Version(lineage_namespace(settings.namespace), context.op.name)
+        verdicts = {None: cannot_see(target, "unknown use", str(settings.policy), at, sentence)}
+    stopped = [v for v in verdicts.values() if v.stops]
+    if stopped:
+        raise dg.Failure(
+            description="\n\n".join(explain(v, most=_SPELLED_OUT) for v in stopped),
+            metadata=metadata_of_verdict(stopped[0]),
+            allow_retries=False,
+        )
+    asset_context = dg.AssetExecutionContext.get() if verdicts else None
+    for key, verdict in verdicts.items():
+        context.log.info(explain(verdict, most=_SPELLED_OUT))
+        if asset_context is not None:
+            asset_context.add_asset_metadata(metadata_of_verdict(verdict), asset_key=key)
