@@ -7,7 +7,7 @@ computes the same thing at scale; ``close`` here is the definition it is tested 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -228,52 +228,118 @@ def extend(closure: Closure, ancestry: Ancestry) -> Closure:
 
     A dataset labelled Apache-2.0 may have GPT-4 among its ancestors; so may open weights
     that generated a table. History in the ledger is left as it is: a better catalog changes
-    the answer, not the record.
+    the answer, not the record. Nothing is ever taken away: versions, models and licences
+    only join, and INDIRECT may become DIRECT but never the other way round.
 
     Args:
         closure: what the ledger knows.
         ancestry: what the catalog knows.
     """
-    known = ancestry.productions()
-    reached = list(closure.reached)
-    index = {r.version: i for i, r in enumerate(reached)}
-    frontier: list[tuple[int, Influence, Version]] = []
-    for at, r in enumerate(closure.reached):
-        node = ancestry.version_of(r.artefact) if r.artefact else None
-        if node is not None:
-            frontier.append((at, r.influence, node))
-            if r.recorded and r.completeness is Completeness.UNKNOWN:
-                # Its author said "it is this public artefact" and no more, and the catalog knows that one.
-                reached[at] = replace(r, completeness=Completeness.COMPLETE, note=None)
-        for model in r.models:
-            public = ancestry.version_of(model.model)
-            # A model without ancestors adds nothing: its own terms are already in the closure.
-            if public is not None and known[public].inputs:
-                frontier.append((at, _weaker(r.influence, model.effective_influence), public))
-    for at, influence, node in sorted(frontier, key=lambda f: f[1] is Influence.INDIRECT):
-        sub = walk(node, known.get)
-        places: dict[int, int] = {}
-        for i, r in enumerate(sub.reached):
-            combined = _weaker(influence, r.influence)
-            toward = at if i == 0 else places[r.toward]
-            seen = index.get(r.version)
-            if seen is not None and (
-                reached[seen].influence is combined or reached[seen].influence is Influence.DIRECT
-            ):
-                places[i] = seen
+    graph = _Extension(list(closure.reached), ancestry)
+    graph.follow(Influence.DIRECT)
+    graph.follow(Influence.INDIRECT)
+    return replace(closure, reached=tuple(graph.reached))
+
+
+class _Extension:
+    """The closure while public ancestry is being added: DIRECT edges to the end first."""
+
+    def __init__(self, reached: list[Reached], ancestry: Ancestry) -> None:
+        self.reached = reached
+        self._known = ancestry.productions()
+        self._version_of = ancestry.version_of
+        self._index = {r.version: i for i, r in enumerate(reached)}
+        self._later: list[tuple[int, Input]] = []
+        self._queue: deque[int] = deque()
+
+    def follow(self, phase: Influence) -> None:
+        for at, edge in self._later:
+            self._visit(at, edge, phase)
+        self._later = []
+        self._queue.extend(i for i, r in enumerate(self.reached) if r.influence is phase)
+        done: set[int] = set()
+        while self._queue:
+            at = self._queue.popleft()
+            if at in done:
                 continue
-            index[r.version] = places[i] = len(reached)
-            reached.append(
-                replace(
-                    r,
-                    influence=combined,
-                    toward=toward,
-                    depth=reached[toward].depth + 1,
-                    pin=reached[toward].pin,
-                )
+            done.add(at)
+            self._join(at)
+            for edge in self._edges(self.reached[at]):
+                if phase is Influence.DIRECT and edge.influence is Influence.INDIRECT:
+                    self._later.append((at, edge))
+                else:
+                    self._visit(at, edge, phase)
+
+    def _join(self, at: int) -> None:
+        """Add what the catalog knows of a version that is, or is declared to be, a public artefact."""
+        r = self.reached[at]
+        node = self._version_of(r.artefact) if r.artefact else None
+        if r.recorded and r.completeness is Completeness.UNKNOWN and node is not None and node in self._known:
+            # Its author said "it is this public artefact" and no more, and the catalog knows that one.
+            self.reached[at] = r = replace(r, completeness=self._known[node].completeness, note=None)
+        production = self._known.get(r.version)
+        if production is None:
+            return
+        if not r.recorded:
+            self.reached[at] = _reach(r.version, production, r.influence, r.depth, r.toward, r.pin)
+            return
+        self.reached[at] = replace(
+            r,
+            models=tuple(dict.fromkeys((*r.models, *production.models))),
+            licenses=tuple(dict.fromkeys((*r.licenses, *production.licenses))),
+            artefact=r.artefact or production.artefact,
+        )
+
+    def _edges(self, r: Reached) -> Iterator[Input]:
+        production = self._known.get(r.version)
+        if production is not None:
+            yield from production.inputs
+        else:
+            # A version that some run wrote under a public name is a copy of the public one.
+            public = Version(r.version.namespace, r.version.name)
+            if public in self._known:
+                yield Input(public)
+        node = self._version_of(r.artefact) if r.artefact else None
+        if node is not None and node != r.version and node in self._known:
+            yield Input(node)
+        for model in r.models:
+            for name in (model.model, *model.base_models):
+                public = self._version_of(name)
+                # A model without ancestors adds nothing: its own terms are already in the closure.
+                if public is not None and public != r.version and public in self._known and self._known[public].inputs:
+                    yield Input(public, model.effective_influence)
+
+    def _visit(self, at: int, edge: Input, phase: Influence) -> None:
+        parent = self.reached[at]
+        pin = Pin.CONSERVATIVE if Pin.CONSERVATIVE in (edge.pin, parent.pin) else Pin.EXACT
+        seen = self._index.get(edge.version)
+        if seen is None:
+            self._index[edge.version] = seen = len(self.reached)
+            production = self._known.get(edge.version)
+            self.reached.append(_reach(edge.version, production, phase, parent.depth + 1, at, pin))
+            self._queue.append(seen)
+        elif self.reached[seen].influence is Influence.INDIRECT and phase is Influence.DIRECT:
+            # ``at`` is DIRECT and so is its whole path, which an INDIRECT version is not on:
+            # pointing back to it makes no circle.
+            self.reached[seen] = replace(
+                self.reached[seen], influence=phase, depth=parent.depth + 1, toward=at, pin=pin
             )
-    return replace(closure, reached=tuple(reached))
+            self._queue.append(seen)
+            self._raise_descendants(seen)
 
+    def _raise_descendants(self, top: int) -> None:
+        """What the ledger reached through a version is as DIRECT as the version now is.
 
-def _weaker(a: Influence, b: Influence) -> Influence:
-    return Influence.INDIRECT if Influence.INDIRECT in (a, b) else Influence.DIRECT
+        Only what was reached by DIRECT edges from it would have to be raised; which those are
+        is not in a closure, so all of it is: the error is on the side that blocks.
+        """
+        raised = {top}
+        waiting = deque([top])
+        while waiting:
+            parent = waiting.popleft()
+            for i, r in enumerate(self.reached):
+                if r.toward == parent and i not in raised:
+                    raised.add(i)
+                    waiting.append(i)
+                    self._queue.append(i)
+                    self.reached[i] = replace(r, influence=Influence.DIRECT, depth=self.reached[parent].depth + 1)

@@ -156,7 +156,7 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
         indirect = r.influence is Influence.INDIRECT
         if indirect and not policy.counts_indirect:
             continue
-        if r.completeness is not Completeness.COMPLETE and (index > 0 or r.recorded):
+        if r.completeness is not Completeness.COMPLETE:
             reason = ReasonCode.INCOMPLETE_PROVENANCE if r.recorded else ReasonCode.NO_PROVENANCE
             yield from _rules(closure, policy, use, index, r.influence, None, None, Subject.GAP, reason)
         for model in r.models:
@@ -198,9 +198,7 @@ def _rules(
         if rule.on is not on or not rule.match.holds(use, model, terms, reason):
             continue
         spoken = True
-        effect = rule.effect
-        if effect is None:
-            effect = terms.effect_on(use) if terms else Effect.UNKNOWN
+        effect = rule.effect_of(terms, use)
         code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and effect is Effect.ALLOW else reason
         yield Judged(index, closure.reached[index], influence, model, terms, rule, code, effect)
     if not spoken:

@@ -7,7 +7,7 @@ allowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -43,6 +43,9 @@ class ReasonCode(StrEnum):
 class Match:
     """Conditions that must all hold; an empty one holds always. Texts are shell patterns.
 
+    A pattern that starts with ``!`` excludes: a value must match one of the plain patterns (if
+    there are any) and no value may match an excluding one.
+
     Attributes:
         use: uses, e.g. ``("train_*",)``.
         provider: providers as declared or as the terms name them, compared without case.
@@ -77,11 +80,23 @@ class Match:
             and _any(self.reason, [reason])
         )
 
+    def holds_for_terms(self, use: str, terms: Terms) -> bool:
+        """Whether it holds for terms whichever model they are applied to."""
+        return not self.model and not self.channel and self.holds(use, None, terms, ReasonCode.RESTRICTED_MODEL)
+
+    def may_hold_for_terms(self, use: str, terms: Terms) -> bool:
+        """Whether it holds for terms and some model, as far as the terms alone can tell."""
+        about_terms = replace(self, model=(), channel=(), provider=())
+        return about_terms.holds(use, None, terms, ReasonCode.RESTRICTED_MODEL)
+
 
 def _any(patterns: tuple[str, ...], values: list[str]) -> bool:
-    if not patterns:
-        return True
-    return any(fnmatchcase(v.lower(), p.lower()) for v in values for p in patterns)
+    wanted = [p.lower() for p in patterns if not p.startswith("!")]
+    unwanted = [p[1:].lower() for p in patterns if p.startswith("!")]
+    lowered = [v.lower() for v in values]
+    if any(fnmatchcase(v, p) for v in lowered for p in unwanted):
+        return False
+    return not wanted or any(fnmatchcase(v, p) for v in lowered for p in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ class Rule:
         reason: why the organisation wants this, in one sentence.
         fix: what a blocked person can do, in one or two sentences. Required.
         match: when it applies.
+        at_most: ceiling of the effect, for a rule that follows the terms but only warns.
     """
 
     id: str
@@ -103,6 +119,13 @@ class Rule:
     reason: str
     fix: str
     match: Match = field(default_factory=Match)
+    at_most: Effect = Effect.BLOCK
+
+    def effect_of(self, terms: Terms | None, use: str) -> Effect:
+        """What follows from this rule for a use, given the terms where there are any."""
+        if self.effect is not None:
+            return min(self.effect, self.at_most)
+        return min(terms.effect_on(use) if terms else Effect.UNKNOWN, self.at_most)
 
 
 @dataclass(frozen=True)
@@ -136,14 +159,17 @@ class Policy:
         return effect is Effect.BLOCK
 
     def restricted_terms(self, use: str, all_terms: tuple[Terms, ...]) -> tuple[str, ...]:
-        """Ids of the terms that would stop a use under this policy: the suites' parameter."""
-        return tuple(
-            t.id
-            for t in all_terms
-            if any(
-                rule.on is Subject.MODEL
-                and rule.match.holds(use, None, t, ReasonCode.RESTRICTED_MODEL)
-                and self.stops(t.effect_on(use) if rule.effect is None else rule.effect, use)
-                for rule in self.rules
-            )
-        )
+        """Ids of the terms that would stop a use under this policy: the suites' parameter.
+
+        A rule that speaks of some models or channels only says nothing about terms as such and
+        is not counted; ``decide`` counts it. Terms no rule speaks of at all are UNKNOWN there,
+        and so they are here.
+        """
+        return tuple(t.id for t in all_terms if self._stops_terms(use, t))
+
+    def _stops_terms(self, use: str, terms: Terms) -> bool:
+        rules = [r for r in self.rules if r.on is Subject.MODEL]
+        effects = [r.effect_of(terms, use) for r in rules if r.match.holds_for_terms(use, terms)]
+        if not any(r.match.may_hold_for_terms(use, terms) for r in rules):
+            effects.append(Effect.UNKNOWN)
+        return any(self.stops(e, use) for e in effects)

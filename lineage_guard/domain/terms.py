@@ -165,7 +165,7 @@ class FixedTerms:
         'UNKNOWN_MODEL'
     """
 
-    by_model: Mapping[str, tuple[Terms, ...]] = field(default_factory=dict)
+    by_model: Mapping[str, tuple[Terms, ...]] = field(default_factory=dict[str, tuple[Terms, ...]])
     digest: str = "sha256:fixed"
 
     def resolve(self, model: ModelSource, on: date | None) -> Resolution:

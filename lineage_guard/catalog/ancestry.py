@@ -1,0 +1,249 @@
+"""Known ancestry of public datasets and models: the catalog's answer to "made from what?"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, cast
+
+from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.patterns import Pattern
+from lineage_guard.domain.facts import (
+    Acknowledgement,
+    Assertion,
+    Influence,
+    Input,
+    License,
+    LicenseScope,
+    ModelSource,
+    Production,
+    Usage,
+    Version,
+)
+
+
+class Relation(StrEnum):
+    """How an artefact came from another."""
+
+    CONTAINS = "contains"
+    DERIVED_FROM = "derived_from"
+    FINE_TUNED_FROM = "fine_tuned_from"
+    TRAINED_ON = "trained_on"
+    GENERATED_BY = "generated_by"
+    JUDGED_BY = "judged_by"
+    REWRITTEN_BY = "rewritten_by"
+    TRANSLATED_BY = "translated_by"
+    FILTERED_BY = "filtered_by"
+    PROMPTS_FROM = "prompts_from"
+
+    @property
+    def influence(self) -> Influence:
+        """INDIRECT when only a choice came through."""
+        weak = self in (Relation.FILTERED_BY, Relation.PROMPTS_FROM)
+        return Influence.INDIRECT if weak else Influence.DIRECT
+
+    @property
+    def usage(self) -> Usage | None:
+        """What a model did under this relation; ``None`` when the relation reads an artefact."""
+        return _USAGE.get(self)
+
+
+_USAGE = {
+    Relation.GENERATED_BY: Usage.GENERATION,
+    # A judge writes scores and critiques into the data: annotation, not mere scoring of rows to drop.
+    Relation.JUDGED_BY: Usage.ANNOTATION,
+    Relation.REWRITTEN_BY: Usage.REWRITE,
+    Relation.TRANSLATED_BY: Usage.TRANSLATION,
+    Relation.FILTERED_BY: Usage.FILTER,
+}
+ALLEGED = "alleged"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step of ancestry.
+
+    Attributes:
+        source: id of the artefact it came from.
+        relation: how.
+        confidence: ``verified``, ``secondary``, ``memory`` or ``alleged``.
+    """
+
+    source: str
+    relation: Relation
+    confidence: str
+
+
+@dataclass(frozen=True)
+class PublicArtefact:
+    """A public dataset or model, as somebody's card or paper describes it.
+
+    Attributes:
+        id: short id in the catalog, e.g. ``"smoltalk"``.
+        type: ``dataset`` or ``model``.
+        artefact: public id, e.g. ``"HuggingFaceTB/smoltalk"``.
+        version: its node in lineage.
+        declared_license: what the label says, as found.
+        declared_class: ``permissive``, ``nc``, ``restricted``, ``naming``, ``unknown`` or ``root``.
+        terms: catalog entry that governs the model itself; ``None`` for data.
+        root: whether ancestry stops here: a model that is judged by its own terms.
+        edges: what it was made from, alleged edges included.
+        aliases: other public ids, shell patterns allowed.
+        sources: where the facts were read.
+        confidence: how well the artefact as a whole was checked.
+        note: what a reader should know.
+    """
+
+    id: str
+    type: str
+    artefact: str
+    version: Version
+    declared_license: str
+    declared_class: str
+    terms: str | None = None
+    root: bool = False
+    edges: tuple[Edge, ...] = ()
+    aliases: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    confidence: str = "memory"
+    note: str | None = None
+
+
+class CatalogAncestry:
+    """Known public ancestry; a domain ``Ancestry``.
+
+    Args:
+        artefacts: in any order; edges name artefacts by id.
+
+    Example:
+        >>> from lineage_guard.catalog import load_catalog
+        >>> load_catalog().ancestry.version_of("HuggingFaceTB/smoltalk").name
+        'HuggingFaceTB/smoltalk'
+    """
+
+    def __init__(self, artefacts: Iterable[PublicArtefact]) -> None:
+        self.artefacts = tuple(artefacts)
+        self._by_id = {a.id: a for a in self.artefacts}
+        self._exact: dict[str, PublicArtefact] = {}
+        patterns: list[tuple[Pattern, PublicArtefact]] = []
+        for a in self.artefacts:
+            for name in (a.artefact, *a.aliases, a.id):
+                if "*" in name:
+                    patterns.append((Pattern(name.lower(), float(len(name.replace("*", "")))), a))
+                else:
+                    self._exact.setdefault(name.lower(), a)
+        self._patterns = sorted(patterns, key=lambda p: -p[0].weight)
+
+    @cached_property
+    def digest(self) -> str:
+        """``sha256:`` over all facts that can change an answer."""
+        facts = sorted(
+            repr((a.id, a.artefact, a.version, a.terms, a.root, sorted(map(repr, a.edges)), sorted(a.aliases)))
+            for a in self.artefacts
+        )
+        return "sha256:" + sha256("\n".join(facts).encode()).hexdigest()
+
+    def get(self, public_id: str) -> PublicArtefact | None:
+        """The artefact with a public id, alias or short id, whatever its case."""
+        at = public_id.strip().lower().rstrip("/")
+        for prefix in _PREFIXES:
+            at = at.removeprefix(prefix)
+        found = self._exact.get(at)
+        return found or next((a for p, a in self._patterns if p.matches(at)), None)
+
+    def version_of(self, public_id: str) -> Version | None:
+        """The node of a public dataset or model id, or ``None`` when it is not known."""
+        found = self.get(public_id)
+        return found.version if found else None
+
+    def productions(self) -> Mapping[Version, Production]:
+        """Every known public artefact and how it was made; alleged edges are left out."""
+        return self._productions
+
+    @cached_property
+    def _productions(self) -> Mapping[Version, Production]:
+        return {a.version: self._production(a) for a in self.artefacts}
+
+    def _production(self, a: PublicArtefact) -> Production:
+        inputs: dict[Input, None] = {}
+        models: dict[ModelSource, None] = {}
+        if a.type == "model" and (a.terms or a.root):
+            models[self._model(a, Usage.GENERATION, None)] = None
+        for edge in a.edges:
+            if edge.confidence == ALLEGED:
+                continue
+            source = self._by_id[edge.source]
+            usage = edge.relation.usage
+            influence = edge.relation.influence
+            if usage is not None and source.type == "model":
+                models[self._model(source, usage, influence)] = None
+            # A model that has ancestors of its own hands them on, whatever it was used for.
+            if usage is None or source.edges or source.type != "model":
+                inputs[Input(source.version, influence)] = None
+        return Production(
+            outputs=(a.version,),
+            inputs=tuple(inputs),
+            models=tuple(models),
+            asserted_by=Assertion.DECLARED if a.confidence == "verified" else Assertion.INFERRED,
+            licenses=(_license(a),),
+            artefact=a.artefact,
+            note=a.note,
+        )
+
+    def _model(self, a: PublicArtefact, usage: Usage, influence: Influence | None) -> ModelSource:
+        hub = a.version.namespace == "huggingface"
+        return ModelSource(
+            provider="huggingface" if hub else a.version.namespace,
+            model=a.artefact,
+            channel=None,
+            usage=usage,
+            influence=influence,
+            terms=a.terms,
+        )
+
+
+_PREFIXES = (
+    "https://",
+    "http://",
+    "hf://",
+    "huggingface.co/",
+    "hf.co/",
+    "huggingface:",
+    "datasets/",
+    "models/",
+)
+
+
+def _license(a: PublicArtefact) -> License:
+    scope = LicenseScope.DATA if a.type == "dataset" else LicenseScope.MODEL
+    return License(a.declared_license, Acknowledgement.DECLARED, scope)
+
+
+def artefacts_of(document: Document) -> tuple[PublicArtefact, ...]:
+    """The artefacts of one catalog file that has been checked against its schema."""
+    rows = cast("list[Mapping[str, Any]]", document.value.get("artefacts", []))
+    return tuple(_artefact(row) for row in rows)
+
+
+def _artefact(row: Mapping[str, Any]) -> PublicArtefact:
+    return PublicArtefact(
+        id=row["id"],
+        type=row["type"],
+        artefact=row["artefact"],
+        version=Version(row.get("namespace", "huggingface"), row["artefact"]),
+        declared_license=row["declared_license"],
+        declared_class=row["declared_class"],
+        terms=row.get("terms"),
+        root=bool(row.get("root", False)),
+        edges=tuple(
+            Edge(e["from"], Relation(e["relation"]), e["confidence"])
+            for e in cast("list[Mapping[str, str]]", row.get("upstream", ()))
+        ),
+        aliases=tuple(row.get("aliases", ())),
+        sources=tuple(row.get("sources", ())),
+        confidence=row["confidence"],
+        note=row.get("note"),
+    )

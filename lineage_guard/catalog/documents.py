@@ -1,0 +1,199 @@
+"""YAML documents that know where every value stands, checked against a JSON Schema.
+
+An error in a hand-written file must say file, line and column, so the node tree with its
+marks is read first and plain values are built from it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from lineage_guard.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+Path = tuple[str | int, ...]
+ErrorKind = Callable[..., ConfigError]
+
+_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_FASTEST):
+    """YAML 1.2 booleans: the words on, off, yes and no are text, as every reader expects."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in _FASTEST.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+class Document:
+    """The value of a YAML file and the place of each of its parts.
+
+    Args:
+        text: YAML.
+        name: shown in errors, normally the file's path.
+        error: the error type to raise, e.g. ``PolicyError``.
+
+    Raises:
+        ConfigError: of the given type, when the text is not YAML or a key stands twice.
+    """
+
+    def __init__(self, text: str, name: str, error: ErrorKind) -> None:
+        self.name = name
+        self._error = error
+        loader = _Loader(text)
+        try:
+            self._root = cast("yaml.Node | None", loader.get_single_node())
+            if self._root is not None:
+                self._refuse_duplicates(self._root)
+            self.value: Any = None if self._root is None else loader.construct_document(self._root)
+        except yaml.MarkedYAMLError as problem:
+            mark = problem.problem_mark or problem.context_mark
+            where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+            raise error(f"not valid YAML: {problem.problem or problem}", where=where, fix="mend the YAML") from problem
+        except (yaml.YAMLError, RecursionError, ValueError) as problem:
+            raise error(f"not valid YAML: {problem}", where=name, fix="mend the YAML") from problem
+        finally:
+            loader.dispose()
+
+    def place(self, path: Path) -> str:
+        """``file:line:column`` of the value at a path, or of the nearest parent that exists."""
+        node, mark = self._root, None
+        if node is not None:
+            mark = node.start_mark
+        for step in path:
+            key, node = _child(node, step)
+            if node is None:
+                break
+            mark = (key or node).start_mark if isinstance(step, str) else node.start_mark
+        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark else self.name
+
+    def place_of_key(self, path: Path, key: str) -> str:
+        """``file:line:column`` of a key itself."""
+        return self.place((*path, key))
+
+    def fail(self, what: str, path: Path, fix: str) -> ConfigError:
+        """An error that points at a path."""
+        return self._error(what, where=self.place(path), fix=fix)
+
+    def check(self, schema_name: str) -> None:
+        """Validate against a schema that ships in ``catalog/schemas``.
+
+        Raises:
+            ConfigError: for the first violation, deepest and topmost in the file.
+        """
+        errors = list(_validator(schema_name).iter_errors(self.value))
+        if errors:
+            raise self._explain(_most_telling(errors))
+
+    def _explain(self, error: ValidationError) -> ConfigError:
+        path: Path = tuple(error.absolute_path)
+        schema = cast("Mapping[str, Any]", error.schema)
+        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+            known = list(cast("Mapping[str, Any]", schema.get("properties", {})))
+            instance = cast("Mapping[str, Any]", error.instance)
+            unknown = next(k for k in instance if k not in known)
+            return self.fail(f"unknown key {unknown!r}", (*path, unknown), suggest(str(unknown), known))
+        if error.validator == "required" and isinstance(error.instance, dict):
+            given = cast("Mapping[str, Any]", error.instance)
+            missing = [k for k in cast("list[str]", error.validator_value) if k not in given]
+            return self.fail(f"{_subject(path)} lacks {missing[0]!r}", path, f"add {missing[0]!r}")
+        if error.validator == "enum":
+            choices = [str(c) for c in cast("Iterable[object]", error.validator_value) if c is not None]
+            return self.fail(
+                f"{_subject(path)} cannot be {error.instance!r}", path, suggest(str(error.instance), choices)
+            )
+        hint = cast("str | None", schema.get("description"))
+        return self.fail(f"{_subject(path)}: {error.message}", path, hint or "see the JSON Schema " + repr(self.name))
+
+    def _refuse_duplicates(self, node: yaml.Node) -> None:
+        for at in _mappings(node):
+            seen: set[str] = set()
+            for key, _ in at.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        mark = key.start_mark
+                        raise self._error(
+                            f"key {key.value!r} stands twice",
+                            where=f"{self.name}:{mark.line + 1}:{mark.column + 1}",
+                            fix="keep one of them; the other would be lost silently",
+                        )
+                    seen.add(key.value)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """``did you mean 'x'?`` when something close is known, else the list of what is."""
+    choices = list(known)
+    close = get_close_matches(word.lower(), [c.lower() for c in choices], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {next(c for c in choices if c.lower() == close[0])!r}?"
+    return "use one of " + ", ".join(choices)
+
+
+def schema(name: str) -> Mapping[str, Any]:
+    """A JSON Schema that ships with the package, e.g. ``"policy"``."""
+    file = resources.files("lineage_guard.catalog") / "schemas" / f"{name}.schema.json"
+    return cast("Mapping[str, Any]", json.loads(file.read_text(encoding="utf-8")))
+
+
+@cache
+def _validator(name: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema(name))
+
+
+def _most_telling(errors: list[ValidationError]) -> ValidationError:
+    flat = [leaf for e in errors for leaf in _leaves(e)]
+    return min(flat, key=lambda e: (-len(e.absolute_path), [str(p).zfill(6) for p in e.absolute_path]))
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    inner = error.context or []
+    if not inner:
+        yield error
+    for e in inner:
+        yield from _leaves(e)
+
+
+def _subject(path: Path) -> str:
+    names = [f"[{p}]" if isinstance(p, int) else str(p) for p in path]
+    return ".".join(names).replace(".[", "[") or "the file"
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return None, node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == str(step):
+                return key, value
+    return None, None
+
+
+def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    stack, seen = [node], set[int]()
+    while stack:
+        at = stack.pop()
+        if id(at) in seen:
+            continue
+        seen.add(id(at))
+        if isinstance(at, yaml.MappingNode):
+            yield at
+            stack.extend(child for pair in at.value for child in pair)
+        elif isinstance(at, yaml.SequenceNode):
+            stack.extend(at.value)

@@ -1,0 +1,109 @@
+"""Catalog entries: terms as the domain knows them, and which models and channels they govern."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, cast
+
+from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.patterns import Pattern, channel_patterns, id_patterns
+from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
+
+HOSTED = "hosted_service"
+RESELLER = "reseller"
+SELF_HOSTED = "self-hosted"
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One entry: its terms and how to tell that they apply.
+
+    Attributes:
+        terms: what the owner allows.
+        providers: names under which people declare this owner or service, lower case.
+        models: patterns of the model ids it governs.
+        excluding: patterns of ids that look alike but are governed elsewhere.
+        routes: id prefixes that name this service, e.g. ``"openrouter/"``.
+        channels: patterns of the hosts it answers on, or ``self-hosted``.
+        stacks: whether the model owner's terms bind besides these.
+        whole_channel: whether these terms bind whatever model answers on the channel.
+        series: entries that are versions of one text share it; the date chooses.
+        effective_until: last day of this version, when it is known.
+        outputs: what the text says of outputs, question by question.
+        limits: thresholds: monthly active users, annual revenue, regions.
+        permitted_families: models that the restriction itself leaves open.
+        exceptions: uses that the restriction itself leaves open.
+        upstream: what a derivative was made from.
+        license_aliases: other identifiers of the same text.
+        note: what a reader should know about how sure the facts are.
+    """
+
+    terms: Terms
+    providers: frozenset[str]
+    models: tuple[Pattern, ...]
+    excluding: tuple[Pattern, ...] = ()
+    routes: tuple[str, ...] = ()
+    channels: tuple[Pattern, ...] = ()
+    stacks: bool = False
+    whole_channel: bool = False
+    series: str | None = None
+    effective_until: date | None = None
+    outputs: Mapping[str, str] | None = None
+    limits: Mapping[str, object] | None = None
+    permitted_families: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    license_aliases: tuple[str, ...] = ()
+    note: str | None = None
+
+    @property
+    def self_hosted(self) -> bool:
+        """Whether the terms are of weights that anyone can run."""
+        return any(p.text == SELF_HOSTED for p in self.channels)
+
+
+def entries_of(document: Document) -> tuple[Entry, ...]:
+    """The entries of one catalog file that has been checked against its schema."""
+    rows = cast("list[Mapping[str, Any]]", document.value.get("terms", []))
+    return tuple(_entry(row) for row in rows)
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    providers = frozenset(str(p).lower() for p in row.get("providers", ()))
+    terms = Terms(
+        id=row["id"],
+        provider=row["provider"],
+        kind=row["kind"],
+        license=row["license"],
+        effects={use: Effect.parse(effect) for use, effect in row["effects"].items()},
+        restrictions=frozenset(Restriction(r) for r in row.get("restrictions", ())),
+        obligations=tuple(row.get("obligations", ())),
+        summary=row["summary"],
+        url=row.get("url"),
+        effective_from=row.get("effective_from"),
+        terms_version=row.get("terms_version"),
+        confidence=Confidence(row["confidence"]),
+        date_read=row.get("date_read"),
+        source=row.get("source"),
+    )
+    return Entry(
+        terms=terms,
+        providers=providers,
+        models=id_patterns(row["models"], providers),
+        excluding=id_patterns(row.get("excluding", ()), providers),
+        routes=tuple(r.lower() for r in row.get("routes", ())),
+        channels=channel_patterns(row["channels"]),
+        stacks=bool(row.get("stacks_on_owner_terms", False)),
+        whole_channel=bool(row.get("binds_whole_channel", False)),
+        series=row.get("series"),
+        effective_until=row.get("effective_until"),
+        outputs=row.get("outputs"),
+        limits=row.get("limits"),
+        permitted_families=tuple(row.get("permitted_families", ())),
+        exceptions=tuple(row.get("exceptions", ())),
+        upstream=tuple(row.get("upstream", ())),
+        license_aliases=tuple(row.get("license_aliases", ())),
+        note=row.get("note"),
+    )

@@ -1,0 +1,108 @@
+"""Load the catalog that ships with the package, and catalog files of an organisation's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from lineage_guard.catalog.ancestry import CatalogAncestry, PublicArtefact, artefacts_of
+from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.entries import Entry, entries_of
+from lineage_guard.catalog.match import CatalogTerms
+from lineage_guard.domain.errors import CatalogError
+
+DISCLAIMER = (
+    "Research notes, not legal advice: paraphrases of texts as they were read on the dates shown. "
+    "Read the linked text before you rely on it."
+)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What is known of models and of public data.
+
+    Attributes:
+        terms: who allows what.
+        ancestry: what public datasets and models were made from.
+        digest: ``sha256:`` over all of it.
+    """
+
+    terms: CatalogTerms
+    ancestry: CatalogAncestry
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` over every fact that can change a verdict."""
+        return "sha256:" + sha256(f"{self.terms.digest}\n{self.ancestry.digest}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def load_catalog(*own: Path) -> Catalog:
+    """The shipped catalog, with an organisation's own catalog files added. Cached.
+
+    Args:
+        own: catalog files with further entries (private models, negotiated agreements) or
+            artefacts. They add to the shipped ones; an id that is taken is refused.
+
+    Raises:
+        CatalogError: a file is missing or wrong, with file, line and column.
+
+    Example:
+        >>> load_catalog().terms.get("gpt-oss").license
+        'Apache-2.0'
+    """
+    entries: dict[str, Entry] = {}
+    artefacts: dict[str, PublicArtefact] = {}
+    for file in _shipped():
+        _add(
+            Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError),
+            entries,
+            artefacts,
+        )
+    for path in own:
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise CatalogError(
+                f"cannot be read: {problem}", where=str(path), fix="check the path of the catalog file"
+            ) from problem
+        document = Document(text, str(path), CatalogError)
+        document.check("catalog")
+        _add(document, entries, artefacts)
+    return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()))
+
+
+def check_shipped() -> None:
+    """Validate the shipped files against the JSON Schema.
+
+    They are fixed when the package is built and checked by its tests, so ``load_catalog``
+    does not spend time on it again.
+
+    Raises:
+        CatalogError: a file is wrong.
+    """
+    for file in _shipped():
+        Document(file.read_text(encoding="utf-8"), file.name, CatalogError).check("catalog")
+
+
+def _shipped() -> list[Traversable]:
+    data = resources.files("lineage_guard.catalog") / "data"
+    found = [f for folder in ("terms", "ancestry") for f in (data / folder).iterdir() if f.name.endswith(".yaml")]
+    if not found:
+        raise CatalogError("the shipped catalog is missing", fix="reinstall lineage-guard")
+    return sorted(found, key=lambda f: f.name)
+
+
+def _add(document: Document, entries: dict[str, Entry], artefacts: dict[str, PublicArtefact]) -> None:
+    for i, entry in enumerate(entries_of(document)):
+        if entry.terms.id in entries:
+            raise document.fail(f"terms id {entry.terms.id!r} is taken", ("terms", i, "id"), "choose another id")
+        entries[entry.terms.id] = entry
+    for i, artefact in enumerate(artefacts_of(document)):
+        if artefact.id in artefacts:
+            raise document.fail(f"artefact id {artefact.id!r} is taken", ("artefacts", i, "id"), "choose another id")
+        artefacts[artefact.id] = artefact
