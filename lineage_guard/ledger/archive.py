@@ -67,6 +67,10 @@ class Archive(Protocol):
         """The full path or URL of a key, for people."""
         ...
 
+    def sweep(self) -> int:
+        """Remove what writers that were killed long ago left half-done; how many pieces that was."""
+        ...
+
 
 def open_archive(location: str | Path) -> Archive:
     """The archive behind a path, a ``file://`` URL or an ``s3://bucket/prefix`` URL.

@@ -36,7 +36,7 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
     known = recall.names(index, compacted) if compacted.size else {}
     records = recall.facts(index, compacted, known) if compacted.size else {}
     known |= nodes.new
-    columns = zip(
+    columns: Iterable[tuple[int, int, int, bool, bool]] = zip(
         walked.node.tolist(),
         walked.toward.tolist(),
         walked.depth.tolist(),

@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from lineage_guard.domain.errors import LedgerError
@@ -68,7 +70,10 @@ def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
         positions=positions,
         parts=tuple(parts),
     )
-    return following if publish(archive, following) else None
+    if not publish(archive, following):
+        return None
+    archive.sweep()
+    return following
 
 
 def _merged(archive: Archive, parts: list[Part]) -> list[Part]:
@@ -122,9 +127,9 @@ def _merge(archive: Archive, table: Table, sources: list[PartFile], target: Path
 
 
 def _parquet(table: Table, columns: dict[str, list[object]]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    # pyarrow ships no types; through importlib it is Any.
+    pa: Any = import_module("pyarrow")
+    pq: Any = import_module("pyarrow.parquet")
     types = {
         "INTEGER": pa.int32(),
         "BIGINT": pa.int64(),

@@ -40,7 +40,8 @@ def parse(data: bytes, key: str, where: str) -> Evidence:
     try:
         raw = cast("dict[str, Any]", json.loads(data))
         failures = tuple(FailedExpectation(**f) for f in raw.pop("failures"))
-        evidence = Evidence(**{**raw, "at": datetime.fromisoformat(raw["at"]), "failures": failures})
+        at = datetime.fromisoformat(raw.pop("at"))
+        evidence = Evidence(**raw, at=at, failures=failures)
         if evidence.key != key:
             raise ValueError("it was filed under another key")
     except (ValueError, KeyError, TypeError) as e:

@@ -123,11 +123,7 @@ class FolderArchive:
         return str(self.root / key)
 
     def sweep(self) -> int:
-        """Delete temporary files that writers killed a day or more ago left behind.
-
-        Returns:
-            How many were deleted.
-        """
+        """Delete temporary files that writers killed a day or more ago left behind."""
         swept = 0
         with suppress(FileNotFoundError), os.scandir(self.root / _TMP) as entries:
             for entry in entries:

@@ -118,10 +118,11 @@ def _out(segments: Sequence[Segment], frontier: Ints, offset: int) -> _Edges:
 def _join(edges: Sequence[_Edges]) -> _Edges:
     if len(edges) == 1:
         return edges[0]
-    none = _Edges(*(np.empty(0, dtype=np.int64) for _ in range(2)), *(np.empty(0, dtype=np.bool_) for _ in range(2)))
+    no_ints: Ints = np.empty(0, dtype=np.int64)
+    no_bools: Bools = np.empty(0, dtype=np.bool_)
     return _Edges(
-        np.concatenate([none.at, *(e.at for e in edges)]),
-        np.concatenate([none.parent, *(e.parent for e in edges)]),
-        np.concatenate([none.indirect, *(e.indirect for e in edges)]),
-        np.concatenate([none.conservative, *(e.conservative for e in edges)]),
+        np.concatenate([no_ints, *(e.at for e in edges)]),
+        np.concatenate([no_ints, *(e.parent for e in edges)]),
+        np.concatenate([no_bools, *(e.indirect for e in edges)]),
+        np.concatenate([no_bools, *(e.conservative for e in edges)]),
     )

@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class PartGone(Exception):  # noqa: N818 - a signal between modules, not an error anyone sees
+class PartGone(Exception):
     """A file of the manifest is not there: it was superseded, or it is lost."""
 
     def __init__(self, key: str) -> None:
@@ -103,7 +103,7 @@ class Index:
                 if wanted is not None:
                     # As numpy columns: DuckDB scans them in place, and needs no pandas for it.
                     connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
-                return cast("list[tuple[Any, ...]]", connection.execute(sql(query), parameters).fetchall())
+                return connection.execute(sql(query), parameters).fetchall()
             except duckdb.Error as e:
                 raise self._unreadable(e) from e
 

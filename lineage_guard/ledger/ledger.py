@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import threading
 import time
@@ -31,6 +32,7 @@ COMPACT_AT = 5_000
 #: Look for a newer index once the tail holds this many events.
 RELOAD_AT = 1_000
 _GIVE_UP_S = 60.0
+_log = logging.getLogger(__name__)
 _UNDATED = -(1 << 63)
 _TAIL = 1 << 62
 
@@ -127,6 +129,7 @@ class Ledger:
         self._verified: set[str] = set()
         self._index: Index | None = None
         self._tail = Tail()
+        self._tried = -1
 
     @property
     def location(self) -> str:
@@ -203,8 +206,11 @@ class Ledger:
         """
         self.archive.put(_state_key(name), json.dumps(state, sort_keys=True, indent=1).encode())
 
-    def compact(self) -> bool:
+    def compact(self, at_least: int = 1) -> bool:
         """Bring the index up to the end of the log. Never blocks writers or readers.
+
+        Args:
+            at_least: do nothing while fewer events than this are waiting.
 
         Returns:
             Whether the index covers the log as it was when asked: ``False`` when another process
@@ -216,6 +222,8 @@ class Ledger:
         from lineage_guard.ledger.compact import compact
 
         with self._lock:
+            if self._read(lambda _, tail: tail.events) < at_least:
+                return True
             published = self._read(lambda index, tail: compact(self.archive, index, tail))
             if published is not None:
                 self._adopt(published)
@@ -240,7 +248,9 @@ class Ledger:
         """
         from lineage_guard.ledger.closing import closure_of
 
-        return self._read(lambda index, tail: closure_of(target, index, tail, _mark(tail)))
+        closure = self._read(lambda index, tail: closure_of(target, index, tail, _mark(tail)))
+        self._compact_if_due()
+        return closure
 
     def productions(self, versions: Iterable[Version]) -> dict[Version, Production]:
         """What is on record of each of some versions; versions without a record are left out.
@@ -260,7 +270,7 @@ class Ledger:
 
         return self._read(answer)
 
-    def latest(self, namespace: str, name: str, partition: str | None | AnyPartition = ANY) -> tuple[Version, ...]:
+    def latest(self, namespace: str, name: str, partition: str | AnyPartition | None = ANY) -> tuple[Version, ...]:
         """The newest recorded version of each partition of a dataset, sorted by partition.
 
         Newest is by time of production, then by order in the log; a version whose time nobody
@@ -411,6 +421,15 @@ class Ledger:
 
     # -- state ---------------------------------------------------------------------------------
 
+    def _compact_if_due(self) -> None:
+        """Compact a long tail, so that the next process need not decode it again; best effort."""
+        if self._tail.events >= COMPACT_AT and self._tail.seq != self._tried:
+            self._tried = self._tail.seq
+            try:
+                self.compact()
+            except LedgerError as e:
+                _log.warning("the index could not be brought up to date; answers get slower, not wrong: %s", e)
+
     def _read(self, answer: Callable[[Index, Tail], T]) -> T:
         """Answer from the newest state; once more from a newer index when its files were superseded."""
         with self._lock:
@@ -441,21 +460,23 @@ class Ledger:
     def _reload(self) -> Index:
         """Take up the newest manifest, and the batches after it."""
         manifest = newest(self.archive)
-        if self._index is None or manifest.generation != self._index.manifest.generation:
+        index = self._index
+        if index is None or manifest.generation != index.manifest.generation:
             if manifest.seq and self._log.read(manifest.seq).chain != manifest.chain:
                 raise _not_of(self.archive, manifest)
-            self._adopt(manifest)
+            index = self._adopt(manifest)
         for batch in self._log.after(self._tail.seq, self._tail.chain):
             self._tail.extend(batch)
-        assert self._index is not None  # noqa: S101 - set by _adopt
-        return self._index
+        return index
 
-    def _adopt(self, manifest: Manifest) -> None:
+    def _adopt(self, manifest: Manifest) -> Index:
         tail = Tail(manifest.seq, manifest.chain)
         for batch in self._tail.batches:
             if batch.seq > manifest.seq:
                 tail.extend(batch)
-        self._index, self._tail = Index(self.archive, manifest, self._verified), tail
+        index = Index(self.archive, manifest, self._verified)
+        self._index, self._tail = index, tail
+        return index
 
 
 def _mark(tail: Tail) -> str:

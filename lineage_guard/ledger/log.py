@@ -13,9 +13,11 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import islice
 from uuid import uuid4
 
 from lineage_guard.domain.errors import EventError, LedgerError
@@ -25,6 +27,7 @@ FORMAT = 1
 GENESIS = "sha256:" + "0" * 64
 _PREFIX = "log/"
 _SHARD = 1000
+_READ_AHEAD = 64
 _RESTORE = (
     "restore the file from a backup of the archive; until then the guard blocks, because what is missing cannot be "
     "called clean"
@@ -111,17 +114,35 @@ class Log:
         Raises:
             LedgerError: when a batch is missing, changed or out of place.
         """
-        for key in self._archive.list(_PREFIX, key_of(seq) if seq else ""):
-            number = _number(key)
-            if number is None:
-                raise LedgerError(
-                    "not a batch of this ledger", where=self._archive.describe(key), fix="move the file elsewhere"
-                )
-            # A listing may miss a file that was made while it ran: ask for it by name.
-            while seq < number:
-                batch = self.read(seq + 1, chain)
+        keys = self._archive.list(_PREFIX, key_of(seq) if seq else "")
+        while chunk := tuple(islice(keys, _READ_AHEAD)):
+            last = self._numbers(chunk)[-1]
+            # A listing may miss a file that was made while it ran, so every number is asked for by name.
+            for batch in self._read_all(range(seq + 1, last + 1), chain):
                 seq, chain = batch.seq, batch.chain
                 yield batch
+
+    def _numbers(self, keys: Sequence[str]) -> list[int]:
+        numbers: list[int] = []
+        for key in keys:
+            number = _number(key)
+            if number is None:
+                where = self._archive.describe(key)
+                raise LedgerError("not a batch of this ledger", where=where, fix="move the file elsewhere")
+            numbers.append(number)
+        return numbers
+
+    def _read_all(self, numbers: Sequence[int], chain: str) -> Iterator[Batch]:
+        """Fetch some batches, several at a time: a bucket answers one request in tens of milliseconds."""
+        if len(numbers) < _READ_AHEAD // 4:
+            fetched = map(self._archive.get, map(key_of, numbers))
+        else:
+            with ThreadPoolExecutor(8) as pool:
+                fetched = iter(list(pool.map(self._archive.get, map(key_of, numbers))))
+        for number, data in zip(numbers, fetched, strict=True):
+            batch = self._parsed(number, data, chain)
+            chain = batch.chain
+            yield batch
 
     def read(self, seq: int, prev: str | None = None) -> Batch:
         """One batch, verified.
@@ -133,8 +154,10 @@ class Log:
         Raises:
             LedgerError: when it is missing or not what was written.
         """
+        return self._parsed(seq, self._archive.get(key_of(seq)), prev)
+
+    def _parsed(self, seq: int, data: bytes | None, prev: str | None) -> Batch:
         key = key_of(seq)
-        data = self._archive.get(key)
         if data is None:
             raise LedgerError("batch is missing", where=self._archive.describe(key), fix=_RESTORE)
         try:

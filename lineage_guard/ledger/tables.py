@@ -127,10 +127,10 @@ BY_NAME = {t.name: t for t in TABLES}
 
 
 def halves(digest: bytes) -> tuple[int, int]:
-    """A 128-bit digest as two signed 64-bit integers, most significant first.
+    r"""A 128-bit digest as two signed 64-bit integers, most significant first.
 
     Example:
-        >>> halves(bytes(15) + b"\\x01")
+        >>> halves(bytes(15) + b"\x01")
         (0, 1)
     """
     return int.from_bytes(digest[:8], "big", signed=True), int.from_bytes(digest[8:16], "big", signed=True)
