@@ -13,11 +13,13 @@ Two differences from its dialect, and nothing else:
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import duckdb_engine
+import sqlalchemy
 import sqlalchemy.types
 from sqlalchemy.dialects import registry
 
@@ -112,4 +114,16 @@ def _type_of(kind: str) -> Any:
     return getattr(sqlalchemy.types, name, sqlalchemy.types.NullType)()
 
 
+def _forget() -> None:
+    """Let go of duckdb at exit, or DuckDB 2 prints a page of "nanobind: leaked" to stderr.
+
+    duckdb-engine hangs a function on ``sqlalchemy.TryCast``, which outlives the interpreter
+    once Great Expectations is imported, and with it everything that function can reach.
+    """
+    dispatcher: Any = sqlalchemy.TryCast.__dict__.get("_compiler_dispatcher")
+    if dispatcher is not None:
+        dispatcher.specs.pop("duckdb", None)
+
+
+atexit.register(_forget)
 registry.register("lineageguard", __name__, "LineageGuardDialect")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
@@ -103,21 +104,20 @@ def lineage_rows(closure: Closure, policy: Policy, use: str, waivers: Waivers, a
                 judged.pop(_place(node, model, terms), []), model, closure, policy, use, waivers, at
             )
             counts = influence is Influence.DIRECT or policy.counts_indirect
-            if counts and model is not None and effect is None:
-                effect = Effect.UNKNOWN
-            rows.append(
-                _row(node, r, model, terms, unresolved, influence, counts, use, effect or Effect.ALLOW, waived_by)
-            )
+            # What counts and was not judged must not pass for allowed; a version without a gap needs no judgement.
+            unjudged = "UNJUDGED" if counts and model is not None else Effect.ALLOW.name
+            judgement = effect.name if effect is not None else unjudged
+            rows.append(_row(node, r, model, terms, unresolved, influence, counts, use, judgement, waived_by))
     if judged:
         raise AssertionError(f"{len(judged)} judgements of the policy have no row")
-    head = _row(0, closure.reached[0], None, None, None, Influence.DIRECT, True, use, Effect.BLOCK, None)
+    head = _row(0, closure.reached[0], None, None, None, Influence.DIRECT, True, use, Effect.BLOCK.name, None)
     rows += [head._replace(kind="blind", provenance=ReasonCode.GUARD_CANNOT_SEE.value) for _ in closure.blind]
     return rows
 
 
 def _subjects(r: Reached, policy: Policy) -> Iterator[tuple[ModelSource | None, Terms | None, str | None]]:
     yield None, None, None
-    for model in r.models:
+    for model in dict.fromkeys(r.models):
         when = model.generated_at or r.produced_at
         resolution: Resolution = policy.terms.resolve(model, when.date() if when else None)
         for terms in dict.fromkeys(t.id for t in resolution.layers):
@@ -158,7 +158,7 @@ def _row(
     influence: Influence,
     counts: bool,
     use: str,
-    effect: Effect,
+    effect: str,
     waived_by: str | None,
 ) -> LineageRow:
     return LineageRow(
@@ -173,7 +173,7 @@ def _row(
         counts=counts,
         use=use,
         completeness=r.completeness.value,
-        provenance=None if model else _provenance(node, r),
+        provenance=None if model else _provenance(r),
         provider=model.provider if model else None,
         model=model.model if model else None,
         channel=model.channel if model else None,
@@ -181,16 +181,16 @@ def _row(
         terms=terms.id if terms else None,
         restrictions=",".join(sorted(terms.restrictions)) if terms else None,
         unresolved=unresolved,
-        effect=effect.name,
+        effect=effect,
         waived_by=waived_by,
     )
 
 
-def _provenance(node: int, r: Reached) -> str:
-    if r.recorded and r.completeness is not Completeness.COMPLETE:
-        return ReasonCode.INCOMPLETE_PROVENANCE.value
-    # The target is about to be written: nothing need be on record about it yet.
-    return Completeness.COMPLETE.value if r.recorded or node == 0 else ReasonCode.NO_PROVENANCE.value
+def _provenance(r: Reached) -> str:
+    if not r.recorded:
+        return ReasonCode.NO_PROVENANCE.value
+    complete = r.completeness is Completeness.COMPLETE
+    return Completeness.COMPLETE.value if complete else ReasonCode.INCOMPLETE_PROVENANCE.value
 
 
 def lineage_parameters(closure: Closure, policy: Policy, use: str, all_terms: tuple[Terms, ...]) -> dict[str, Any]:
@@ -218,16 +218,17 @@ def lineage_parameters(closure: Closure, policy: Policy, use: str, all_terms: tu
 
 
 def _stopping(policy: Policy, use: str, on: Subject, reasons: tuple[ReasonCode, ...]) -> list[str]:
-    found: list[str] = []
-    rules = [rule for rule in policy.rules if rule.on is on]
-    for reason in reasons:
-        general = [rule.effect for rule in rules if rule.match.holds(use, None, None, reason)]
-        effects = [Effect.UNKNOWN if e is None else e for e in general]
-        if not rules:
-            effects = [Effect.UNKNOWN]
-        if any(policy.stops(e, use) for e in effects):
-            found.append(reason.value)
-    return found
+    return [reason.value for reason in reasons if _stops(policy, use, on, reason)]
+
+
+def _stops(policy: Policy, use: str, on: Subject, reason: ReasonCode) -> bool:
+    """Whether a reason stops the use whatever the model is."""
+    about_reason = [(r, replace(r.match, model=(), channel=(), provider=())) for r in policy.rules if r.on is on]
+    speaking = [(r, m) for r, m in about_reason if m.holds(use, None, None, reason)]
+    effects = [r.effect_of(None, use) for r, m in speaking if m == r.match]
+    if not speaking:
+        effects.append(Effect.UNKNOWN)
+    return any(policy.stops(e, use) for e in effects)
 
 
 def lineage_parameters_digest(policy: Policy, use: str, all_terms: tuple[Terms, ...], waivers: Waivers) -> str:
