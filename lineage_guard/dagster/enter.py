@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import declaration_of, metadata_of, use_of
+from lineage_guard.dagster.declare import declaration_of, metadata_of
 from lineage_guard.dagster.settings import Settings
 
 
@@ -38,13 +38,6 @@ class Entry:
 
             gate.hold(context, self.settings)
         _record_declarations(context)
-
-
-def training_uses(context: dg.OpExecutionContext) -> dict[dg.AssetKey, str]:
-    """The training assets that this step writes, with their uses."""
-    specs = context.assets_def.specs_by_key
-    uses = {key: use_of(specs[key].tags) for key in sorted(context.selected_asset_keys)}
-    return {key: use for key, use in uses.items() if use is not None}
 
 
 def _record_declarations(context: dg.OpExecutionContext) -> None:

@@ -8,17 +8,19 @@ evidence of the lineage suite, (5) the verdict, (6) the decision is written to t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.present import metadata_of_verdict
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
 from lineage_guard.domain.closure import Closure, Reached, extend
 from lineage_guard.domain.decide import Verdict, decide
+from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.explain import explain
 from lineage_guard.domain.facts import Completeness, Production, Version
@@ -155,22 +157,95 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> None:
             op does not retry it.
     """
     at = datetime.now(UTC)
+    verdicts: dict[dg.AssetKey, Verdict] = {}
     try:
         uses = _guarded_uses(context, settings)
-        verdicts = _verdicts(context, settings, uses, at) if uses else {}
-    except Exception as error:  # noqa: BLE001 - whatever it is, training must not start
-        sentence = f"The guard failed before it could decide: {_said(error)}"
+    except Exception as error:
         target = Version(lineage_namespace(settings.namespace), context.op.name)
-        verdicts = {None: cannot_see(target, "unknown use", str(settings.policy), at, sentence)}
+        sentence = f"The guard could not find out what this step trains: {_said(error)}"
+        raise _failure([cannot_see(target, "unknown", _policy_name(settings), at, sentence)]) from error
+    if not uses:
+        return
+    verdicts = _verdicts(context, settings, uses, at)
     stopped = [v for v in verdicts.values() if v.stops]
     if stopped:
-        raise dg.Failure(
-            description="\n\n".join(explain(v, most=_SPELLED_OUT) for v in stopped),
-            metadata=metadata_of_verdict(stopped[0]),
-            allow_retries=False,
-        )
-    asset_context = dg.AssetExecutionContext.get() if verdicts else None
+        raise _failure(stopped)
+    asset_context = dg.AssetExecutionContext.get()
     for key, verdict in verdicts.items():
         context.log.info(explain(verdict, most=_SPELLED_OUT))
-        if asset_context is not None:
-            asset_context.add_asset_metadata(metadata_of_verdict(verdict), asset_key=key)
+        asset_context.add_asset_metadata(metadata_of_verdict(verdict), asset_key=key)
+
+
+def _guarded_uses(context: dg.OpExecutionContext, settings: Settings) -> dict[dg.AssetKey, str]:
+    """The training assets that this step writes and this guard covers, with their uses."""
+    specs = context.assets_def.specs_by_key
+    marked = {key: use_of(specs[key].tags) for key in sorted(context.selected_asset_keys)}
+    uses = {key: use for key, use in marked.items() if use is not None}
+    if settings.select is None or not uses:
+        return uses
+    select = settings.select
+    selection = dg.AssetSelection.from_string(select) if isinstance(select, str) else select
+    covered = selection.resolve(context.job_def.asset_layer.asset_graph.source_asset_graph)
+    return {key: use for key, use in uses.items() if key in covered}
+
+
+def _verdicts(
+    context: dg.OpExecutionContext, settings: Settings, uses: Mapping[dg.AssetKey, str], at: datetime
+) -> dict[dg.AssetKey, Verdict]:
+    """A verdict for each training asset of a step. Never raises: what goes wrong is in the verdict."""
+    from lineage_guard.dagster.events import name_of
+
+    namespace = lineage_namespace(settings.namespace)
+    doing = "load the policy"
+    try:
+        from lineage_guard.catalog import load_catalog, load_policy
+        from lineage_guard.dagster.collect import collect_upstream
+        from lineage_guard.dagster.pins_step import step_inputs
+        from lineage_guard.ledger import open_ledger
+
+        catalog = load_catalog()
+        policy = settings.policy
+        policy = policy if isinstance(policy, Policy) else load_policy(policy, catalog)
+        doing = "open the ledger"
+        ledger = open_ledger(ledger_location(settings.ledger))
+        doing = "resolve what this step reads"
+        steps = step_inputs(context, namespace, at, keys=uses)
+        if {s.key for s in steps} != set(uses):
+            raise LookupError(f"no inputs were resolved for {sorted(k.to_user_string() for k in uses)}")
+        doing = "collect the upstream from Dagster's event log"
+        graph = context.job_def.asset_layer.asset_graph
+        reads = [read for step in steps for read in step.reads]
+        collected = collect_upstream(context.instance, graph, ledger, reads, namespace=namespace, now=at)
+        verdicts: dict[dg.AssetKey, Verdict] = {}
+        for step in steps:
+            doing = "decide over the ledger"
+            blind = (*step.blind, *collected.blind)
+            request = Request(step.target, uses[step.key], policy, at, settings.waivers, blind)
+            verdict = check(request, ledger, catalog).verdict
+            doing = "write the decision to the ledger"
+            record(verdict, step.target, step.parent, at, ledger)
+            verdicts[step.key] = verdict
+        return verdicts
+    except Exception as error:
+        context.log.exception(f"lineage_guard could not {doing}")
+        sentence = f"The guard could not {doing}: {_said(error)}"
+        name = _policy_name(settings)
+        return {key: cannot_see(Version(namespace, name_of(key)), use, name, at, sentence) for key, use in uses.items()}
+
+
+def _failure(stopped: Sequence[Verdict]) -> dg.Failure:
+    return dg.Failure(
+        description="\n\n".join(explain(v, most=_SPELLED_OUT) for v in stopped),
+        metadata=metadata_of_verdict(stopped[0]),
+        allow_retries=False,
+    )
+
+
+def _policy_name(settings: Settings) -> str:
+    return settings.policy.name if isinstance(settings.policy, Policy) else str(settings.policy)
+
+
+def _said(error: Exception) -> str:
+    """An error in one line, with its own fix when it is one of ours."""
+    text = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

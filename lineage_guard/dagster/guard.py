@@ -90,7 +90,7 @@ def guard(
 
 def _existing(policy: str | Path | Policy) -> str | Path | Policy:
     if isinstance(policy, Policy) or policy in SHIPPED_POLICIES or Path(policy).is_file():
-        return Path(policy).resolve() if isinstance(policy, Path) else policy
+        return policy if isinstance(policy, Policy) or policy in SHIPPED_POLICIES else Path(policy).resolve()
     raise ConfigError(
         f"there is no policy {str(policy)!r}",
         where="guard(policy=...)",

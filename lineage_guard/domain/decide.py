@@ -335,6 +335,8 @@ def _strictest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             key=lambda f: (
                 f.waived_by is not None,
                 -f.effect,
+                # A failed suite repeats in numbers what the other findings say in words.
+                f.reason is ReasonCode.EXPECTATIONS_FAILED,
                 len(f.path),
                 f.rule,
                 str(f.model),
