@@ -292,7 +292,7 @@ def _finding(group: list[Judged], closure: Closure, waivers: Waivers, use: str, 
 
 
 def _message(j: Judged, use: str) -> str:
-    verb = {Effect.BLOCK: "does not permit", Effect.WARN: "puts conditions on"}.get(j.effect, "leaves open")
+    verb = {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(j.effect, "leave open")
     may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
         did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
@@ -313,7 +313,10 @@ def _message(j: Judged, use: str) -> str:
 
 
 def _says(j: Judged, verb: str) -> str:
-    return verb if j.rule.effect is None else f"fall under rule {j.rule.id}, which {verb}"
+    if j.rule.effect is None:
+        return verb
+    did = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
+    return f"fall under rule {j.rule.id}, which {did}"
 
 
 def _blind(sentence: str, closure: Closure) -> Finding:

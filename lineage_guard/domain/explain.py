@@ -61,7 +61,7 @@ def path_text(finding: Finding) -> str:
     """The way from the target to what was found.
 
     Example:
-        ``default:student <- default:curated@019b76da <- default:synthetic@019b76da <- openai/gpt-4o``
+        ``default:student <- default:curated@92c03fb1 <- default:synthetic@5e1d77a0 <- openai/gpt-4o``
     """
     steps = [name_of(finding.path[0]), *(str(v) for v in finding.path[1:])]
     if finding.model is not None and not finding.path[-1].name.endswith(finding.model.model):
@@ -85,9 +85,10 @@ def terms_text(terms: Terms) -> str:
 
 
 def _finding(finding: Finding) -> list[str]:
-    subject = str(finding.model) if finding.model else str(finding.subject)
     facts = f": terms {terms_text(finding.terms)}" if finding.terms else f": {finding.reason.value}"
-    lines = [f"  {finding.effect.name} {subject}{facts}", f"    {path_text(finding)}"]
+    lines = [f"  {finding.effect.name} {_subject(finding)}{facts}"]
+    if len(finding.path) > 1 or finding.model:
+        lines.append(f"    {path_text(finding)}")
     lines.append(f"    Why: {finding.message}")
     lines.append(f"    Rule: {finding.rule} ({finding.reason.value})")
     if finding.terms and finding.terms.url:
@@ -103,3 +104,10 @@ def _finding(finding: Finding) -> list[str]:
     else:
         lines.append(f"    Fix: {finding.fix}")
     return lines
+
+
+def _subject(finding: Finding) -> str:
+    if finding.model is not None:
+        return str(finding.model)
+    # What the gate itself says is about the step, which the headline has named.
+    return str(finding.subject) if len(finding.path) > 1 else finding.rule

@@ -87,7 +87,8 @@ class Version(NamedTuple):
 
     def __str__(self) -> str:
         partition = f"[{self.partition}]" if self.partition is not None else ""
-        run = f"@{self.run[:8]}" if self.run else ""
+        # A UUIDv7 begins with the time, which all assets of one orchestrator run share.
+        run = f"@{self.run[-8:]}" if self.run else ""
         return f"{self.namespace}:{self.name}{partition}{run}"
 
 
