@@ -27,12 +27,15 @@ ErrorKind = Callable[..., ConfigError]
 _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_YAML_1_1 = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
+
+
 class _Loader(_FASTEST):
-    """YAML 1.2 booleans: the words on, off, yes and no are text, as every reader expects."""
+    """YAML 1.2 scalars: on, off, yes, no and dates are text, as every reader expects."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in _YAML_1_1]
     for first, resolvers in _FASTEST.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
@@ -103,14 +106,13 @@ class Document:
     def _explain(self, error: ValidationError) -> ConfigError:
         path: Path = tuple(error.absolute_path)
         schema = cast("Mapping[str, Any]", error.schema)
-        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        instance = cast("Mapping[str, Any]", error.instance)
+        if error.validator == "additionalProperties":
             known = list(cast("Mapping[str, Any]", schema.get("properties", {})))
-            instance = cast("Mapping[str, Any]", error.instance)
             unknown = next(k for k in instance if k not in known)
             return self.fail(f"unknown key {unknown!r}", (*path, unknown), suggest(str(unknown), known))
-        if error.validator == "required" and isinstance(error.instance, dict):
-            given = cast("Mapping[str, Any]", error.instance)
-            missing = [k for k in cast("list[str]", error.validator_value) if k not in given]
+        if error.validator == "required":
+            missing = [k for k in cast("list[str]", error.validator_value) if k not in instance]
             return self.fail(f"{_subject(path)} lacks {missing[0]!r}", path, f"add {missing[0]!r}")
         if error.validator == "enum":
             choices = [str(c) for c in cast("Iterable[object]", error.validator_value) if c is not None]
@@ -118,7 +120,7 @@ class Document:
                 f"{_subject(path)} cannot be {error.instance!r}", path, suggest(str(error.instance), choices)
             )
         hint = cast("str | None", schema.get("description"))
-        return self.fail(f"{_subject(path)}: {error.message}", path, hint or "see the JSON Schema " + repr(self.name))
+        return self.fail(f"{_subject(path)}: {error.message}", path, hint or "see the JSON Schema of the file")
 
     def _refuse_duplicates(self, node: yaml.Node) -> None:
         for at in _mappings(node):

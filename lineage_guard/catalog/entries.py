@@ -28,6 +28,7 @@ class Entry:
         routes: id prefixes that name this service, e.g. ``"openrouter/"``.
         channels: patterns of the hosts it answers on, or ``self-hosted``.
         stacks: whether the model owner's terms bind besides these.
+        consumer_app: whether it is a chat app for people, which no program calls.
         whole_channel: whether these terms bind whatever model answers on the channel.
         series: entries that are versions of one text share it; the date chooses.
         effective_until: last day of this version, when it is known.
@@ -48,6 +49,7 @@ class Entry:
     channels: tuple[Pattern, ...] = ()
     stacks: bool = False
     whole_channel: bool = False
+    consumer_app: bool = False
     series: str | None = None
     effective_until: date | None = None
     outputs: Mapping[str, str] | None = None
@@ -67,7 +69,17 @@ class Entry:
 def entries_of(document: Document) -> tuple[Entry, ...]:
     """The entries of one catalog file that has been checked against its schema."""
     rows = cast("list[Mapping[str, Any]]", document.value.get("terms", []))
-    return tuple(_entry(row) for row in rows)
+    found: list[Entry] = []
+    for i, row in enumerate(rows):
+        try:
+            found.append(_entry(row))
+        except ValueError as problem:
+            raise document.fail(str(problem), ("terms", i), "mend the entry") from problem
+    return tuple(found)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
@@ -82,10 +94,10 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         obligations=tuple(row.get("obligations", ())),
         summary=row["summary"],
         url=row.get("url"),
-        effective_from=row.get("effective_from"),
+        effective_from=_day(row.get("effective_from")),
         terms_version=row.get("terms_version"),
         confidence=Confidence(row["confidence"]),
-        date_read=row.get("date_read"),
+        date_read=_day(row.get("date_read")),
         source=row.get("source"),
     )
     return Entry(
@@ -97,8 +109,9 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         channels=channel_patterns(row["channels"]),
         stacks=bool(row.get("stacks_on_owner_terms", False)),
         whole_channel=bool(row.get("binds_whole_channel", False)),
+        consumer_app=bool(row.get("consumer_app", False)),
         series=row.get("series"),
-        effective_until=row.get("effective_until"),
+        effective_until=_day(row.get("effective_until")),
         outputs=row.get("outputs"),
         limits=row.get("limits"),
         permitted_families=tuple(row.get("permitted_families", ())),

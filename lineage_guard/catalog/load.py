@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -10,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from lineage_guard.catalog.ancestry import CatalogAncestry, PublicArtefact, artefacts_of
-from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.documents import Document, suggest
 from lineage_guard.catalog.entries import Entry, entries_of
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.domain.errors import CatalogError
@@ -57,23 +58,27 @@ def load_catalog(*own: Path) -> Catalog:
     """
     entries: dict[str, Entry] = {}
     artefacts: dict[str, PublicArtefact] = {}
-    for file in _shipped():
-        _add(
-            Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError),
-            entries,
-            artefacts,
-        )
+    documents = [
+        Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError)
+        for file in _shipped()
+    ]
     for path in own:
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise CatalogError(
-                f"cannot be read: {problem}", where=str(path), fix="check the path of the catalog file"
-            ) from problem
-        document = Document(text, str(path), CatalogError)
+        document = Document(_read(Path(path)), str(path), CatalogError)
         document.check("catalog")
+        documents.append(document)
+    for document in documents:
         _add(document, entries, artefacts)
+    for document in documents:
+        _check_references(document, entries, artefacts)
     return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        fix = "check the path of the catalog file"
+        raise CatalogError(f"cannot be read: {problem}", where=str(path), fix=fix) from problem
 
 
 def check_shipped() -> None:
@@ -106,3 +111,18 @@ def _add(document: Document, entries: dict[str, Entry], artefacts: dict[str, Pub
         if artefact.id in artefacts:
             raise document.fail(f"artefact id {artefact.id!r} is taken", ("artefacts", i, "id"), "choose another id")
         artefacts[artefact.id] = artefact
+
+
+def _check_references(
+    document: Document, entries: Mapping[str, Entry], artefacts: Mapping[str, PublicArtefact]
+) -> None:
+    """An edge that leads nowhere would lose an ancestor."""
+    for i, artefact in enumerate(artefacts_of(document)):
+        if artefact.terms is not None and artefact.terms not in entries:
+            raise document.fail(
+                f"no terms have the id {artefact.terms!r}", ("artefacts", i, "terms"), suggest(artefact.terms, entries)
+            )
+        for j, edge in enumerate(artefact.edges):
+            if edge.source not in artefacts:
+                path = ("artefacts", i, "upstream", j, "from")
+                raise document.fail(f"no artefact has the id {edge.source!r}", path, suggest(edge.source, artefacts))

@@ -7,35 +7,47 @@ loosens is the one thing this module never makes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from lineage_guard.catalog.entries import HOSTED, RESELLER, SELF_HOSTED, Entry
+from lineage_guard.catalog.layers import (
+    Hit,
+    canonical,
+    doubt,
+    excludes,
+    hit,
+    in_force,
+    join,
+    layers,
+    most_specific,
+    same_series,
+)
 from lineage_guard.catalog.names import ModelName, channel_name, is_hub, is_self_hosting, model_name
-from lineage_guard.catalog.patterns import Pattern
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.domain.terms import Resolution, Terms, Unresolved
 
-# What may follow the name of open weights without making it somebody else's fine-tune.
-_VARIANT_WORDS = re.compile(
-    r"^(instruct|inst|chat|base|it|pt|hf|preview|latest|gguf|ggml|awq|gptq|exl2|mlx|onnx|fp4|fp8|fp16|bf16|int4|int8|nf4"
-    r"|nvfp4|mxfp4|quantized|quant|bit|dynamic|w4a16|w8a8|q\d|k|m|s|l|xl|xs|xxs|\d+bit|iq\d|v?\d+|v?\d+\.\d+|\d+(\.\d+)?[bmk]|a\d+(\.\d+)?b|\d+x\d+b"
-    r"|\d+e|thinking|think|next|vl|vision|omni|audio|coder|code|math|moe|mini|small|medium|large|turbo|tool|use|long"
-    r"|reasoning|reasoner|guard|reward|scout|maverick|versatile|instant|specdec|exp|experimental|terminus|speciale|zero|dev|flash|air|sft|dpo|maas"
-    r"|medium|pro|plus|ultra|nano|super|tiny|\d+k|python|text|edge|terse|original|0+\d+)?$"
-)
-_COVERED = "which covers this model"
 
+class _Asked(NamedTuple):
+    """A question, taken apart."""
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    entry: Entry
-    pattern: Pattern
-    tail: str
+    name: ModelName
+    provider: str
+    host: str | None
+    owners: list[Hit]
+    services: list[Entry]
+    on: date | None
+
+    @property
+    def label(self) -> str:
+        return self.name.ids[-1] if self.name.ids else "(no id)"
+
+    @property
+    def owner_entries(self) -> list[Entry]:
+        return [h.entry for h in self.owners]
 
 
 class CatalogTerms:
@@ -54,10 +66,9 @@ class CatalogTerms:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._by_id: Mapping[str, Entry] = {e.terms.id: e for e in self._entries}
-        self._routes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
-        self._providers = frozenset(p for e in self._entries for p in e.providers)
+        self._prefixes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
         self._resolve = lru_cache(maxsize=4096)(self._resolve_key)
-        self.digest = "sha256:" + sha256("\n".join(sorted(_canonical(e) for e in self._entries)).encode()).hexdigest()
+        self.digest = "sha256:" + sha256("\n".join(sorted(canonical(e) for e in self._entries)).encode()).hexdigest()
 
     @property
     def entries(self) -> tuple[Terms, ...]:
@@ -80,11 +91,23 @@ class CatalogTerms:
         Never raises, whatever the texts in ``model`` are. A licence the author declares is
         not looked at here: it cannot loosen what the owner says.
 
+        ==========================  =======================================================
+        what is known               what applies
+        ==========================  =======================================================
+        service that owns the model its terms, in the version of that day
+        reseller or other service   the service's terms and the model owner's
+        self-hosted, weights exist  the licence of the weights
+        self-hosted, none exist     the hosted terms, and UNKNOWN_CHANNEL
+        a channel nobody knows      the owner's terms, and UNKNOWN_CHANNEL
+        no channel                  every candidate: the strictest decides
+        a model nobody knows        the service's terms if there is one, and UNKNOWN_MODEL
+        ==========================  =======================================================
+
         Args:
             model: the model as declared or observed.
             on: day of generation; ``None`` when unknown, then every version of the terms counts.
         """
-        return self._resolve(model.provider, model.model, model.channel, model.terms, model.base_models, on)
+        return self._resolve(model.provider, model.model, model.channel, model.terms, tuple(model.base_models), on)
 
     def _resolve_key(
         self,
@@ -95,258 +118,135 @@ class CatalogTerms:
         bases: tuple[str, ...],
         on: date | None,
     ) -> Resolution:
-        name = model_name(model, self._routes)
-        found = self._named(named, name, channel_name(channel), on) if named else None
-        if found is None or not found.how.endswith(_COVERED):
-            normal = self._by_channel(name, provider, channel, on)
-            found = _join([found, normal]) if found else normal
-        for base in bases:
-            found = _join([found, self._owner_of_base(base, on)])
-        return found
+        asked = self._ask(provider, model, channel, on)
+        entry = self._by_id.get(named.strip()) if named else None
+        if entry is not None:
+            gap = self._not_covered(entry, asked)
+            how = f"the author names {entry.terms.id}, which covers this"
+            if gap:
+                how = f"the author names {entry.terms.id}, which does not cover this {gap}, so it applies besides"
+            found = Resolution((entry.terms,), None, how)
+            if gap:
+                found = join(found, self._by_channel(asked))
+        elif named:
+            how = f"the author names {named!r}, which is not in the catalog"
+            found = join(Resolution((), Unresolved.UNKNOWN_TERMS, how), self._by_channel(asked))
+        else:
+            found = self._by_channel(asked)
+        return join(found, *(self._base(base, on) for base in bases)) if bases else found
 
-    def _named(self, named: str, name: ModelName, channel: str | None, on: date | None) -> Resolution:
-        """Terms the author names outright hold alone only where they say they apply."""
-        entry = self._by_id.get(named.strip())
-        if entry is None:
-            return Resolution((), Unresolved.UNKNOWN_TERMS, f"the author names {named!r}, which is not in the catalog")
-        speaks = self._hit(entry, name) is not None
-        reaches = channel is None or self._covers(entry, channel)
-        in_force = on is None or entry in _in_force([e for e in self._entries if _same_series(e, entry)], on)
-        if speaks and reaches and in_force:
-            return Resolution((entry.terms,), None, f"the author names {entry.terms.id}, {_COVERED}")
-        why = "model" if not speaks else "channel" if not reaches else "date"
-        return Resolution(
-            (entry.terms,), None, f"the author names {entry.terms.id}, which does not cover this {why}: both apply"
-        )
-
-    def _by_channel(self, name: ModelName, provider: str, channel: str | None, on: date | None) -> Resolution:
-        owners = self._owners(name)
+    def _ask(self, provider: str, model: str, channel: str | None, on: date | None) -> _Asked:
+        name = model_name(model, self._prefixes)
         host = channel_name(channel)
-        services = self._services(name, host)
-        own_host = host == SELF_HOSTED or (
-            host is None and not services and (name.self_hosted or is_self_hosting(provider))
-        )
-        if host is None and not services and not own_host:
-            services = self._services_of_provider(provider)
-        label = name.ids[-1] if name.ids else "(no id)"
-        if services:
-            place = host or (name.routes[0].rstrip("/") if name.routes else provider)
-            found = self._behind(name, services, owners, on, f"{label} on {place}")
-            if host is not None and not self._known_channel(host):
-                return _join([found, self._off_channel(owners, on, f"{label} on {host}")])
-            return found
-        if not owners:
-            return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows {label}")
-        if own_host:
-            return self._weights(owners, on, f"{label} self-hosted")
-        if host is not None:
-            return self._off_channel(owners, on, f"{label} on {host}")
-        return self._unstated(name, owners, provider, on)
-
-    def _behind(
-        self, name: ModelName, services: list[Entry], owners: list[_Hit], on: date | None, label: str
-    ) -> Resolution:
-        """Layers behind a known service: its own terms and, where they do not cover the model, the owner's."""
-        own = _most_specific([h for e in services if e.terms.kind != RESELLER and (h := self._hit(e, name))])
-        whole = [e for e in services if e.whole_channel]
-        if own and not any(_more_specific_elsewhere(h, owners) for h in own):
-            layers = _in_force([h.entry for h in own] + whole, on)
-            return Resolution(_terms(layers), None, f"{own[0].pattern.text} matches {label}")
-        resellers = [e for e in services if e.terms.kind == RESELLER]
-        through = resellers + (whole if resellers else [e for e in services if e.terms.kind == HOSTED])
-        through += [h.entry for h in own]
-        layers = _in_force(through + [h.entry for h in owners], on)
-        if not owners:
-            how = f"no entry knows the model behind {label}; the service's own terms apply"
-            return Resolution(_terms(layers), Unresolved.UNKNOWN_MODEL, how)
-        how = (
-            f"{label}: the service's terms and the owner's ({owners[0].pattern.text}) both bind, the strictest decides"
-        )
-        return Resolution(_terms(layers), _doubt(owners), how)
-
-    def _weights(self, owners: list[_Hit], on: date | None, label: str) -> Resolution:
-        open_weights = [h for h in owners if h.entry.self_hosted]
-        if len(open_weights) == len(owners):
-            return Resolution(
-                _terms(_in_force([h.entry for h in owners], on)),
-                _doubt(owners),
-                f"{owners[0].pattern.text} matches {label}",
-            )
-        how = f"{label}: no published weights of {owners[0].pattern.text} are known, so the hosted terms apply"
-        return Resolution(_terms(_in_force([h.entry for h in owners], on)), Unresolved.UNKNOWN_CHANNEL, how)
-
-    def _off_channel(self, owners: list[_Hit], on: date | None, label: str) -> Resolution:
-        layers = _terms(_in_force([h.entry for h in owners], on))
-        how = f"{label}: nobody in the catalog answers on that channel; the owner's terms apply at least"
-        return Resolution(layers, Unresolved.UNKNOWN_CHANNEL, how)
-
-    def _unstated(self, name: ModelName, owners: list[_Hit], provider: str, on: date | None) -> Resolution:
-        """No channel was stated: every candidate that may apply does."""
-        label = name.ids[-1]
+        owners = self._owners(name)
+        services = [e for e in self._entries if self._answers(e, name, host)]
         given = provider.strip().lower()
-        hub = is_hub(provider)
-        named = [h for h in owners if given in h.entry.providers]
-        candidates = [h.entry for h in (named or owners)]
-        how = f"{owners[0].pattern.text} matches {label}; channel not stated"
-        if any(h.pattern.bare or "/" not in h.pattern.text for h in owners) and not hub:
-            # The owner's own service may answer to such a short id just as well as weights do.
-            vendors = {p for e in candidates if e.self_hosted for p in e.providers}
-            hosted = [
-                e
-                for e in self._entries
-                if e.terms.kind == HOSTED and e.providers & vendors and not self._excludes(e, name)
-            ]
-            if hosted and not all(e in candidates for e in hosted):
-                candidates += [e for e in hosted if e not in candidates]
-                how += ", so the owner's hosted terms may apply as well as the weights' licence: the strictest decides"
-        doubt = _doubt(owners)
-        if not named and not hub:
-            doubt, how = Unresolved.UNKNOWN_CHANNEL, f"{how}, and {provider!r} is not known to offer it"
-        return Resolution(_terms(_in_force(candidates, on)), doubt, how)
+        if host is None and not services:
+            if name.self_hosted or is_self_hosting(provider):
+                host = SELF_HOSTED
+            elif not any(given in e.providers for e in (h.entry for h in owners)):
+                # The provider is not the model's owner: it may be a service that offers it.
+                offered = [e for e in self._entries if given in e.providers and e.terms.kind in (HOSTED, RESELLER)]
+                services = offered if any(e.terms.kind == RESELLER or e.routes for e in offered) else []
+        return _Asked(name, given, host, owners, services, on)
 
-    def _owner_of_base(self, base: str, on: date | None) -> Resolution:
-        owners = self._owners(model_name(base, self._routes))
-        if not owners:
-            return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
-        return Resolution(_terms(_in_force([h.entry for h in owners], on)), _doubt(owners), f"made from {base}")
-
-    def _owners(self, name: ModelName) -> list[_Hit]:
-        """Who the model belongs to, by its id alone: the most specific pattern wins."""
-        hits = [h for e in self._entries if e.terms.kind != RESELLER and not e.routes and (h := self._hit(e, name))]
-        hits += [
-            h for e in self._entries if e.terms.kind == HOSTED and e.routes and (h := self._hit(e, name, own=True))
-        ]
-        return _most_specific(hits)
-
-    def _excludes(self, entry: Entry, name: ModelName) -> bool:
-        return any(p.matches(s) for id in name.ids for s in _spellings(entry, id) for p in entry.excluding)
-
-    def _hit(self, entry: Entry, name: ModelName, own: bool = False) -> _Hit | None:
-        best: _Hit | None = None
-        if self._excludes(entry, name):
-            return None
-        for id in name.ids:
-            for spelling in _spellings(entry, id):
-                for pattern in entry.models:
-                    if own and pattern.bare:
-                        continue
-                    if pattern.matches(spelling) and (best is None or pattern.weight > best.pattern.weight):
-                        bare_id = "/" not in id or spelling != id
-                        best = _Hit(entry, pattern, pattern.tail(spelling) if bare_id else "")
-        return best
-
-    def _services(self, name: ModelName, host: str | None) -> list[Entry]:
-        return [
-            e
-            for e in self._entries
-            if (host is not None and host != SELF_HOSTED and self._covers(e, host))
-            or any(r in name.routes for r in e.routes)
-        ]
-
-    def _services_of_provider(self, provider: str) -> list[Entry]:
-        """The services a provider name stands for, when it offers other people's models too."""
-        given = provider.strip().lower()
-        offered = [e for e in self._entries if given in e.providers and e.terms.kind in (HOSTED, RESELLER)]
-        return offered if any(e.terms.kind == RESELLER or e.routes for e in offered) else []
+    def _answers(self, entry: Entry, name: ModelName, host: str | None) -> bool:
+        if any(route in name.routes for route in entry.routes):
+            return True
+        return host is not None and host != SELF_HOSTED and self._covers(entry, host)
 
     def _covers(self, entry: Entry, host: str) -> bool:
-        return any(p.matches(host) for p in entry.channels)
+        by_name = entry.terms.kind in (HOSTED, RESELLER) and not entry.consumer_app and host in entry.providers
+        return by_name or any(p.matches(host) for p in entry.channels)
 
-    def _known_channel(self, host: str) -> bool:
-        return host == SELF_HOSTED or any(self._covers(e, host) for e in self._entries)
+    def _owners(self, name: ModelName) -> list[Hit]:
+        """Whose model it is, by its id alone: the most specific pattern wins."""
+        entries = [e for e in self._entries if e.terms.kind != RESELLER]
+        return most_specific([h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))])
 
+    def _not_covered(self, entry: Entry, asked: _Asked) -> str | None:
+        """Why terms that the author names cannot stand alone; ``None`` when they can."""
+        if hit(entry, asked.name) is None:
+            return "model"
+        reached = entry in asked.services if asked.services else True
+        if asked.host is not None and not self._covers(entry, asked.host):
+            reached = False
+        if not reached:
+            return "channel"
+        versions = [e for e in self._entries if same_series(e, entry)]
+        return None if asked.on is None or entry in in_force(versions, asked.on) else "date"
 
-def _spellings(entry: Entry, id: str) -> list[str]:
-    """The id, and the id without the owner's own name before it."""
-    org, slash, name = id.rpartition("/")
-    return [id, name] if slash and org in entry.providers else [id]
+    def _by_channel(self, asked: _Asked) -> Resolution:
+        if asked.services:
+            found = self._behind(asked)
+            known = asked.host in (None, SELF_HOSTED) or any(self._covers(e, asked.host or "") for e in self._entries)
+            return found if known else join(found, self._off_channel(asked))
+        if not asked.owners:
+            return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows {asked.label}")
+        if asked.host == SELF_HOSTED:
+            return self._weights(asked)
+        return self._unstated(asked) if asked.host is None else self._off_channel(asked)
 
+    def _behind(self, asked: _Asked) -> Resolution:
+        """Behind a known service: its own terms and, where the model is somebody else's, the owner's."""
+        at = asked.host or (asked.name.routes[0].rstrip("/") if asked.name.routes else asked.provider)
+        resellers = [e for e in asked.services if e.terms.kind == RESELLER]
+        whole = [e for e in asked.services if e.whole_channel]
+        own = most_specific([h for e in asked.services if e.terms.kind != RESELLER and (h := hit(e, asked.name))])
+        if own:
+            # A service that offers its own models besides others' is one platform on one host.
+            platform = {p.text for h in own for p in h.entry.channels}
+            others = [e for e in resellers if not platform & {p.text for p in e.channels}]
+            bound = layers([h.entry for h in own] + whole + others, asked.on)
+            return Resolution(bound, None, f"{own[0].pattern.text} matches {asked.label} on {at}")
+        through = resellers + (whole if resellers else [e for e in asked.services if e.terms.kind == HOSTED])
+        bound = layers(through + asked.owner_entries, asked.on)
+        if not asked.owners:
+            how = f"no entry knows the model behind {asked.label} on {at}; the service's own terms apply at least"
+            return Resolution(bound, Unresolved.UNKNOWN_MODEL, how)
+        owner = asked.owners[0].pattern.text
+        how = f"{asked.label} on {at}: the service's terms and the owner's ({owner}) both bind, the strictest decides"
+        return Resolution(bound, doubt(asked.owners), how)
 
-def _most_specific(hits: list[_Hit]) -> list[_Hit]:
-    best = max((h.pattern.weight for h in hits), default=0.0)
-    return [h for h in hits if h.pattern.weight == best]
+    def _weights(self, asked: _Asked) -> Resolution:
+        bound = layers(asked.owner_entries, asked.on)
+        pattern = asked.owners[0].pattern.text
+        if all(e.self_hosted for e in asked.owner_entries):
+            return Resolution(bound, doubt(asked.owners), f"{pattern} matches {asked.label}, self-hosted")
+        how = f"{asked.label} self-hosted: no published weights of {pattern} are known, so the hosted terms apply"
+        return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
 
+    def _off_channel(self, asked: _Asked) -> Resolution:
+        how = f"no entry knows the channel {asked.host}; the terms of the owner of {asked.label} apply at least"
+        return Resolution(layers(asked.owner_entries, asked.on), Unresolved.UNKNOWN_CHANNEL, how)
 
-def _more_specific_elsewhere(hit: _Hit, owners: list[_Hit]) -> bool:
-    """Whether the id belongs to somebody else's model after all, e.g. open weights on a hosted API."""
-    return (
-        bool(owners)
-        and owners[0].pattern.weight > hit.pattern.weight
-        and not ({p for h in owners for p in h.entry.providers} & hit.entry.providers)
-        and all(h.entry.self_hosted for h in owners)
-    )
+    def _unstated(self, asked: _Asked) -> Resolution:
+        """No channel was stated, and the provider is no reseller: every candidate applies."""
+        hub = is_hub(asked.provider)
+        named = [h for h in asked.owners if asked.provider in h.entry.providers]
+        candidates = [h.entry for h in named or asked.owners]
+        how = f"{asked.owners[0].pattern.text} matches {asked.label}, channel not stated"
+        if not hub and not any("/" in id for id in asked.name.ids):
+            # A short id may have been answered by the owner's own service just as well as by weights.
+            vendors = {p for e in candidates if e.self_hosted for p in e.providers}
+            hosted = [
+                e for e in self._entries if e.terms.kind == HOSTED and not e.consumer_app and e.providers & vendors
+            ]
+            more = [e for e in hosted if e not in candidates and not excludes(e, asked.name)]
+            candidates += more
+            if more:
+                how += (
+                    ": the owner's hosted terms may apply as well as the licence of the weights, the strictest decides"
+                )
+        bound = layers(candidates, asked.on)
+        if not named and not hub:
+            how += f", and {asked.provider!r} is not known to offer it"
+            return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
+        return Resolution(bound, doubt(asked.owners), how)
 
-
-def _doubt(owners: list[_Hit]) -> Unresolved | None:
-    """A short id that goes on after the name of open weights may be somebody's fine-tune of them."""
-    for hit in owners:
-        if (
-            hit.entry.self_hosted
-            and hit.tail
-            and not all(_VARIANT_WORDS.match(w) for w in re.split(r"[-_.:@ ]", hit.tail))
-        ):
-            return Unresolved.UNKNOWN_MODEL
-    return None
-
-
-def _same_series(a: Entry, b: Entry) -> bool:
-    return a is b or (a.series is not None and a.series == b.series)
-
-
-def _in_force(entries: Iterable[Entry], on: date | None) -> list[Entry]:
-    """Keep the versions in force on a day; in a gap between two known versions, both."""
-    unique = list(dict.fromkeys(entries))
-    if on is None:
-        return unique
-    keep: list[Entry] = []
-    for entry in unique:
-        versions = sorted(
-            (e for e in unique if _same_series(e, entry)), key=lambda e: e.terms.effective_from or date.min
-        )
-        begun = [e for e in versions if (e.terms.effective_from or date.min) <= on]
-        current = begun[-1:] or versions[:1]
-        if begun and current[0].effective_until is not None and on > current[0].effective_until:
-            current = versions[versions.index(current[0]) : versions.index(current[0]) + 2]
-        if entry in current:
-            keep.append(entry)
-    return keep
-
-
-def _terms(entries: Iterable[Entry]) -> tuple[Terms, ...]:
-    return tuple({e.terms.id: e.terms for e in entries}.values())
-
-
-def _join(found: Iterable[Resolution]) -> Resolution:
-    items = list(found)
-    layers = {t.id: t for r in items for t in r.layers}
-    return Resolution(
-        tuple(layers.values()),
-        next((r.unresolved for r in items if r.unresolved), None),
-        "; ".join(r.how for r in items if r.how),
-    )
-
-
-def _canonical(entry: Entry) -> str:
-    t = entry.terms
-    facts = (
-        t.id,
-        t.provider,
-        t.kind,
-        t.license,
-        sorted((u, int(e)) for u, e in t.effects.items()),
-        sorted(t.restrictions),
-        t.obligations,
-        t.confidence,
-        t.effective_from,
-        t.terms_version,
-        entry.models,
-        entry.excluding,
-        entry.routes,
-        entry.channels,
-        sorted(entry.providers),
-        entry.stacks,
-        entry.whole_channel,
-        entry.series,
-        entry.effective_until,
-    )
-    return repr(facts)
+    def _base(self, base: str, on: date | None) -> Resolution:
+        """What the weights were made from binds too."""
+        owners = self._owners(model_name(base, self._prefixes))
+        if not owners:
+            return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
+        return Resolution(layers([h.entry for h in owners], on), doubt(owners), f"made from {base}")

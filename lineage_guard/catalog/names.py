@@ -85,7 +85,8 @@ def model_name(text: str, route_prefixes: tuple[str, ...]) -> ModelName:
         if arn := _ARN.match(at):
             at, routes = arn.group(1), [*routes, "bedrock/"]
         if vertex := _VERTEX.search(at):
-            at, routes = f"{vertex.group(1)}/{vertex.group(2)}", [*routes, "vertex_ai/"]
+            publisher = "" if vertex.group(1) == "google" else f"{vertex.group(1)}/"
+            at, routes = publisher + vertex.group(2), [*routes, "vertex_ai/"]
         for prefix in route_prefixes:
             if at.startswith(prefix) and len(at) > len(prefix):
                 at, routes = at[len(prefix) :], [*routes, prefix]
