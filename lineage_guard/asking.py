@@ -1,0 +1,151 @@
+"""What ``lineage-guard check`` and ``explain`` ask and print."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from lineage_guard.alerts.ways import ways_to_unblock
+from lineage_guard.catalog import Catalog, load_catalog, load_policy
+from lineage_guard.dagster.ask import Question, ask_deployment, ask_ledger
+from lineage_guard.dagster.declare import use_of
+from lineage_guard.dagster.locations import Found, Target, find, load_locations
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.domain.decide import Decision, Verdict
+from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.explain import explain
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
+from lineage_guard.ledger import open_ledger
+from lineage_guard.openlineage.verdicts import decision_facet
+
+_STRICTNESS = [Decision.ALLOW, Decision.WAIVED, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer, and what a reader should know about how it was reached."""
+
+    verdict: Verdict
+    notes: tuple[str, ...]
+
+
+def ask(
+    target: Target,
+    asset: str,
+    *,
+    use: str | None,
+    partition: str | None,
+    policy: str | None,
+    ledger: str | None,
+    namespace: str | None,
+    at: datetime,
+) -> list[Asked]:
+    """Ask about an asset; one answer, or one per partition on record.
+
+    What is not given is taken from the ``guard()`` call that wraps the asset.
+
+    Args:
+        target: where definitions are.
+        asset: asset key, parts joined by slashes.
+        use: overrides the asset's tag.
+        partition: partition key.
+        policy: overrides the policy.
+        ledger: overrides the place of the ledger.
+        namespace: overrides the OpenLineage namespace.
+        at: the time (timezone-aware UTC).
+
+    Raises:
+        ConfigError: something that was given is wrong.
+        LedgerError: the ledger cannot be read or written.
+    """
+    locations = load_locations(target)
+    seen = [each for each in locations if each.unseen is None]
+    found = find(seen, dg.AssetKey.from_user_string(asset)) if seen else None
+    settings = (found.settings if found else None) or Settings()
+    catalog = load_catalog()
+    chosen = _policy(policy, settings, catalog)
+    notes: list[str] = [
+        f"Code location {each.name} was not looked at: {each.unseen}." for each in locations if each.unseen
+    ]
+    question = Question(
+        name=asset,
+        use=use or _use(found, notes),
+        partition=partition,
+        namespace=lineage_namespace(namespace or settings.namespace),
+        policy=chosen,
+        waivers=settings.waivers,
+        at=at,
+    )
+    book = open_ledger(ledger_location(ledger or settings.ledger))
+    if found is None:
+        notes.append("No definitions were given: this judges what the newest versions in the ledger were made from.")
+        return [Asked(a.verdict, tuple(notes)) for a in ask_ledger(question, book, catalog)]
+    if found.settings is None and is_training(question.use):
+        notes.append("No gate stands before this asset: guard() did not wrap it, so nothing would stop it.")
+    with instance_of_here() as instance:
+        answer = ask_deployment(question, instance, found.repository.asset_graph, book, catalog)
+    return [Asked(answer.verdict, tuple(notes))]
+
+
+def instance_of_here() -> Any:
+    """The instance of ``DAGSTER_HOME``, as a context.
+
+    Raises:
+        ConfigError: it is not set, or the instance cannot be opened.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        raise ConfigError(
+            "DAGSTER_HOME is not set, so there is no event log to read",
+            where="environment",
+            fix="set it to the folder of your dagster.yaml, as for `dagster dev`",
+        )
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        raise ConfigError(
+            f"the Dagster instance cannot be opened: {type(error).__name__}: {str(error).splitlines()[0]}",
+            where=f"DAGSTER_HOME={os.environ['DAGSTER_HOME']}",
+            fix="check that the folder exists and that dagster.yaml in it is right",
+        ) from error
+
+
+def story(asked: Asked) -> str:
+    """The whole verdict as text, with the ways out of its strictest finding."""
+    lines = [explain(asked.verdict)]
+    lines += [f"  Note: {note}" for note in asked.notes]
+    stopping = [f for f in asked.verdict.findings if not f.waived_by] if asked.verdict.stops else []
+    if stopping:
+        lines += ["", "Ways to unblock:"]
+        for n, way in enumerate(ways_to_unblock(stopping[0], asked.verdict), 1):
+            lines += [f"  {n}. {way.title}", *(f"       {command}" for command in way.commands)]
+    return "\n".join(lines)
+
+
+def strictest(asked: Sequence[Asked]) -> Asked:
+    """The answer that counts when there are several."""
+    return max(asked, key=lambda a: _STRICTNESS.index(a.verdict.decision))
+
+
+def to_json(asked: Asked) -> dict[str, Any]:
+    """A verdict as the fields of the ``lineageGuard_decision`` facet, with the text and the notes."""
+    facet = {k: v for k, v in decision_facet(asked.verdict, enforced=False).items() if not k.startswith("_")}
+    return {**facet, "notes": list(asked.notes), "text": story(asked)}
+
+
+def _policy(named: str | None, settings: Settings, catalog: Catalog) -> Policy:
+    source = named or settings.policy
+    return source if isinstance(source, Policy) else load_policy(source, catalog)
+
+
+def _use(found: Found | None, notes: list[str]) -> str:
+    tagged = use_of(found.definition.specs_by_key[found.key].tags) if found else None
+    if tagged is not None:
+        return tagged
+    notes.append(f"No use is declared or given: {TRAIN_COMPETING} is assumed.")
+    return TRAIN_COMPETING

@@ -1,0 +1,248 @@
+"""The command line: ask the gate, explain its answer, collect, and find out what is broken.
+
+``lineage-guard --help`` must be quick, so every command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+
+import click
+
+from lineage_guard.domain.errors import LedgerError, LineageGuardError
+
+if TYPE_CHECKING:
+    from lineage_guard.asking import Asked
+    from lineage_guard.dagster.locations import Target
+
+#: What the exit code says.
+EXIT_ALLOW, EXIT_BLOCK, EXIT_UNKNOWN, EXIT_USAGE, EXIT_LEDGER = 0, 1, 2, 3, 4
+DEBUG_VARIABLE = "LINEAGE_GUARD_DEBUG"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """A group whose exit codes are ours: click's own 2 for wrong usage would read as UNKNOWN."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run, print an error in one line if there is one, and exit."""
+        try:
+            run = cast("Callable[..., object]", super().main)
+            code = run(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(EXIT_USAGE)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Stopped.", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader of our output has gone; whatever it did not read was not an answer.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(EXIT_USAGE)
+        except Exception as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            if isinstance(error, LineageGuardError):
+                click.echo(f"Error: {error}", err=True)
+            else:
+                said = str(error).strip().splitlines()
+                click.echo(
+                    f"Error: unexpected {type(error).__name__}{': ' + said[0] if said else ''}. "
+                    f"To fix: run again with {DEBUG_VARIABLE}=1 and report what it prints",
+                    err=True,
+                )
+            sys.exit(EXIT_LEDGER if isinstance(error, LedgerError) else EXIT_USAGE)
+        sys.exit(code if isinstance(code, int) else EXIT_ALLOW)
+
+
+def _target_options(command: _F) -> _F:
+    for option in (
+        click.option("-d", "--working-directory", metavar="DIR", help="Folder to load -m and -f from."),
+        click.option(
+            "-w", "--workspace", "workspaces", multiple=True, metavar="FILE", help="Workspace file. Repeatable."
+        ),
+        click.option(
+            "-f", "--python-file", "files", multiple=True, metavar="FILE", help="File with definitions. Repeatable."
+        ),
+        click.option(
+            "-m",
+            "--module-name",
+            "modules",
+            multiple=True,
+            metavar="MODULE",
+            help="Module with definitions. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+_ledger_option = click.option(
+    "--ledger",
+    metavar="PLACE",
+    help="Folder, file:// or s3:// URL. [default: guard()'s, LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
+)
+_namespace_option = click.option(
+    "--namespace",
+    metavar="NAME",
+    help="OpenLineage namespace. [default: guard()'s, OPENLINEAGE_NAMESPACE, default]",
+)
+
+
+def _question_options(command: _F) -> _F:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object (`explain`: with the text)."),
+        click.option(
+            "--policy", metavar="NAME|FILE", help="Shipped policy or policy file. [default: guard()'s, default]"
+        ),
+        click.option("--partition", metavar="KEY", help="Partition that would be written."),
+        click.option("--use", metavar="USE", help="What it is for. [default: the asset's tag, train_competing]"),
+        click.argument("asset"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lineage-guard", prog_name="lineage-guard")
+def cli() -> None:
+    """Ask whether a training asset may learn from everything upstream of it.
+
+    Exit codes: 0 allowed (also with warnings or a waiver), 1 blocked, 2 not known, 3 wrong usage
+    or configuration, 4 ledger unreachable.
+    """
+
+
+@cli.command()
+@_question_options
+@_ledger_option
+@_namespace_option
+@_target_options
+def check(**options: Any) -> int:
+    """Print the verdict the gate would give now on ASSET.
+
+    With definitions (-m, -f, -w, or found in the current folder) it is asked about the versions
+    the next run would read. Without any, about what the newest versions in the ledger were made from.
+    """
+    from lineage_guard.domain.explain import headline
+
+    asked = _ask(options)
+    for each in asked:
+        if not options["as_json"]:
+            click.echo(headline(each.verdict))
+            for finding in each.verdict.findings:
+                click.echo(f"  {'WAIVED' if finding.waived_by else finding.effect.name}  {finding.message}")
+            for note in each.notes:
+                click.echo(f"  Note: {note}")
+            if each.verdict.findings:
+                click.echo(f"  See: lineage-guard explain {options['asset']}")
+    return _conclude(asked, options)
+
+
+@cli.command()
+@_question_options
+@_ledger_option
+@_namespace_option
+@_target_options
+def explain(**options: Any) -> int:
+    """Print the verdict on ASSET with each path, fact and rule, and the ways out."""
+    from lineage_guard.asking import story
+
+    asked = _ask(options)
+    if not options["as_json"]:
+        click.echo("\n\n".join(story(each) for each in asked))
+    return _conclude(asked, options)
+
+
+@cli.command()
+@click.option("--no-deliver", is_flag=True, help="Collect only; send no OpenLineage events.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_ledger_option
+@_namespace_option
+@_target_options
+def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
+    """Collect Dagster's event log into the ledger, then deliver OpenLineage events if a transport is configured.
+
+    Running it again, or beside the sensor, changes nothing. What cannot be delivered now waits.
+    """
+    from lineage_guard.syncing import synchronise
+
+    return synchronise(_target(options), options["ledger"], options["namespace"], not no_deliver, as_json, _now())
+
+
+@cli.command()
+@click.option("--full", is_flag=True, help="Also read and verify every file of the ledger.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_ledger_option
+@_target_options
+def doctor(full: bool, as_json: bool, **options: Any) -> int:
+    """Check that the guard can see and stop what it should; say how to mend what it cannot.
+
+    Exits 1 when something needs mending, 0 otherwise.
+    """
+    from lineage_guard.doctor import examine, table
+
+    results = examine(_target(options), options["ledger"], full, _now())
+    failed = any(r.state == "fail" for r in results)
+    if as_json:
+        click.echo(json.dumps({"ok": not failed, "checks": [r.to_dict() for r in results]}, indent=2))
+    else:
+        table(results)
+    return EXIT_BLOCK if failed else EXIT_ALLOW
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _target(options: dict[str, Any]) -> Target:
+    from lineage_guard.dagster.locations import Target
+
+    return Target(options["modules"], options["files"], options["workspaces"], options["working_directory"])
+
+
+def _ask(options: dict[str, Any]) -> list[Asked]:
+    from lineage_guard.asking import ask
+
+    return ask(
+        _target(options),
+        options["asset"],
+        use=options["use"],
+        partition=options["partition"],
+        policy=options["policy"],
+        ledger=options["ledger"],
+        namespace=options["namespace"],
+        at=_now(),
+    )
+
+
+def _conclude(asked: list[Asked], options: dict[str, Any]) -> int:
+    """Print JSON when asked to; the exit code is that of the strictest verdict."""
+    from lineage_guard.asking import strictest, to_json
+
+    code = {"BLOCK": EXIT_BLOCK, "UNKNOWN": EXIT_UNKNOWN}.get(strictest(asked).verdict.decision.value, EXIT_ALLOW)
+    if options["as_json"]:
+        click.echo(json.dumps({"exit_code": code, "verdicts": [to_json(each) for each in asked]}, indent=2))
+    return code
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    cli.main(prog_name="lineage-guard")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What the gate would answer now, asked from outside a step. Reads what a step would read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+
+from lineage_guard.dagster.collect import collect_upstream
+from lineage_guard.dagster.events import EventLog, name_of
+from lineage_guard.dagster.gate import Answer, Request, check
+from lineage_guard.dagster.pins import Pins, graph_of
+from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins_step import upcoming
+from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.evidence import Evidence
+from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.runs import ParentRun
+from lineage_guard.domain.waivers import Waivers
+
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        name: OpenLineage name of the asset.
+        use: what it is for.
+        partition: partition key, or ``None``.
+        namespace: OpenLineage namespace.
+        policy: rules and terms.
+        waivers: accepted risks.
+        at: the time (timezone-aware UTC).
+    """
+
+    name: str
+    use: str
+    partition: str | None
+    namespace: str
+    policy: Policy
+    waivers: Waivers
+    at: datetime
+
+
+def ask_deployment(
+    question: Question, instance: dg.DagsterInstance, asset_graph: object, ledger: Ledger, catalog: Catalog
+) -> Answer:
+    """Ask as if a step that writes the asset began now.
+
+    Args:
+        question: what is asked.
+        instance: its event log says what the step would read.
+        asset_graph: the asset graph of the code location.
+        ledger: what it lacks of the upstream is collected into it, as the gate does.
+        catalog: public ancestry and terms.
+
+    Raises:
+        ConfigError: the partition does not fit the asset.
+        LedgerError: the ledger cannot be read or written.
+    """
+    graph = graph_of(asset_graph)
+    key = dg.AssetKey.from_user_string(question.name)
+    definition = graph.get(key).partitions_def
+    if definition is not None and question.partition is None:
+        raise ConfigError("this asset is partitioned", where=question.name, fix="name a partition with --partition")
+    if definition is None and question.partition is not None:
+        raise ConfigError("this asset has no partitions", where=question.name, fix="leave --partition out")
+    if definition is not None and question.partition not in definition.get_partition_keys(
+        dynamic_partitions_store=instance
+    ):
+        raise ConfigError(
+            f"it has no partition {question.partition!r}", where=question.name, fix="check the key in the Dagster UI"
+        )
+    log = EventLog(instance)
+    pins = Pins(log, History(log), graph, question.namespace)
+    output = Version(question.namespace, name_of(key), question.partition)
+    parent = ParentRun("", question.namespace, "")
+    step = upcoming(key, (output,), pins, graph, question.at, log.head(), parent)
+    collected = collect_upstream(instance, graph, ledger, step.reads, namespace=question.namespace, now=question.at)
+    blind = (*step.blind, *collected.blind)
+    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind)
+    return check(request, ledger, catalog)
+
+
+def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Answer]:
+    """Ask about the newest versions on record, from the ledger alone. Writes nothing.
+
+    Without definitions nobody knows what the next run would read, so this judges what the
+    newest versions were made from.
+
+    Args:
+        question: what is asked; without a partition, each partition is answered.
+        ledger: the only source.
+        catalog: public ancestry and terms.
+
+    Raises:
+        ConfigError: the ledger holds no version of it.
+        LedgerError: the ledger cannot be read.
+    """
+    from lineage_guard.ledger import ANY
+
+    partition = ANY if question.partition is None else question.partition
+    versions = ledger.latest(question.namespace, question.name, partition)
+    if not versions:
+        raise ConfigError(
+            "the ledger holds no version of this asset",
+            where=f"{question.namespace}:{question.name}",
+            fix="name the code that defines it with -m, -f or -w, or collect first with `lineage-guard sync`",
+        )
+    reader = cast("Ledger", _Reader(ledger))
+    made = ledger.productions(versions)
+    return [check(_request(question, version, made[version]), reader, catalog) for version in versions]
+
+
+def _request(question: Question, version: Version, made: Production) -> Request:
+    from dataclasses import replace
+
+    others: Sequence[Version] = [v for v in made.outputs if v != version]
+    target = replace(made, outputs=(version, *others))
+    return Request(target, question.use, question.policy, question.at, question.waivers)
+
+
+class _Reader:
+    """The part of a ledger that ``check`` reads; new evidence is not kept, so a read-only ledger serves."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.closure = ledger.closure
+        self.evidence = ledger.evidence
+
+    def put_evidence(self, evidence: Evidence) -> None:
+        """Nothing: this asks, it does not record."""

@@ -1,0 +1,169 @@
+"""What ``lineage-guard sync`` does: collect, then deliver, with progress."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lineage_guard.asking import instance_of_here
+from lineage_guard.dagster.collect import BATCH, Collected, collect
+from lineage_guard.dagster.locations import Target, graph_of_all, load_locations, settings_of
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.domain.errors import ConfigError
+from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.openlineage.deliver import Drained, drain
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from lineage_guard.dagster.locations import Location
+
+
+def synchronise(
+    target: Target, ledger: str | None, namespace: str | None, deliver: bool, as_json: bool, now: datetime
+) -> int:
+    """Collect everything new, then send what has not been sent.
+
+    Args:
+        target: where definitions are; all code locations of the deployment, because a record
+            whose definition is not loaded is recorded as incomplete.
+        ledger: overrides the place of the ledger.
+        namespace: overrides the OpenLineage namespace.
+        deliver: whether to send OpenLineage events.
+        as_json: print one JSON object and no progress.
+        now: the time (timezone-aware UTC).
+
+    Returns:
+        The exit code: 0, also when delivery has to wait.
+
+    Raises:
+        ConfigError: no definitions, no instance, or a code location that cannot be loaded here.
+        LedgerError: the ledger cannot be read or written.
+    """
+    locations = load_locations(target)
+    if not locations:
+        raise ConfigError(
+            "collecting needs the definitions, and none are named or found here",
+            where="sync",
+            fix="name the code that defines the assets with -m, -f or -w",
+        )
+    for each in locations:
+        if each.unseen:
+            raise ConfigError(f"it cannot be collected from here: {each.unseen}", where=each.name, fix="see above")
+    settings = settings_of_all(locations) or Settings()
+    book = open_ledger(ledger_location(ledger or settings.ledger))
+    with instance_of_here() as instance:
+        collected = _collect(
+            instance, locations, book, lineage_namespace(namespace or settings.namespace), as_json, now
+        )
+    drained = _deliver(book, as_json) if deliver else None
+    if as_json:
+        click.echo(json.dumps(_json(collected, drained), indent=2))
+    else:
+        _tell(collected, drained, book.location)
+    return 0
+
+
+def settings_of_all(locations: tuple[Location, ...]) -> Settings | None:
+    """What the first ``guard()`` in these code locations was told, or ``None``."""
+    found = (settings_of(definition) for location in locations for definition in location.assets())
+    return next((settings for settings in found if settings is not None), None)
+
+
+def _collect(
+    instance: dg.DagsterInstance,
+    locations: tuple[Location, ...],
+    ledger: Ledger,
+    namespace: str,
+    quiet: bool,
+    now: datetime,
+) -> Collected:
+    graph = graph_of_all(locations)
+    total: Collected | None = None
+    with _progress(quiet) as progress:
+        task = progress.add_task("Collecting", total=None)
+        while True:
+            one = collect(instance, graph, ledger, namespace=namespace, now=now, limit=BATCH)
+            total = one if total is None else _plus(total, one)
+            progress.update(task, total=total.position + one.lag, completed=total.position)
+            if one.lag == 0 or one.records == 0:
+                return total
+
+
+def _plus(a: Collected, b: Collected) -> Collected:
+    return replace(
+        b,
+        records=a.records + b.records,
+        appended=a.appended + b.appended,
+        incomplete=a.incomplete + b.incomplete,
+        queries=a.queries + b.queries,
+        blind=tuple(dict.fromkeys((*a.blind, *b.blind))),
+        versions=(*a.versions, *b.versions),
+    )
+
+
+def _deliver(ledger: Ledger, quiet: bool) -> Drained:
+    first = drain(ledger, limit=500, force=True)
+    total = first
+    with _progress(quiet) as progress:
+        task = progress.add_task("Delivering", total=first.delivered + first.backlog, completed=first.delivered)
+        while total.configured and total.backlog and not total.error:
+            one = drain(ledger, limit=500, force=True)
+            if not one.delivered and not one.refused:
+                break
+            refused = (*total.refused, *one.refused)
+            total = replace(one, delivered=total.delivered + one.delivered, refused=refused)
+            progress.update(task, total=total.delivered + total.backlog, completed=total.delivered)
+    return total
+
+
+def _progress(quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+
+
+def _json(collected: Collected, drained: Drained | None) -> dict[str, object]:
+    data: dict[str, object] = {
+        "collected": {
+            "source": collected.source,
+            "records": collected.records,
+            "events": collected.appended,
+            "incomplete": collected.incomplete,
+            "position": collected.position,
+            "lag": collected.lag,
+        }
+    }
+    if drained is not None:
+        data["delivered"] = {
+            "configured": drained.configured,
+            "events": drained.delivered,
+            "backlog": drained.backlog,
+            "refused": len(drained.refused),
+            "error": drained.error,
+        }
+    return data
+
+
+def _tell(collected: Collected, drained: Drained | None, place: str) -> None:
+    click.echo(
+        f"Collected {collected.records} materialisations, {collected.appended} events new in {place}"
+        f" (up to storage id {collected.position}, {collected.lag} behind)."
+    )
+    if collected.incomplete:
+        click.echo(f"  {collected.incomplete} of them do not say all they were made from; `explain` names each.")
+    if drained is None:
+        return
+    if not drained.configured:
+        click.echo("Delivered nothing: no OpenLineage transport is configured (OPENLINEAGE_URL or openlineage.yml).")
+        return
+    click.echo(f"Delivered {drained.delivered} events, {drained.backlog} wait.")
+    if drained.refused:
+        click.echo(f"  {len(drained.refused)} were refused by the backend and stay in the ledger only.")
+    if drained.error:
+        click.echo(f"  Delivery stopped: {drained.error}. What waits is sent by the sensor or the next sync.")
