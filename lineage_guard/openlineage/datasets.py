@@ -16,6 +16,7 @@ from lineage_guard.openlineage.reading import format_time
 Place = tuple[str, str]
 
 _HUB = "huggingface"
+_MIRRORED_PARTITIONS = 1000
 
 
 def model_node(model: ModelSource) -> Place:
@@ -161,7 +162,7 @@ def _provenance(production: Production, producer: str) -> Json:
     if production.licenses:
         licenses = [license_json(x) for x in production.licenses]
         facets[LICENSE] = facet(LICENSE, producer, {"licenses": licenses})
-    if production.artefact:
+    if production.artefact and "/" in production.artefact:
         identifiers = [{"namespace": _HUB, "name": production.artefact, "type": "ARTEFACT"}]
         facets["symlinks"] = facet("symlinks", producer, {"identifiers": identifiers})
     return facets
@@ -270,8 +271,13 @@ def _version_facet(versions: list[Version], producer: str) -> Json:
 
 
 def _partition_condition(versions: list[Version]) -> Json | None:
+    """The standard subset condition, a mirror of the pins for backends that draw it.
+
+    Left out for a mix of partitioned and unpartitioned versions, which it cannot say, and
+    for very many, where it would double an event that the pins have already made big.
+    """
     keys = [v.partition for v in versions]
-    if any(key is None for key in keys):
+    if any(key is None for key in keys) or len(keys) > _MIRRORED_PARTITIONS:
         return None
     partitions = [{"identifier": key, "dimensions": {"partition": key}} for key in dict.fromkeys(keys)]
     return {"type": "partition", "partitions": partitions}

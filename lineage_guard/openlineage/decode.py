@@ -189,13 +189,14 @@ def _productions(
     for index, output in enumerate(fields.items("outputs")):
         written = _written(output, run_id, index)
         groups.setdefault((_claim(output), _licenses(output)), []).extend(written)
-    declared = {model_node(m) for claim, _ in groups if claim for m in claim.models}
-    read = _inputs(fields, declared)
+    declared = dict.fromkeys(m for claim, _ in groups if claim for m in claim.models)
+    read = _inputs(fields, {model_node(m) for m in declared})
     made: list[Production] = []
     for (claim, licenses), written in groups.items():
         versions = tuple(version for _, version in sorted(written, key=lambda w: w[0]))
         if claim is None:
-            claim = _foreign_claim(fields, read, at, asserted_by)
+            # What a sibling output says of a model does not clear this one of it.
+            claim = _foreign_claim(fields, read, tuple(declared), at, asserted_by)
         made.append(_production(versions, read, claim, licenses))
     return tuple(made)
 
@@ -215,10 +216,12 @@ def _production(outputs: tuple[Version, ...], read: _Read, claim: _Claim, licens
     )
 
 
-def _foreign_claim(fields: Fields, read: _Read, at: datetime | None, asserted_by: Assertion) -> _Claim:
-    listed = bool(read.inputs or read.models)
+def _foreign_claim(
+    fields: Fields, read: _Read, declared: tuple[ModelSource, ...], at: datetime | None, asserted_by: Assertion
+) -> _Claim:
+    listed = bool(read.inputs or read.models or declared)
     return _Claim(
-        models=(),
+        models=declared,
         completeness=Completeness.COMPLETE if listed else Completeness.UNKNOWN,
         asserted_by=asserted_by,
         produced_at=at,

@@ -15,10 +15,14 @@ from openlineage_examples import ENGINE, PRODUCER, all_runs, blocked_run, synthe
 from openlineage_strategies import asset_runs
 
 from lineage_guard.domain.errors import EventError
+from lineage_guard.domain.facts import Completeness
 from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.openlineage import classes
+from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.encode import canonical, event_of
 from lineage_guard.openlineage.facets import OWN, SCHEMA_URLS, installed_version
 from lineage_guard.openlineage.rebuild import rebuild
+from lineage_guard.openlineage.validate import schemas, validate
 
 
 @given(asset_runs)
@@ -175,3 +179,42 @@ def test_writing_and_reading_events_needs_neither_client_nor_network() -> None:
         "if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("cls", [getattr(classes, name) for name in dir(classes) if name.startswith("LineageGuard")])
+def test_our_classes_have_every_field_of_their_schema(cls: type[Any]) -> None:
+    """A facet class without ``@attr.define`` loses its fields without a word."""
+    uri, _, name = cls._get_schema().partition("#/$defs/")
+    properties = schemas()[uri]["$defs"][name]["allOf"][1]["properties"]
+    assert name == cls.__name__
+    built = cls(**{key: f"value of {key}" for key in properties}, producer=PRODUCER)
+    written = Serde.to_dict(built)
+    assert written == {key: f"value of {key}" for key in properties} | {
+        "_producer": PRODUCER,
+        "_schemaURL": cls._get_schema(),
+    }
+
+
+def test_a_job_of_ones_own_can_emit_our_facets() -> None:
+    production = synthetic_run().production
+    output = ol.OutputDataset(
+        "s3://lake",
+        "synthetic",
+        facets={
+            "lineageGuard_modelSource": classes.LineageGuardModelSourceDatasetFacet.of(production.models),
+            "lineageGuard_license": classes.LineageGuardLicenseDatasetFacet.of(production.licenses),
+        },
+    )
+    event = ol.RunEvent(
+        eventTime="2026-11-01T00:00:00Z",
+        producer=PRODUCER,
+        eventType=ol.RunState.COMPLETE,
+        run=ol.Run("f69a6e9b-9bac-3c9a-9cf6-eacb70ecc9a9"),
+        job=ol.Job("spark", "generate"),
+        outputs=[output],
+    )
+    written = Serde.to_dict(event)
+    assert validate(written, strict=True) == []
+    [read] = decode(written).productions
+    assert (read.models, read.licenses) == (production.models, production.licenses)
+    assert read.completeness is Completeness.COMPLETE

@@ -89,6 +89,14 @@ def test_one_dataset_read_in_many_versions_is_one_input_with_all_pins() -> None:
     assert decode(event).productions[0].inputs == edges
 
 
+def test_very_many_partitions_are_pinned_but_not_mirrored() -> None:
+    edges = tuple(Input(Version("d", "raw", str(n), "r")) for n in range(1001))
+    run = replace(synthetic_run(), production=replace(synthetic_run().production, inputs=edges, models=()))
+    event = event_of(run)
+    assert list(event["inputs"][0]["inputFacets"]) == ["lineageGuard_pins"]
+    assert decode(event).productions[0].inputs == edges
+
+
 def test_a_model_that_is_also_read_as_data_is_one_node_and_both() -> None:
     place = Version(*model_node(QWEN), None, "r")
     run = replace(synthetic_run(), production=replace(synthetic_run().production, inputs=(Input(place),)))
