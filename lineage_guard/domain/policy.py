@@ -82,7 +82,9 @@ class Match:
 
     def holds_for_terms(self, use: str, terms: Terms) -> bool:
         """Whether it holds for terms whichever model they are applied to."""
-        return not self.model and not self.channel and self.holds(use, None, terms, ReasonCode.RESTRICTED_MODEL)
+        # A provider is excluded by the model's own or by that of its terms; the terms show one of the two.
+        about_models = self.model or self.channel or any(p.startswith("!") for p in self.provider)
+        return not about_models and self.holds(use, None, terms, ReasonCode.RESTRICTED_MODEL)
 
     def may_hold_for_terms(self, use: str, terms: Terms) -> bool:
         """Whether it holds for terms and some model, as far as the terms alone can tell."""

@@ -71,7 +71,7 @@ def validate(
     """
     bound = suite.bind(parameters)
     with _ONE_AT_A_TIME, _quiet():
-        gx = _great_expectations()
+        gx = great_expectations()
         with _batch(connection, table) as batch:
             return _run(gx, batch, suite, bound, shown)
 
@@ -92,7 +92,8 @@ def _run(gx: Any, batch: Any, suite: Suite, bound: Sequence[Mapping[str, object]
     return Outcome(not failures, len(results) - broken, len(suite.expectations), failures)
 
 
-def _great_expectations() -> Any:
+def great_expectations() -> Any:
+    """Import Great Expectations, which takes seconds, and leave the user's own project as it is."""
     # Read at import: nothing is to be sent anywhere.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
@@ -104,11 +105,12 @@ def _great_expectations() -> Any:
     except DataContextRequiredError:
         # It asks "is this the cloud?" of the current project, so there has to be one. If the
         # user's own code has set one it stays as it is: ours are built beside it.
-        project_manager.set_project(_context())
+        project_manager.set_project(context())
     return gx
 
 
-def _context() -> Any:
+def context() -> Any:
+    """A fresh context in memory: no files, no progress bars, nothing sent."""
     from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -135,7 +137,7 @@ def _batch(connection: duckdb.DuckDBPyConnection, table: str) -> Generator[Any]:
     CONNECTIONS[name] = connection
     source = None
     try:
-        source = _context().data_sources.add_sql(
+        source = context().data_sources.add_sql(
             name="duckdb",
             connection_string=f"lineageguard:///{name}",
             create_temp_table=False,
