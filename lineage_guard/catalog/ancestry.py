@@ -87,6 +87,7 @@ class PublicArtefact:
         artefact: public id, e.g. ``"HuggingFaceTB/smoltalk"``.
         version: its node in lineage.
         declared_license: what the label says, as found.
+        license: the label as an SPDX expression, where it can be written as one.
         declared_class: ``permissive``, ``nc``, ``restricted``, ``naming``, ``unknown`` or ``root``.
         terms: catalog entry that governs the model itself; ``None`` for data.
         root: whether ancestry stops here: a model that is judged by its own terms.
@@ -103,6 +104,7 @@ class PublicArtefact:
     version: Version
     declared_license: str
     declared_class: str
+    license: str | None = None
     terms: str | None = None
     root: bool = False
     edges: tuple[Edge, ...] = ()
@@ -188,7 +190,7 @@ class CatalogAncestry:
             inputs=tuple(inputs),
             models=tuple(models),
             asserted_by=Assertion.DECLARED if a.confidence == "verified" else Assertion.INFERRED,
-            licenses=(_license(a),),
+            licenses=_licenses(a),
             artefact=a.artefact,
             note=a.note,
         )
@@ -217,9 +219,9 @@ _PREFIXES = (
 )
 
 
-def _license(a: PublicArtefact) -> License:
+def _licenses(a: PublicArtefact) -> tuple[License, ...]:
     scope = LicenseScope.DATA if a.type == "dataset" else LicenseScope.MODEL
-    return License(a.declared_license, Acknowledgement.DECLARED, scope)
+    return (License(a.license, Acknowledgement.DECLARED, scope),) if a.license else ()
 
 
 def artefacts_of(document: Document) -> tuple[PublicArtefact, ...]:
@@ -236,6 +238,7 @@ def _artefact(row: Mapping[str, Any]) -> PublicArtefact:
         version=Version(row.get("namespace", "huggingface"), row["artefact"]),
         declared_license=row["declared_license"],
         declared_class=row["declared_class"],
+        license=row.get("license"),
         terms=row.get("terms"),
         root=bool(row.get("root", False)),
         edges=tuple(

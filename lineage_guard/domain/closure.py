@@ -288,6 +288,8 @@ class _Extension:
             models=tuple(dict.fromkeys((*r.models, *production.models))),
             licenses=tuple(dict.fromkeys((*r.licenses, *production.licenses))),
             artefact=r.artefact or production.artefact,
+            # The ledger knows when the public artefact was seen, not when its models answered.
+            produced_at=None if production.models else r.produced_at,
         )
 
     def _edges(self, r: Reached) -> Iterator[Input]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from lineage_guard.domain.closure import Closure, Reached
@@ -123,6 +123,7 @@ class Judged:
     rule: Rule
     reason: ReasonCode
     effect: Effect
+    how: str = ""
 
 
 NO_RULE = Rule(
@@ -163,8 +164,7 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
             influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
             if influence is Influence.INDIRECT and not policy.counts_indirect:
                 continue
-            when = model.generated_at or r.produced_at
-            resolution = policy.terms.resolve(model, when.date() if when else None)
+            resolution = policy.terms.resolve(model, _day(model.generated_at or r.produced_at))
             for terms in resolution.layers:
                 yield from _rules(
                     closure,
@@ -179,7 +179,16 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
                 )
             if resolution.unresolved or not resolution.layers:
                 code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-                yield from _rules(closure, policy, use, index, influence, model, None, Subject.UNRESOLVED, code)
+                yield from _rules(
+                    closure, policy, use, index, influence, model, None, Subject.UNRESOLVED, code, resolution.how
+                )
+
+
+def _day(when: datetime | None) -> date | None:
+    """The day in UTC, so that the version of the terms does not depend on who looks."""
+    if when is None:
+        return None
+    return (when.astimezone(UTC) if when.tzinfo else when).date()
 
 
 def _rules(
@@ -192,6 +201,7 @@ def _rules(
     terms: Terms | None,
     on: Subject,
     reason: ReasonCode,
+    how: str = "",
 ) -> Iterator[Judged]:
     spoken = False
     for rule in policy.rules:
@@ -200,7 +210,7 @@ def _rules(
         spoken = True
         effect = rule.effect_of(terms, use)
         code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and effect is Effect.ALLOW else reason
-        yield Judged(index, closure.reached[index], influence, model, terms, rule, code, effect)
+        yield Judged(index, closure.reached[index], influence, model, terms, rule, code, effect, how)
     if not spoken:
         yield Judged(
             index,
@@ -211,6 +221,7 @@ def _rules(
             NO_RULE,
             ReasonCode.NO_RULE,
             Effect.UNKNOWN,
+            how,
         )
 
 
@@ -272,7 +283,7 @@ def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: dat
 
 
 def _finding(group: list[Judged], closure: Closure, waivers: Waivers, use: str, at: datetime) -> Finding:
-    nearest = min(group, key=lambda j: (j.reached.pin is Pin.CONSERVATIVE, j.reached.depth, j.reached.version.name))
+    nearest = min(group, key=lambda j: (j.reached.pin is Pin.CONSERVATIVE, j.reached.depth, _place(j.reached.version)))
     waiver = next((w.id for w in waivers if w.covers(nearest.rule.id, closure.target, nearest.model, use, at)), None)
     return Finding(
         rule=nearest.rule.id,
@@ -291,32 +302,33 @@ def _finding(group: list[Judged], closure: Closure, waivers: Waivers, use: str, 
     )
 
 
+def _place(version: Version) -> tuple[str, str, str, str]:
+    return (version.namespace, version.name, version.partition or "", version.run or "")
+
+
 def _message(j: Judged, use: str) -> str:
-    verb = {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(j.effect, "leave open")
     may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
         did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
-        return (
-            f"{j.reached.version} {did}, whose terms ({j.terms.id}) {_says(j, verb)} {use}. {j.terms.summary}".strip()
-        )
+        return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {_says(j)} {use}. {j.terms.summary}".strip()
     if j.model:
         why = {
             ReasonCode.UNKNOWN_MODEL: "no catalog entry knows this model",
             ReasonCode.UNKNOWN_CHANNEL: "the channel it was reached through is not stated or not known",
             ReasonCode.UNKNOWN_TERMS: "the terms it names are not in the catalog",
-        }.get(j.reason, j.rule.reason)
-        return f"{j.reached.version} {may} output of {j.model}: {why}."
+        }.get(j.reason, j.rule.reason.rstrip("."))
+        return f"{j.reached.version} {may} output of {j.model}: {why}{f' ({j.how})' if j.how else ''}."
     if j.reason is ReasonCode.NO_PROVENANCE:
         return f"Nothing on record says what {j.reached.version} was made from."
     note = f": {j.reached.note}" if j.reached.note else ""
     return f"The record of {j.reached.version} does not say all it was made from{note}."
 
 
-def _says(j: Judged, verb: str) -> str:
+def _says(j: Judged) -> str:
     if j.rule.effect is None:
-        return verb
-    did = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
-    return f"fall under rule {j.rule.id}, which {did}"
+        return {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(j.effect, "leave open")
+    verb = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
+    return f"fall under rule {j.rule.id}, which {verb}"
 
 
 def _blind(sentence: str, closure: Closure) -> Finding:
