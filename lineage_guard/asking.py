@@ -19,8 +19,9 @@ from lineage_guard.dagster.settings import Settings, ledger_location, lineage_na
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.explain import explain
+from lineage_guard.domain.incidents import stopping
 from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
+from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, is_training
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
 
@@ -119,17 +120,27 @@ def story(asked: Asked) -> str:
     """The whole verdict as text, with the ways out of its strictest finding."""
     lines = [explain(asked.verdict)]
     lines += [f"  Note: {note}" for note in asked.notes]
-    stopping = [f for f in asked.verdict.findings if not f.waived_by] if asked.verdict.stops else []
-    if stopping:
+    found = stopping(asked.verdict)
+    if found:
         lines += ["", "Ways to unblock:"]
-        for n, way in enumerate(ways_to_unblock(stopping[0], asked.verdict), 1):
+        for n, way in enumerate(ways_to_unblock(found[0], asked.verdict), 1):
             lines += [f"  {n}. {way.title}", *(f"       {command}" for command in way.commands)]
     return "\n".join(lines)
 
 
-def strictest(asked: Sequence[Asked]) -> Asked:
-    """The answer that counts when there are several."""
-    return max(asked, key=lambda a: _STRICTNESS.index(a.verdict.decision))
+def decision_of(verdict: Verdict) -> Decision:
+    """The decision as an exit code means it: UNKNOWN when nothing found is worse than not known.
+
+    A failed lineage suite is written down as a block also where all it objects to is unknown.
+    """
+    if verdict.stops and all(f.effect is Effect.UNKNOWN for f in stopping(verdict)):
+        return Decision.UNKNOWN
+    return verdict.decision
+
+
+def strictest(asked: Sequence[Asked]) -> Decision:
+    """The decision that counts when there are several answers."""
+    return max((decision_of(a.verdict) for a in asked), key=_STRICTNESS.index)
 
 
 def to_json(asked: Asked) -> dict[str, Any]:

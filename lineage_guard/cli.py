@@ -233,7 +233,7 @@ def _conclude(asked: list[Asked], options: dict[str, Any]) -> int:
     """Print JSON when asked to; the exit code is that of the strictest verdict."""
     from lineage_guard.asking import strictest, to_json
 
-    code = {"BLOCK": EXIT_BLOCK, "UNKNOWN": EXIT_UNKNOWN}.get(strictest(asked).verdict.decision.value, EXIT_ALLOW)
+    code = {"BLOCK": EXIT_BLOCK, "UNKNOWN": EXIT_UNKNOWN}.get(strictest(asked).value, EXIT_ALLOW)
     if options["as_json"]:
         click.echo(json.dumps({"exit_code": code, "verdicts": [to_json(each) for each in asked]}, indent=2))
     return code

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.remote_origin import CodeLocationOrigin
+from dagster._core.remote_origin import CodeLocationOrigin, GrpcServerCodeLocationOrigin
 from dagster._core.workspace.load_target import (
     ModuleTarget,
     PyProjectFileTarget,
@@ -208,7 +208,7 @@ def _origins(target: WorkspaceLoadTarget) -> Sequence[CodeLocationOrigin]:
 
 def _load(origin: CodeLocationOrigin) -> Location:
     name = origin.location_name
-    target = getattr(origin, "loadable_target_origin", None)
+    target = None if isinstance(origin, GrpcServerCodeLocationOrigin) else origin.loadable_target_origin
     if target is None:
         return Location(name, unseen="it runs in a code server of its own; run this command where its code is")
     if target.executable_path not in (None, sys.executable):

@@ -195,8 +195,19 @@ def key_of(finding: Finding, verdict: Verdict, deployment: str) -> IncidentKey:
 
 
 def stopping(verdict: Verdict) -> tuple[Finding, ...]:
-    """The findings that on-call hears of: unwaived, unknown or worse, of a verdict that stops."""
-    return tuple(f for f in verdict.findings if not f.waived_by and f.effect >= Effect.UNKNOWN) if verdict.stops else ()
+    """The findings that on-call hears of: unwaived, unknown or worse, of a verdict that stops.
+
+    The lineage suite judges the same closure once more. Where it only repeats what a rule says
+    it is no second trouble; where it alone objects, it is.
+    """
+    if not verdict.stops:
+        return ()
+    found = tuple(f for f in verdict.findings if not f.waived_by and f.effect >= Effect.UNKNOWN)
+    return tuple(f for f in found if not _repeats(f)) or found
+
+
+def _repeats(finding: Finding) -> bool:
+    return finding.rule == "suite:lineage" and finding.reason is ReasonCode.EXPECTATIONS_FAILED
 
 
 def step(
