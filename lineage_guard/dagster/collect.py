@@ -51,7 +51,6 @@ class Collected:
         incomplete: productions that were recorded as INCOMPLETE.
         queries: reads of the Dagster instance.
         blind: what could not be seen, one sentence each; at the gate any of them blocks.
-        versions: versions that are new in the ledger, for deciding again what reads them.
     """
 
     source: str
@@ -62,7 +61,6 @@ class Collected:
     incomplete: int = 0
     queries: int = 0
     blind: tuple[str, ...] = ()
-    versions: tuple[Version, ...] = ()
 
 
 class Collector:
@@ -124,15 +122,11 @@ class Collector:
         """Whether a version was made by nothing in the log, and a definition says what it is."""
         return read.stored is None and self.graph.has(read.key) and not self.graph.get(read.key).is_materializable
 
-    def append(self, runs: Sequence[AssetRun]) -> tuple[int, list[AssetRun]]:
-        """Append what says more than the ledger already knows.
-
-        Returns:
-            How many events were new, and the runs they came from.
-        """
+    def append(self, runs: Sequence[AssetRun]) -> int:
+        """Append what says more than the ledger already knows; how many events were new."""
         known = self.ledger.productions([v for r in runs for v in r.production.outputs])
         fresh = [r for r in runs if not _says_no_more(known.get(r.production.outputs[0]), r.production)]
-        return (self.ledger.append([event_of(r) for r in fresh]).new if fresh else 0), fresh
+        return self.ledger.append([event_of(r) for r in fresh]).new if fresh else 0
 
     def _readings(self, records: Sequence[EventLogRecord]) -> Sequence[Reading | Exception]:
         try:
@@ -197,7 +191,7 @@ def collect(
         runs, reads = collector.completed(batch)
         outside = {r.key for r in reads if collector.is_outside(r)}
         failures, failed_ids = failed_runs(log, collector.pins, collector.runs, since, upto, seen)
-        new, fresh = collector.append([*collector.outside(outside)[0], *runs, *failures])
+        new = collector.append([*collector.outside(outside)[0], *runs, *failures])
         seen |= {s.storage_id for s in batch} | failed_ids
         total = replace(
             total,
@@ -205,7 +199,6 @@ def collect(
             records=total.records + len(batch),
             appended=total.appended + new,
             incomplete=total.incomplete + sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
-            versions=(*total.versions, *(v for r in fresh for v in r.production.outputs)),
         )
         if upto > position or batch or failed_ids:
             position = upto
@@ -272,7 +265,7 @@ def collect_upstream(
         runs = [*more, *declared, *runs]
         records += len(more)
         level = [*reads, *behind]
-    new, appended = collector.append(runs) if runs else (0, [])
+    new = collector.append(runs) if runs else 0
     return Collected(
         source=collector.log.source,
         position=max((r.source[1] for r in runs if r.source), default=-1),
@@ -281,7 +274,6 @@ def collect_upstream(
         incomplete=sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
         queries=collector.log.queries,
         blind=tuple(blind),
-        versions=tuple(v for r in appended for v in r.production.outputs),
     )
 
 

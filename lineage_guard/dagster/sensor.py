@@ -1,0 +1,227 @@
+"""The sensor: collects, decides again, shows, delivers. It stops nothing; the gate does.
+
+Its cursor holds only what is safe to lose: which answers were shown last. Losing it shows
+them once more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import dagster as dg
+
+from lineage_guard.dagster.collect import Collected, collect
+from lineage_guard.dagster.pins import graph_of
+from lineage_guard.dagster.sensor_check import evaluation
+from lineage_guard.dagster.sensor_decide import Judgement, affected, judge, training_assets
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.policy import Policy
+
+if TYPE_CHECKING:
+    from lineage_guard.alerts import Context, Sink
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.ledger import Ledger
+
+SENSOR_NAME = "lineage_guard"
+#: Materialisations collected by one tick; the next one goes on. A tick has about 60 s.
+PER_TICK = 2_000
+#: Events in the ledger that its index does not cover, above which a tick compacts it.
+COMPACT_ABOVE = 1_000
+_LAST_LINE = 10**12
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where the sensor tells things.
+
+    Attributes:
+        sinks: alert sinks; those the environment names when ``None``.
+        context: deployment name, links and owners for alerts.
+        transport: configuration of an openlineage-python transport; that of the environment
+            and ``openlineage.yml`` when ``None``.
+    """
+
+    sinks: Sequence[Sink] | None = None
+    context: Context | None = None
+    transport: Mapping[str, Any] | None = None
+
+
+def build_sensor(
+    settings: Settings, delivery: Delivery | None = None, minimum_interval: int = 30
+) -> dg.SensorDefinition:
+    """The sensor ``lineage_guard``, running as soon as it is loaded.
+
+    Args:
+        settings: what ``guard()`` was told.
+        delivery: where it tells things; the environment says when ``None``.
+        minimum_interval: seconds between ticks.
+
+    Example:
+        >>> build_sensor(Settings(ledger="/tmp/ledger")).name
+        'lineage_guard'
+    """
+    told = delivery or Delivery()
+
+    @dg.sensor(  # pyright: ignore[reportUnknownMemberType]  (Dagster's own annotation is partial)
+        name=SENSOR_NAME,
+        minimum_interval_seconds=minimum_interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Collects lineage, decides again on training assets, delivers events and alerts.",
+    )
+    def lineage_guard(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        return tick(context, settings, told, datetime.now(UTC))
+
+    return lineage_guard
+
+
+def tick(
+    context: dg.SensorEvaluationContext, settings: Settings, delivery: Delivery, now: datetime
+) -> dg.SensorResult | dg.SkipReason:
+    """One tick. A dead sink or lineage backend is logged, never raised.
+
+    Args:
+        context: of the sensor.
+        settings: what ``guard()`` was told.
+        delivery: where to tell things.
+        now: the time (timezone-aware UTC).
+
+    Raises:
+        LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
+        ConfigError: when the policy or the ledger's place is wrong.
+    """
+    from lineage_guard.catalog import load_catalog, load_policy
+    from lineage_guard.ledger import open_ledger
+
+    repository = context.repository_def
+    if repository is None:
+        return dg.SkipReason("the sensor was evaluated outside a code location")
+    graph = graph_of(repository.asset_graph)
+    ledger = open_ledger(ledger_location(settings.ledger))
+    namespace = lineage_namespace(settings.namespace)
+    collected = collect(context.instance, graph, ledger, namespace=namespace, now=now, limit=PER_TICK)
+    if collected.appended and ledger.check().tail > COMPACT_ABOVE:
+        ledger.compact()
+    catalog = load_catalog()
+    policy = settings.policy if isinstance(settings.policy, Policy) else load_policy(settings.policy, catalog)
+    cursor = _cursor(context.cursor)
+    uses = training_assets(graph, settings)
+    rules = _rules(policy, catalog, settings, now)
+    end, names = _news(ledger, cursor)
+    asked = set(uses)
+    if names is not None and cursor.get("rules") == rules:
+        settled = set(cursor["shown"]) - set(cursor["again"])
+        asked = {k for k in uses if k.to_user_string() not in settled} | affected(graph, uses, names)
+    wanted = {k: uses[k] for k in asked}
+    judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now)
+    shown: dict[str, str] = {k.to_user_string(): d for k in uses if (d := cursor["shown"].get(k.to_user_string()))}
+    changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
+    shown.update({j.key.to_user_string(): j.digest for j in judgements})
+    problems = _deliver(ledger, delivery, judgements, now)
+    for problem in problems:
+        context.log.warning(problem)
+    said = _sentence(collected, judgements, problems)
+    context.log.info(said)
+    again = [j.key.to_user_string() for j in judgements if not j.final]
+    context.update_cursor(json.dumps({"rules": rules, "end": end, "shown": shown, "again": again}, sort_keys=True))
+    if not changed:
+        return dg.SkipReason(said)
+    return dg.SensorResult(asset_events=[evaluation(j) for j in changed])
+
+
+def _deliver(ledger: Ledger, delivery: Delivery, judgements: Sequence[Judgement], now: datetime) -> list[str]:
+    """Alerts and events, each on its own: whatever is dead is told in a sentence."""
+    from lineage_guard.alerts import send, sinks_from_env
+
+    problems: list[str] = []
+    try:
+        sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
+        report = send([j.verdict for j in judgements], list(sinks), ledger, now, delivery.context)
+        problems.extend(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)
+    except Exception as error:  # noqa: BLE001  telling must not stop seeing
+        problems.append(f"alerts could not be sent: {type(error).__name__}: {error}")
+    if delivery.transport is None and not _transport_configured():
+        return problems
+    try:
+        from lineage_guard.openlineage.deliver import drain
+
+        drained = drain(ledger, delivery.transport)
+        if drained.error:
+            problems.append(f"OpenLineage events wait ({drained.backlog}): {drained.error}")
+    except Exception as error:  # noqa: BLE001  the same
+        problems.append(f"OpenLineage events could not be delivered: {type(error).__name__}: {error}")
+    return problems
+
+
+def _transport_configured() -> bool:
+    """Whether openlineage-python would find a transport, without importing it (0.6 s)."""
+    named = any(
+        k == "OPENLINEAGE_URL" or k.startswith(("OPENLINEAGE__TRANSPORT", "OPENLINEAGE_CONFIG")) for k in os.environ
+    )
+    return named or any((p / "openlineage.yml").is_file() for p in (Path.cwd(), Path.home() / ".openlineage"))
+
+
+def _rules(policy: Policy, catalog: Catalog, settings: Settings, now: datetime) -> str:
+    """Changes when the same lineage may be judged otherwise: rules, public facts, waivers, or a new day."""
+    waivers = sorted((w.id, now < w.expires) for w in settings.waivers)
+    facts = (policy.digest, catalog.ancestry.digest, waivers, str(now.date()))
+    return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _news(ledger: Ledger, cursor: Mapping[str, Any]) -> tuple[str, set[str] | None]:
+    """Where the ledger ends, and the names of all that was written since the last tick.
+
+    The ledger is asked, not the collection: the gate collects too, in its own process.
+
+    Returns:
+        The names are ``None`` when the cursor does not say how far the last tick came.
+    """
+    end = ledger.watermark()
+    if cursor.get("end") == end:
+        return end, set()
+    batch = str(cursor.get("end") or "").partition(":")[0]
+    if not batch.isdecimal():
+        return end, None
+    names: set[str] = set()
+    try:
+        # A watermark begins with the last batch it covers; a position is a batch and a line in it.
+        for _, event in ledger.events(f"{batch}:{_LAST_LINE}"):
+            for dataset in (event.get("job"), *cast("list[object]", event.get("outputs") or [])):
+                if isinstance(dataset, Mapping):
+                    names.add(str(cast("Mapping[str, object]", dataset).get("name")))
+    except LineageGuardError:
+        return end, None
+    return end, names
+
+
+def _cursor(text: str | None) -> dict[str, Any]:
+    try:
+        value: object = json.loads(text or "{}")
+    except ValueError:
+        value = {}
+    found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    shown, again = found.get("shown"), found.get("again")
+    return {
+        **found,
+        "shown": cast("dict[str, str]", shown) if isinstance(shown, dict) else {},
+        "again": cast("list[str]", again) if isinstance(again, list) else [],
+    }
+
+
+def _sentence(collected: Collected, judgements: Sequence[Judgement], problems: Sequence[str]) -> str:
+    stopped = sum(j.verdict.stops for j in judgements)
+    parts = [f"{collected.records} materialisations read, {collected.appended} events new"]
+    if collected.lag:
+        parts.append(f"{collected.lag} log ids behind")
+    if judgements:
+        parts.append(f"{len(judgements)} training assets judged, {stopped} stopped")
+    if problems:
+        parts.append(f"{len(problems)} not delivered")
+    return "; ".join(parts)

@@ -1,0 +1,75 @@
+"""The asset check ``lineage_guard``: the place in Dagster's UI where a training asset's verdict stands.
+
+Dagster looks at the annotations of a check's function as objects, so this module does not
+postpone their evaluation.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from lineage_guard.dagster.declare import use_of
+from lineage_guard.dagster.pins import graph_of
+from lineage_guard.dagster.present import metadata_of_verdict
+from lineage_guard.dagster.sensor_decide import Judgement, judge
+from lineage_guard.dagster.settings import Settings, ledger_location
+from lineage_guard.domain.decide import Decision
+from lineage_guard.domain.explain import headline
+from lineage_guard.domain.policy import Policy
+
+#: Name of the asset check.
+CHECK_NAME = "lineage_guard"
+
+
+def evaluation(judgement: Judgement) -> dg.AssetCheckEvaluation:
+    """The verdict as the result of the check ``lineage_guard`` on the training asset.
+
+    Args:
+        judgement: what holds for the asset now.
+    """
+    verdict = judgement.verdict
+    about = "What was trained last: " if judgement.trained else ""
+    return dg.AssetCheckEvaluation(
+        asset_key=judgement.key,
+        check_name=CHECK_NAME,
+        passed=verdict.decision in (Decision.ALLOW, Decision.WAIVED),
+        severity=dg.AssetCheckSeverity.ERROR if verdict.stops else dg.AssetCheckSeverity.WARN,
+        description=about + headline(verdict),
+        metadata=metadata_of_verdict(verdict),
+    )
+
+
+def training_checks(specs: Sequence[dg.AssetSpec], settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The check ``lineage_guard`` on each training asset, so that the UI has a place for the verdict.
+
+    Results come from the sensor; executed by hand, a check asks the gate the same question.
+
+    Args:
+        specs: of assets; those that train nothing are passed over.
+        settings: what ``guard()`` was told.
+    """
+    return [_check(spec.key, use, settings) for spec in specs if (use := use_of(spec.tags)) is not None]
+
+
+def _check(key: dg.AssetKey, use: str, settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key,
+        name=CHECK_NAME,
+        description="Whether this asset may be trained on everything upstream of it, as Lineage Guard sees it.",
+    )
+    def verdict(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        from lineage_guard.catalog import load_catalog, load_policy
+        from lineage_guard.ledger import open_ledger
+
+        catalog = load_catalog()
+        policy = settings.policy if isinstance(settings.policy, Policy) else load_policy(settings.policy, catalog)
+        graph = graph_of(context.job_def.asset_layer.asset_graph)
+        ledger = open_ledger(ledger_location(settings.ledger))
+        now = datetime.now(UTC)
+        found = evaluation(judge(context.instance, graph, ledger, settings, {key: use}, policy, catalog, now)[0])
+        return dg.AssetCheckResult(
+            passed=found.passed, severity=found.severity, description=found.description, metadata=found.metadata
+        )
+
+    return verdict

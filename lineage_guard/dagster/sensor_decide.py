@@ -1,0 +1,140 @@
+"""Deciding again: what the gate would say now of each training asset, and of what was trained already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
+
+import dagster as dg
+
+from lineage_guard.dagster.collect import Collector, collect_upstream
+from lineage_guard.dagster.declare import use_of
+from lineage_guard.dagster.events import name_of
+from lineage_guard.dagster.gate import Request, cannot_see, check
+from lineage_guard.dagster.pins import Graph
+from lineage_guard.dagster.pins_step import upcoming
+from lineage_guard.dagster.settings import Settings, lineage_namespace
+from lineage_guard.domain.decide import Verdict
+from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.facts import Version, union
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.runs import ParentRun
+
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What holds for one training asset now.
+
+    Attributes:
+        key: the asset.
+        verdict: of the next training run; of what was trained last when only that one is stopped.
+        trained: whether ``verdict`` is about what was trained already.
+        digest: changes when, and only when, the answer may have.
+        final: whether it holds until something changes; ``False`` when the guard could not see.
+    """
+
+    key: dg.AssetKey
+    verdict: Verdict
+    trained: bool
+    digest: str
+    final: bool = True
+
+
+def training_assets(graph: Graph, settings: Settings) -> dict[dg.AssetKey, str]:
+    """The training assets that a guard covers, with their uses.
+
+    Args:
+        graph: the full asset graph.
+        settings: what ``guard()`` was told.
+    """
+    found = {n.key: use for n in graph.asset_nodes if (use := use_of(n.tags)) is not None}
+    if settings.select is None:
+        return found
+    select = settings.select
+    selection = dg.AssetSelection.from_string(select) if isinstance(select, str) else select
+    covered = cast("AbstractSet[dg.AssetKey]", cast("Any", selection).resolve(graph))
+    return {key: use for key, use in found.items() if key in covered}
+
+
+def affected(graph: Graph, keys: Iterable[dg.AssetKey], names: Iterable[str]) -> set[dg.AssetKey]:
+    """Those of some assets that are, or lie downstream of, assets with these names."""
+    changed = set(names)
+    return {key for key in keys if changed & {name_of(k) for k in (key, *graph.get_ancestor_asset_keys(key))}}
+
+
+def judge(
+    instance: dg.DagsterInstance,
+    graph: Graph,
+    ledger: Ledger,
+    settings: Settings,
+    uses: Mapping[dg.AssetKey, str],
+    policy: Policy,
+    catalog: Catalog,
+    now: datetime,
+) -> list[Judgement]:
+    """Ask the gate about each training asset. Never raises: what goes wrong is in the verdict.
+
+    Args:
+        instance: the Dagster instance.
+        graph: the full asset graph.
+        ledger: the ledger.
+        settings: what ``guard()`` was told.
+        uses: the assets and what each is for.
+        policy: rules and terms.
+        catalog: public ancestry and terms.
+        now: the time (timezone-aware UTC).
+    """
+    namespace = lineage_namespace(settings.namespace)
+    judgements: list[Judgement] = []
+    for key, use in sorted(uses.items()):
+        target = Version(namespace, name_of(key))
+        try:
+            judgements.append(_judge(instance, graph, ledger, settings, key, use, policy, catalog, now))
+        except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
+            said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
+            verdict = cannot_see(target, use, policy.name, now, f"The guard could not decide: {' '.join(said.split())}")
+            judgements.append(Judgement(key, verdict, False, _digest(verdict, settings, now), final=False))
+    return judgements
+
+
+def _judge(
+    instance: dg.DagsterInstance,
+    graph: Graph,
+    ledger: Ledger,
+    settings: Settings,
+    key: dg.AssetKey,
+    use: str,
+    policy: Policy,
+    catalog: Catalog,
+    now: datetime,
+) -> Judgement:
+    namespace = lineage_namespace(settings.namespace)
+    collector = Collector(instance, graph, ledger, namespace, now)
+    target = Version(namespace, name_of(key))
+    nobody = ParentRun("", namespace, "")
+    step = upcoming(key, (target,), collector.pins, graph, now, collector.log.head(), nobody)
+    collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
+    blind = (*step.blind, *collected.blind)
+    verdict = check(Request(step.target, use, policy, now, settings.waivers, blind), ledger, catalog).verdict
+    trained = ledger.productions(ledger.latest(namespace, name_of(key)))
+    if not verdict.stops and trained:
+        past = replace(union(list(trained.values())), outputs=(target,))
+        earlier = check(Request(past, use, policy, now, settings.waivers), ledger, catalog).verdict
+        if earlier.stops:
+            return Judgement(key, earlier, trained=True, digest=_digest(earlier, settings, now))
+    return Judgement(key, verdict, False, _digest(verdict, settings, now), final=not blind)
+
+
+def _digest(verdict: Verdict, settings: Settings, now: datetime) -> str:
+    waivers = sorted(w.id for w in settings.waivers if now < w.expires)
+    facts = (verdict.decision, verdict.closure_digest, verdict.policy_digest, verdict.use, waivers)
+    findings = [(f.rule, f.reason, f.subject, str(f.model), f.effect, f.waived_by) for f in verdict.findings]
+    return sha256(repr((facts, findings)).encode()).hexdigest()[:32]

@@ -1,0 +1,262 @@
+"""The sensor: collects, decides again what changed, shows it as an asset check, delivers what it must."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from collect_world import World, derived, now, world
+
+from lineage_guard.alerts import Alert, LogSink
+from lineage_guard.dagster.declare import declare, source, training
+from lineage_guard.dagster.sensor import Delivery, build_sensor, tick
+from lineage_guard.dagster.sensor_check import CHECK_NAME, training_checks
+from lineage_guard.dagster.settings import Settings
+from lineage_guard.domain.facts import ModelSource
+
+KEY = dg.AssetKey("student")
+
+
+class Pager:
+    """A sink that remembers, or fails when it is told to."""
+
+    name = "pager"
+
+    def __init__(self, dead: bool = False) -> None:
+        self.dead = dead
+        self.alerts: list[Alert] = []
+
+    def send(self, alert: Alert) -> None:
+        if self.dead:
+            raise ConnectionError("nobody there")
+        self.alerts.append(alert)
+
+
+@pytest.fixture
+def w(tmp_path: Path) -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+def openai(w: World, name: str) -> dg.AssetsDefinition:
+    gpt = declare(ModelSource("openai", "gpt-4o", channel="api.openai.com"))
+
+    @dg.asset(name=name, metadata=gpt)
+    def made(context: dg.AssetExecutionContext) -> None:
+        context.add_output_metadata(gpt)  # as the guard's wrapper does, so that history keeps it
+
+    return made
+
+
+def human(name: str) -> dg.AssetsDefinition:
+    @dg.asset(name=name, metadata=source(human=True, license="CC0-1.0"))
+    def made() -> None: ...
+
+    return made
+
+
+def student(w: World, *deps: str) -> dg.AssetsDefinition:
+    return derived(w, "student", lambda c, p: frozenset(), deps=list(deps), tags=training())
+
+
+class Ticks:
+    """Ticks of one sensor over a world, with the cursor kept as the daemon keeps it."""
+
+    def __init__(self, w: World, **delivery: Any) -> None:
+        self.w = w
+        self.settings = Settings(ledger=w.ledger.location)
+        self.delivery = Delivery(**{"sinks": [LogSink()], **delivery})
+        self.cursor: str | None = None
+
+    def __call__(self) -> dg.SensorResult | dg.SkipReason:
+        checks = training_checks([s for a in self.w.assets for s in a.specs], self.settings)
+        defs = dg.Definitions(assets=self.w.assets, asset_checks=checks)
+        context = dg.build_sensor_context(instance=self.w.instance, definitions=defs, cursor=self.cursor)
+        result = tick(context, self.settings, self.delivery, now())
+        self.cursor = context.cursor
+        if isinstance(result, dg.SensorResult):
+            for event in result.asset_events:
+                self.w.instance.report_runless_asset_event(event)
+        return result
+
+    def check(self) -> Any:
+        found = self.w.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [dg.AssetCheckKey(KEY, CHECK_NAME)]
+        )
+        return next(iter(found.values())).event.dagster_event.asset_check_evaluation_data if found else None
+
+
+def test_blocked_training_shows_as_a_failed_check_and_pages_once(w: World) -> None:
+    pager = Pager()
+    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.run("synth")
+    ticks = Ticks(w, sinks=[pager])
+    ticks()
+    shown = ticks.check()
+    assert not shown.passed
+    assert shown.severity is dg.AssetCheckSeverity.ERROR
+    assert "BLOCKED" in shown.description
+    assert "gpt-4o" in str(shown.metadata["lineage_guard/explanation"].value)
+    assert len(pager.alerts) == 1
+    again = ticks()
+    assert isinstance(again, dg.SkipReason)
+    assert len(pager.alerts) == 1
+
+
+def test_clean_training_passes_and_changes_when_its_upstream_does(w: World) -> None:
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    ticks = Ticks(w)
+    ticks()
+    assert ticks.check().passed
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text")
+    assert isinstance(ticks(), dg.SensorResult)
+    assert not ticks.check().passed
+
+
+def test_what_was_trained_stays_red_until_it_is_trained_again(w: World) -> None:
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text", "student")
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    ticks = Ticks(w)
+    ticks()
+    assert not ticks.check().passed
+    assert ticks.check().description.startswith("What was trained last")
+    w.run("student")
+    ticks()
+    assert ticks.check().passed
+
+
+def test_training_on_missing_provenance_is_not_clean(w: World) -> None:
+    @dg.asset
+    def somewhere() -> None: ...
+
+    w.assets = [somewhere, student(w, "somewhere")]
+    w.run("somewhere")
+    ticks = Ticks(w)
+    ticks()
+    assert not ticks.check().passed
+    assert ticks.check().severity is dg.AssetCheckSeverity.ERROR
+
+
+def test_what_the_gate_collected_is_judged_too(w: World) -> None:
+    """The gate writes to the ledger from its own process; the sensor must not miss what it wrote."""
+    from lineage_guard.dagster.collect import collect_upstream
+    from lineage_guard.dagster.events import EventLog
+    from lineage_guard.dagster.pins import Pins
+    from lineage_guard.dagster.pins_history import History
+
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    ticks = Ticks(w)
+    ticks()
+    assert ticks.check().passed
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text")
+    log = EventLog(w.instance)
+    reads = Pins(log, History(log), w.graph, "default").upcoming(KEY, [None], now(), log.head()).reads
+    assert collect_upstream(w.instance, w.graph, w.ledger, reads, namespace="default", now=now()).appended == 1
+    ticks()
+    assert not ticks.check().passed
+
+
+def test_dead_sink_and_dead_backend_raise_nothing_and_lose_nothing(w: World, tmp_path: Path) -> None:
+    pager = Pager(dead=True)
+    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.run("synth")
+    ticks = Ticks(w, sinks=[pager], transport={"transport": {"type": "http", "url": "http://127.0.0.1:9"}})
+    ticks()
+    assert not ticks.check().passed
+    state = w.ledger.load("delivery-openlineage")
+    assert state is not None
+    assert state["error"]
+
+
+def test_events_are_delivered(w: World, tmp_path: Path) -> None:
+    out = tmp_path / "events.jsonl"
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    transport = {"transport": {"type": "file", "log_file_path": str(out), "append": True}}
+    Ticks(w, transport=transport)()
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert ("COMPLETE", "text") in {(e["eventType"], e["job"]["name"]) for e in lines}
+
+
+def test_lost_cursor_shows_again_and_nothing_else(w: World) -> None:
+    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.run("synth")
+    pager = Pager()
+    ticks = Ticks(w, sinks=[pager])
+    ticks()
+    events = len(list(w.ledger.events()))
+    ticks.cursor = None
+    ticks()
+    assert len(list(w.ledger.events())) == events
+    assert len(pager.alerts) == 1
+
+
+def test_waiver_that_ends_is_noticed(w: World) -> None:
+    from lineage_guard.catalog import load_catalog, load_policy
+    from lineage_guard.dagster.sensor import _rules
+    from lineage_guard.domain.waivers import Waiver
+
+    catalog = load_catalog()
+    policy = load_policy("default", catalog)
+    at = now()
+    waiver = Waiver("w", "r", "*", "why", "a", "b", "T-1", expires=at + timedelta(seconds=5))
+    settings = Settings(waivers=(waiver,))
+    assert _rules(policy, catalog, settings, at) != _rules(policy, catalog, settings, at + timedelta(seconds=6))
+
+
+def test_check_can_be_executed_by_hand(w: World) -> None:
+    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.run("synth")
+    settings = Settings(ledger=w.ledger.location)
+    checks = training_checks([s for a in w.assets for s in a.specs], settings)
+    result = dg.materialize([*w.assets, *checks], selection=dg.AssetSelection.checks(*checks), instance=w.instance)
+    assert [e.passed for e in result.get_asset_check_evaluations()] == [False]
+
+
+def test_sensor_runs_by_default() -> None:
+    sensor = build_sensor(Settings(ledger="/nowhere"), minimum_interval=45)
+    assert sensor.name == "lineage_guard"
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 45
+
+
+def test_quiet_tick_imports_nothing_heavy(w: World) -> None:
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    ticks = Ticks(w)
+    ticks()
+    code = f"""
+import sys
+import dagster as dg
+from datetime import datetime, UTC
+from lineage_guard.dagster.declare import declare, source, training
+from lineage_guard.dagster.sensor import Delivery, tick
+from lineage_guard.dagster.settings import Settings
+from lineage_guard.alerts import LogSink
+
+@dg.asset(metadata=source(human=True, license="CC0-1.0"))
+def text(): ...
+
+@dg.asset(deps=["text"], tags=training())
+def student(): ...
+
+with dg.DagsterInstance.local_temp({w.instance.root_directory!r}) as instance:
+    defs = dg.Definitions(assets=[text, student])
+    context = dg.build_sensor_context(instance=instance, definitions=defs, cursor={ticks.cursor!r})
+    result = tick(context, Settings(ledger={w.ledger.location!r}), Delivery(sinks=[LogSink()]), datetime.now(UTC))
+    assert isinstance(result, dg.SkipReason), result
+    print([m for m in ("great_expectations", "boto3", "openlineage.client", "pandas") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr[-2000:]
