@@ -1,6 +1,6 @@
 """Asset checks from expectation suites: what the rows of a synthetic table say, in the Dagster UI."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` as an object.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -131,7 +131,8 @@ def _declared(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple
     """What an asset declares: in its definition and in its latest materialisation."""
     step = context.op_execution_context
     where = key.to_user_string()
-    graph = step.repository_def.asset_graph
+    # The job's own graph is pruned to the selection, and a check can be launched alone.
+    graph = step.job_def.asset_layer.asset_graph.source_asset_graph
     event = step.instance.get_latest_materialization_event(key)
     written = event.asset_materialization if event is not None else None
     found = [
