@@ -1,0 +1,1 @@
+"""A Dagster deployment as a user would write it, guarded by one line in ``definitions``."""

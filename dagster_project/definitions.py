@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from typing import Any, cast
 
 import dagster as dg
-import lineage_guard
 
+import lineage_guard
+from dagster_project import checks
 from dagster_project.assets import curation, models, public_data, synthetic
 from dagster_project.resources.chat_model import ChatModel
 from dagster_project.resources.launcher import TrainingLauncher
 from dagster_project.resources.tables import Tables
 from dagster_project.settings import DATA, commercial_endpoint, open_endpoint
 
+untyped = cast("Any", dg)  # some of Dagster's own functions are only partly typed
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([public_data, synthetic, curation, models]),
-    jobs=[dg.define_asset_job("everything", dg.AssetSelection.all())],
+    # include_specs: without it Dagster leaves out assets that are only described, as public data is here.
+    assets=untyped.load_assets_from_modules([public_data, synthetic, curation, models], include_specs=True),
+    asset_checks=checks.row_checks,
+    jobs=[untyped.define_asset_job("everything", dg.AssetSelection.all())],
     resources={
         "open_model": ChatModel.at(open_endpoint(os.environ)),
         "commercial_model": ChatModel.at(commercial_endpoint(os.environ)),

@@ -14,16 +14,17 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
-_TOKEN = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*|\d+|[^\sA-Za-z\d]")
+_TOKEN = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*'?|\d+|[^\sA-Za-z\d]")
 _GLUED_LEFT = set(".,;:!?)")
 
 
@@ -147,7 +148,7 @@ class LanguageModel:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as f:
             words: dict[str, Any] = {"vocabulary": np.array(self.vocabulary), "context": np.array(self.context)}
-            np.savez_compressed(f, **words, **self.weights)
+            np.savez_compressed(f, **words, **cast("dict[str, Any]", self.weights))
         os.replace(f.name, path)
 
     @classmethod
@@ -191,12 +192,14 @@ def train(texts: Iterable[str], size: Size | None = None, *, seed: int = 0) -> L
     x, y = _windows(documents, {w: i for i, w in enumerate(vocabulary)}, size.context)
     moments = {k: (np.zeros_like(w), np.zeros_like(w)) for k, w in weights.items()}
     step = 0
-    for _ in range(size.epochs):
-        order = rng.permutation(len(y))
-        for at in range(0, len(y), size.batch):
-            step += 1
-            rows = order[at : at + size.batch]
-            _adam(weights, _gradients(weights, x[rows], y[rows]), moments, step, size.rate)
+    # Matrices this small gain nothing from BLAS threads, and threads that wait for a core cost tenfold.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for _ in range(size.epochs):
+            order = rng.permutation(len(y))
+            for at in range(0, len(y), size.batch):
+                step += 1
+                rows = order[at : at + size.batch]
+                _adam(weights, _gradients(weights, x[rows], y[rows]), moments, step, size.rate)
     return model
 
 
@@ -227,10 +230,11 @@ def _gradients(w: dict[str, Floats], x: Ids, y: Ids) -> dict[str, Floats]:
     error = _softmax(hidden @ w["w2"] + w["b2"])
     error[np.arange(len(y)), y] -= 1
     error /= np.float32(len(y))
-    back = (error @ w["w2"].T) * (1 - hidden**2)
+    back = np.asarray((error @ w["w2"].T) * (1 - hidden**2), np.float32)
     embed = np.zeros_like(w["embed"])
     np.add.at(embed, x.reshape(-1), (back @ w["w1"].T).reshape(-1, embed.shape[1]))
-    return {"embed": embed, "w1": flat.T @ back, "b1": back.sum(0), "w2": hidden.T @ error, "b2": error.sum(0)}
+    bias: dict[str, Floats] = {"b1": back.sum(0, dtype=np.float32), "b2": error.sum(0, dtype=np.float32)}
+    return {"embed": embed, "w1": flat.T @ back, "w2": hidden.T @ error, **bias}
 
 
 def _adam(

@@ -7,7 +7,7 @@
 | ``MODEL_API_KEY`` | its key | none |
 | ``MODEL_NAME`` | its model id | ``lineage-guard/fable-lm`` |
 | ``MODEL_PROVIDER`` | who offers it, as the catalog knows them | from the endpoint's host |
-| ``COMMERCIAL_MODEL_API_KEY`` | key for api.openai.com, which then writes ``synthetic/assistant_stories`` | none: a stand-in answers |
+| ``COMMERCIAL_MODEL_API_KEY`` | key for GPT-4o, which writes ``synthetic/assistant_stories`` | a stand-in answers |
 """
 
 from __future__ import annotations

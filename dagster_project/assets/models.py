@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
-import lineage_guard
-from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
 
+import lineage_guard
 from dagster_project.assets.curation import mixed_set, story_set
 from dagster_project.assets.synthetic import OPENINGS
 from dagster_project.language_model import Size, train, unigram_perplexity
-from dagster_project.resources.tables import Tables
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dagster_project.resources.tables import Row, Tables
+from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
 
 STUDENT = Size(context=3, embedding=24, hidden=48, epochs=10)
 
@@ -32,16 +30,16 @@ class ModelStore(dg.ConfigurableResource[Any]):
         return path
 
 
-def _distil(frame: pd.DataFrame, path: Path) -> dg.MaterializeResult[None]:
+def _distil(rows: list[Row], path: Path) -> dg.MaterializeResult[Any]:
     """Train a student on nine rows of ten and measure it on the tenth."""
-    texts = [f"{p} {r}" for p, r in zip(frame["prompt"], frame["response"], strict=True)]
+    texts = [f"{row['prompt']} {row['response']}" for row in rows]
     held_out = texts[::10]
     seen = [t for i, t in enumerate(texts) if i % 10]
     student = train(seen, STUDENT)
     student.save(path)
     return dg.MaterializeResult(
         metadata={
-            "weights": dg.MetadataValue.path(path),
+            "weights": str(path),
             "parameters": student.parameters,
             "rows": len(seen),
             "perplexity_held_out": round(student.perplexity(held_out), 1),
@@ -59,10 +57,10 @@ def _distil(frame: pd.DataFrame, path: Path) -> dg.MaterializeResult[None]:
     owners=["team:stories"],
     kinds={"numpy"},
 )
-def story_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[None]:
+def story_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[Any]:
     """A language model distilled from the open model's fables: allowed."""
-    frame = tables.query("SELECT * FROM t", t=[tables.path("curated/story_set")])
-    return _distil(frame, model_store.path("story_student.npz"))
+    rows = tables.query("SELECT * FROM t", t=[tables.path("curated/story_set")])
+    return _distil(rows, model_store.path("story_student.npz"))
 
 
 @dg.asset(
@@ -73,10 +71,10 @@ def story_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResu
     owners=["team:assistants"],
     kinds={"numpy"},
 )
-def mixed_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[None]:
+def mixed_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[Any]:
     """The same student on the mixed table, which declares GPT-4o two steps up: blocked."""
-    frame = tables.query("SELECT * FROM t", t=[tables.path("curated/mixed_set")])
-    return _distil(frame, model_store.path("mixed_student.npz"))
+    rows = tables.query("SELECT * FROM t", t=[tables.path("curated/mixed_set")])
+    return _distil(rows, model_store.path("mixed_student.npz"))
 
 
 @dg.asset(
@@ -87,26 +85,33 @@ def mixed_student(tables: Tables, model_store: ModelStore) -> dg.MaterializeResu
     owners=["team:search"],
     kinds={"scikitlearn"},
 )
-def cast_classifier(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[None]:
+def cast_classifier(tables: Tables, model_store: ModelStore) -> dg.MaterializeResult[Any]:
     """Tells fables of animals from fables of people. OpenAI's terms leave room for internal classifiers: allowed."""
-    import joblib
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-    from sklearn.pipeline import make_pipeline
-
-    frame = tables.query("SELECT * FROM t", t=[tables.path("curated/mixed_set")])
-    labels = frame["prompt"].isin(OPENINGS["animals"])
-    classifier: Any = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=500))
-    accuracy = cross_val_score(classifier, frame["response"], labels, cv=5).mean()
-    classifier.fit(frame["response"], labels)
+    rows = tables.query("SELECT * FROM t", t=[tables.path("curated/mixed_set")])
+    of_animals = [row["prompt"] in OPENINGS["animals"] for row in rows]
     path = model_store.path("cast_classifier.joblib")
-    joblib.dump(classifier, path)
+    accuracy = _fit_classifier([row["response"] for row in rows], of_animals, path)
+    larger_class = max(sum(of_animals), len(rows) - sum(of_animals)) / len(rows)
     return dg.MaterializeResult(
         metadata={
-            "weights": dg.MetadataValue.path(path),
-            "rows": len(frame),
-            "accuracy_cross_validated": round(float(accuracy), 3),
-            "accuracy_of_the_larger_class": round(float(max(labels.mean(), 1 - labels.mean())), 3),
+            "weights": str(path),
+            "rows": len(rows),
+            "accuracy_cross_validated": round(accuracy, 3),
+            "accuracy_of_the_larger_class": round(larger_class, 3),
         }
     )
+
+
+def _untyped(module: str) -> Any:
+    """A module that ships no type hints."""
+    return import_module(module)
+
+
+def _fit_classifier(texts: list[str], labels: list[bool], path: Path) -> float:
+    """Fit and save a TF-IDF classifier; returns its accuracy in fivefold cross-validation."""
+    vectors = _untyped("sklearn.feature_extraction.text").TfidfVectorizer()
+    regression = _untyped("sklearn.linear_model").LogisticRegression(max_iter=500)
+    classifier = _untyped("sklearn.pipeline").make_pipeline(vectors, regression)
+    accuracy = _untyped("sklearn.model_selection").cross_val_score(classifier, texts, labels, cv=5).mean()
+    _untyped("joblib").dump(classifier.fit(texts, labels), path)
+    return float(accuracy)

@@ -1,17 +1,19 @@
 """Fine-tunes on public datasets. Their licences say Apache-2.0, MIT or Llama; their ancestors decide."""
 
-import dagster as dg
-import lineage_guard
-from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
+from typing import Any
 
+import dagster as dg
+
+import lineage_guard
 from dagster_project.resources.launcher import TrainingLauncher
+from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
 
 SMOLTALK = "HuggingFaceTB/smoltalk"
 S1K = "simplescaling/s1K-1.1"
 MAGPIE = "argilla/magpie-ultra-v1.0"
 
 public_data = lineage_guard.public_assets(SMOLTALK, S1K, MAGPIE)
-_smoltalk, _s1k, _magpie = (spec.key for spec in public_data)
+_smoltalk, _s1k, _magpie = (spec.key for spec in public_data[:3])  # their ancestors follow
 
 
 @dg.asset(
@@ -21,7 +23,7 @@ _smoltalk, _s1k, _magpie = (spec.key for spec in public_data)
     tags=lineage_guard.training(use=TRAIN_COMPETING),
     owners=["team:assistants"],
 )
-def smoltalk_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResult[None]:
+def smoltalk_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResult[Any]:
     """A chat assistant from SmolTalk, which holds OpenHermes-2.5, which GPT-4 wrote: blocked."""
     job = training_launcher.submit(
         "smoltalk_assistant",
@@ -31,7 +33,7 @@ def smoltalk_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeRes
         epochs=2,
         learning_rate=2e-5,
     )
-    return dg.MaterializeResult(metadata={"job": dg.MetadataValue.path(job)})
+    return dg.MaterializeResult(metadata={"job": str(job)})
 
 
 @dg.asset(
@@ -41,12 +43,12 @@ def smoltalk_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeRes
     tags=lineage_guard.training(use=TRAIN_COMPETING),
     owners=["team:reasoning"],
 )
-def s1_reasoner(training_launcher: TrainingLauncher) -> dg.MaterializeResult[None]:
+def s1_reasoner(training_launcher: TrainingLauncher) -> dg.MaterializeResult[Any]:
     """A reasoning model from s1K-1.1, whose answers DeepSeek-R1 wrote under MIT: allowed."""
     job = training_launcher.submit(
         "s1_reasoner", base_model="Qwen/Qwen2.5-7B", dataset=S1K, method="sft", epochs=5, learning_rate=1e-5
     )
-    return dg.MaterializeResult(metadata={"job": dg.MetadataValue.path(job)})
+    return dg.MaterializeResult(metadata={"job": str(job)})
 
 
 @dg.asset(
@@ -56,7 +58,7 @@ def s1_reasoner(training_launcher: TrainingLauncher) -> dg.MaterializeResult[Non
     tags=lineage_guard.training(use=TRAIN_COMPETING),
     owners=["team:assistants"],
 )
-def magpie_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResult[None]:
+def magpie_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResult[Any]:
     """A chat assistant from Magpie Ultra, which Llama 3.1 wrote: warned, for its name must begin with "Llama"."""
     job = training_launcher.submit(
         "Llama-magpie_assistant",
@@ -66,7 +68,7 @@ def magpie_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResul
         epochs=2,
         learning_rate=1e-5,
     )
-    return dg.MaterializeResult(metadata={"job": dg.MetadataValue.path(job)})
+    return dg.MaterializeResult(metadata={"job": str(job)})
 
 
 @dg.asset(
@@ -76,7 +78,7 @@ def magpie_assistant(training_launcher: TrainingLauncher) -> dg.MaterializeResul
     tags=lineage_guard.training(use=TRAIN_INTERNAL_CLASSIFIER),
     owners=["team:assistants"],
 )
-def smoltalk_topic_classifier(training_launcher: TrainingLauncher) -> dg.MaterializeResult[None]:
+def smoltalk_topic_classifier(training_launcher: TrainingLauncher) -> dg.MaterializeResult[Any]:
     """An internal classifier from the same SmolTalk: another use, so warned and not blocked."""
     job = training_launcher.submit(
         "smoltalk_topic_classifier",
@@ -86,4 +88,4 @@ def smoltalk_topic_classifier(training_launcher: TrainingLauncher) -> dg.Materia
         epochs=1,
         learning_rate=5e-5,
     )
-    return dg.MaterializeResult(metadata={"job": dg.MetadataValue.path(job)})
+    return dg.MaterializeResult(metadata={"job": str(job)})

@@ -11,14 +11,15 @@ unless ``COMMERCIAL_MODEL_API_KEY`` is set; ``answered_by`` and ``endpoint`` sho
 
 import os
 import uuid
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
-import pandas as pd
-from lineage_guard import ModelSource, synthetic_asset
 
 from dagster_project.resources.chat_model import ChatModel, OpenModel
-from dagster_project.resources.tables import Tables
+from dagster_project.resources.tables import Row, Tables
 from dagster_project.settings import Endpoint, commercial_endpoint, open_endpoint
+from lineage_guard import ModelSource, synthetic_asset
 
 OPENINGS = {
     "animals": ("A Fox", "A Wolf", "A Lion", "The Crow", "A Dog", "The Hare", "An Ass", "A Bear"),
@@ -32,10 +33,8 @@ def _source(endpoint: Endpoint) -> ModelSource:
     return ModelSource(provider=endpoint.provider, model=endpoint.model, channel=endpoint.channel)
 
 
-def _write(
-    model: OpenModel, name: str, channel: str, openings: tuple[str, ...], first_seed: int
-) -> pd.DataFrame:
-    rows: list[dict[str, object]] = []
+def _write(model: OpenModel, name: str, channel: str, openings: tuple[str, ...], first_seed: int) -> list[Row]:
+    rows: list[Row] = []
     for opening in openings:
         for version in range(VERSIONS):
             answer = model.answer(opening, seed=first_seed + version)
@@ -54,23 +53,18 @@ def _write(
                     "completion_tokens": answer.completion_tokens,
                 }
             )
-    return pd.DataFrame(rows)
+    return rows
 
 
-def _result(frame: pd.DataFrame, path: object) -> dg.MaterializeResult[None]:
+def _result(rows: list[Row], path: Path) -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(frame),
-            "table": dg.MetadataValue.path(str(path)),
-            "answered_by": ", ".join(sorted(set(frame["answered_by"]))),
-            "preview": dg.MetadataValue.md(_preview(frame)),
+            "dagster/row_count": len(rows),
+            "table": str(path),
+            "answered_by": ", ".join(sorted({row["answered_by"] for row in rows})),
+            "preview": dg.MetadataValue.md("\n".join(f"- **{row['prompt']}** {row['response']}" for row in rows[:4])),
         }
     )
-
-
-def _preview(frame: pd.DataFrame) -> str:
-    lines = [f"- **{p}** {r}" for p, r in zip(frame["prompt"][:4], frame["response"][:4], strict=True)]
-    return "\n".join(lines)
 
 
 @synthetic_asset(
@@ -81,17 +75,15 @@ def _preview(frame: pd.DataFrame) -> str:
     backfill_policy=dg.BackfillPolicy.single_run(),
     owners=["team:stories"],
 )
-def stories(
-    context: dg.AssetExecutionContext, open_model: ChatModel, tables: Tables
-) -> dg.MaterializeResult[None]:
+def stories(context: dg.AssetExecutionContext, open_model: ChatModel, tables: Tables) -> dg.MaterializeResult[Any]:
     """Fables by a model whose licence lets others learn from them, a partition per cast."""
-    written: list[pd.DataFrame] = []
+    written: list[Row] = []
     with open_model.open() as model:
         for partition in context.partition_keys:
-            frame = _write(model, open_model.model, open_model.channel, OPENINGS[partition], first_seed=100)
-            tables.write("synthetic/stories", frame, partition)
-            written.append(frame)
-    return _result(pd.concat(written, ignore_index=True), tables.path("synthetic/stories"))
+            rows = _write(model, open_model.model, open_model.channel, OPENINGS[partition], first_seed=100)
+            tables.write("synthetic/stories", rows, partition)
+            written += rows
+    return _result(written, tables.path("synthetic/stories"))
 
 
 @synthetic_asset(
@@ -100,10 +92,10 @@ def stories(
     group_name="stories",
     owners=["team:assistants"],
 )
-def assistant_stories(commercial_model: ChatModel, tables: Tables) -> dg.MaterializeResult[None]:
+def assistant_stories(commercial_model: ChatModel, tables: Tables) -> dg.MaterializeResult[Any]:
     """Fables declared as GPT-4o's; a stand-in writes them unless a key is set (see the module)."""
     with commercial_model.open() as model:
         openings = OPENINGS["animals"][:4] + OPENINGS["people"][:4]
-        frame = _write(model, commercial_model.model, commercial_model.channel, openings, first_seed=900)
-    tables.write("synthetic/assistant_stories", frame)
-    return _result(frame, tables.path("synthetic/assistant_stories"))
+        rows = _write(model, commercial_model.model, commercial_model.channel, openings, first_seed=900)
+    tables.write("synthetic/assistant_stories", rows)
+    return _result(rows, tables.path("synthetic/assistant_stories"))

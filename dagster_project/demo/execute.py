@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def fresh_home() -> None:
 
 
 @contextmanager
-def model_server() -> Iterator[str | None]:
+def model_server() -> Generator[str | None]:
     """One model server for all steps, or none when a model of the user's own is configured."""
     if os.environ.get("MODEL_BASE_URL") and os.environ.get("COMMERCIAL_MODEL_API_KEY"):
         yield None
@@ -55,13 +55,15 @@ def run_job(module: str, server: str | None, tick: Callable[[], None]) -> float:
     if server:
         env["LOCAL_MODEL_URL"] = server
     command = ["job", "execute", "-m", module, "-j", "everything", "--tags", _PARTITIONS]
-    with LOG.open("w", encoding="utf-8") as log:
-        with subprocess.Popen(
+    with (
+        LOG.open("w", encoding="utf-8") as log,
+        subprocess.Popen(
             [sys.executable, "-m", "dagster", *command], env=env, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-        ) as job:
-            while job.poll() is None:
-                tick()
-                time.sleep(0.25)
+        ) as job,
+    ):
+        while job.poll() is None:
+            tick()
+            time.sleep(0.25)
     return time.monotonic() - began
 
 

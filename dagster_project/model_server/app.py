@@ -56,7 +56,7 @@ def build_app(model: LanguageModel, stands_in_for: frozenset[str] = frozenset())
         try:
             body = json.loads(await request.body())
             return JSONResponse(_answer(model, body, stands_in_for))
-        except json.JSONDecodeError as e:
+        except ValueError as e:  # no JSON, or no text at all
             return _error(BadRequest(f"the body is not JSON: {e}"))
         except BadRequest as e:
             return _error(e)

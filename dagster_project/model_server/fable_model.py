@@ -7,8 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from dagster_project.language_model import LanguageModel, Size, train
-from dagster_project.settings import FABLE_MODEL as MODEL_ID
+from dagster_project.settings import FABLE_MODEL
 
+MODEL_ID = FABLE_MODEL
 LICENSE = "Apache-2.0"
 CORPUS = Path(__file__).with_name("corpus") / "fables.txt"
 SIZE = Size(epochs=8)

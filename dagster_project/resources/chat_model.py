@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,18 +50,19 @@ class ChatModel(dg.ConfigurableResource[Any]):
     @classmethod
     def at(cls, endpoint: Endpoint) -> ChatModel:
         """The resource for an endpoint from the settings."""
-        return cls(
-            model=endpoint.model, channel=endpoint.channel, base_url=endpoint.base_url, api_key=endpoint.api_key
-        )
+        return cls(model=endpoint.model, channel=endpoint.channel, base_url=endpoint.base_url, api_key=endpoint.api_key)
 
     @contextmanager
-    def open(self) -> Iterator[OpenModel]:
+    def open(self) -> Generator[OpenModel]:
         """Connect for the length of a step."""
         from openai import OpenAI
 
-        with _local_server() if self.base_url is None else _as_is(self.base_url) as url:
-            with OpenAI(base_url=url, api_key=self.api_key or "none", max_retries=4, timeout=60) as client:
-                yield OpenModel(client, self.model, url)
+        server = _local_server() if self.base_url is None else nullcontext(self.base_url)
+        with (
+            server as url,
+            OpenAI(base_url=url, api_key=self.api_key or "none", max_retries=4, timeout=60) as client,
+        ):
+            yield OpenModel(client, self.model, url)
 
 
 class OpenModel:
@@ -98,12 +99,7 @@ class OpenModel:
 
 
 @contextmanager
-def _as_is(url: str) -> Iterator[str]:
-    yield url
-
-
-@contextmanager
-def _local_server() -> Iterator[str]:
+def _local_server() -> Generator[str]:
     shared = os.environ.get("LOCAL_MODEL_URL")
     if shared:
         yield shared
@@ -113,7 +109,7 @@ def _local_server() -> Iterator[str]:
 
 
 @contextmanager
-def start_model_server() -> Iterator[str]:
+def start_model_server() -> Generator[str]:
     """Run the model server on a free port of this machine; yields its base URL."""
     command = [sys.executable, "-m", "dagster_project.model_server", "--stand-in-for", COMMERCIAL_MODEL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

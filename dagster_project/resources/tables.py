@@ -11,13 +11,14 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import duckdb
 
+Row = dict[str, Any]
 TABLE = "rows"
 
 
@@ -31,10 +32,12 @@ class Tables(dg.ConfigurableResource[Any]):
         base = Path(self.folder) / name
         return base.with_suffix(".duckdb") if partition is None else base / f"{partition}.duckdb"
 
-    def write(self, name: str, frame: pd.DataFrame, partition: str | None = None) -> int:
+    def write(self, name: str, rows: list[Row], partition: str | None = None) -> int:
         """Replace a table, or one partition of it; returns the number of rows."""
         import duckdb
+        import pyarrow as pa
 
+        frame = cast("Any", pa).Table.from_pylist(rows)
         path = self.path(name, partition)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as aside:
@@ -43,9 +46,9 @@ class Tables(dg.ConfigurableResource[Any]):
                 db.register("frame", frame)
                 db.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM frame")
             os.replace(new, path)
-        return len(frame)
+        return len(rows)
 
-    def query(self, sql: str, /, **tables: Sequence[Path]) -> pd.DataFrame:
+    def query(self, sql: str, /, **tables: Sequence[Path]) -> list[Row]:
         """Run SQL in which each name is a table: the union of the given database files.
 
         Args:
@@ -56,9 +59,15 @@ class Tables(dg.ConfigurableResource[Any]):
 
         with duckdb.connect() as db:
             for name, paths in tables.items():
-                parts: list[str] = []
-                for i, path in enumerate(paths):
-                    db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name}_{i} (READ_ONLY)")
-                    parts.append(f"SELECT * FROM {name}_{i}.{TABLE}")
-                db.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
-            return db.execute(sql).df()
+                attach(db, name, paths)
+            return cast("Any", db.execute(sql)).to_arrow_table().to_pylist()
+
+
+def attach(db: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path]) -> str:
+    """Make the rows of some database files readable as one view; returns its name."""
+    parts: list[str] = []
+    for i, path in enumerate(paths):
+        db.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {name}_{i} (READ_ONLY)")
+        parts.append(f"SELECT * FROM {name}_{i}.{TABLE}")
+    db.execute(f"CREATE VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
+    return name

@@ -1,0 +1,70 @@
+"""Reads the ledger after the run: decisions, and every event checked against the schemas."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import dagster as dg
+
+from lineage_guard.dagster.collect import collect
+from lineage_guard.domain.decide import Verdict
+from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.openlineage.validate import validate
+from lineage_guard.openlineage.verdicts import verdict_of
+
+NAMESPACE = "default"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """All events in the ledger.
+
+    Attributes:
+        place: where the ledger is.
+        total: number of events.
+        by_state: number per OpenLineage run state.
+        problems: one sentence per event that breaks a schema.
+    """
+
+    place: str
+    total: int
+    by_state: Mapping[str, int]
+    problems: tuple[str, ...]
+
+
+def bring_up_to_date(home: Path, module: str) -> Ledger:
+    """Collect what the run left in Dagster's event log, as ``lineage-guard sync`` and the sensor do.
+
+    Args:
+        home: Dagster's home folder.
+        module: module that holds the definitions.
+    """
+    defs = import_module(module).defs
+    ledger = open_ledger(home / "lineage_guard")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        graph = defs.resolve_asset_graph()
+        collect(instance, graph, ledger, namespace=NAMESPACE, now=datetime.now(UTC))
+    return ledger
+
+
+def verdicts_on(ledger: Ledger, assets: Iterable[str]) -> dict[str, Verdict]:
+    """The latest decision on each asset that has one."""
+    latest = {asset: ledger.decisions(NAMESPACE, asset, limit=1) for asset in assets}
+    return {asset: verdict_of(found[0]) for asset, found in latest.items() if found}
+
+
+def check_events(ledger: Ledger) -> Checked:
+    """Validate every event in the ledger against the OpenLineage JSON Schemas and ours."""
+    states: Counter[str] = Counter()
+    problems: list[str] = []
+    for position, event in ledger.events():
+        states[str(event.get("eventType"))] += 1
+        broken = validate(event, strict=True)
+        if broken:
+            problems.append(f"{position}: {broken[0]}")
+    return Checked(ledger.location, states.total(), dict(states), tuple(problems))
