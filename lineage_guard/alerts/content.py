@@ -38,6 +38,24 @@ class Context:
     runbooks: str = "docs/runbooks"
     owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Context:
+        """What an environment says.
+
+        Args:
+            environ: usually ``os.environ``. Read are ``LINEAGE_GUARD_DEPLOYMENT``,
+                ``LINEAGE_GUARD_DAGSTER_URL`` and ``LINEAGE_GUARD_RUNBOOKS``.
+
+        Example:
+            >>> Context.from_env({"LINEAGE_GUARD_DEPLOYMENT": "prod"}).deployment
+            'prod'
+        """
+        return cls(
+            deployment=environ.get("LINEAGE_GUARD_DEPLOYMENT") or "default",
+            dagster_url=environ.get("LINEAGE_GUARD_DAGSTER_URL") or None,
+            runbooks=environ.get("LINEAGE_GUARD_RUNBOOKS") or "docs/runbooks",
+        )
+
 
 @dataclass(frozen=True)
 class Alert:

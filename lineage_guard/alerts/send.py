@@ -8,6 +8,7 @@ is lost. A dead sink costs one timeout per call and never raises.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def send(
         sinks: where to; each with its own name. With none, the log.
         ledger: keeps incidents and outbox.
         now: timezone-aware UTC.
-        context: deployment name, links and owners.
+        context: deployment name, links and owners; what the environment says when ``None``.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
 
@@ -75,7 +76,7 @@ def send(
         ConfigError: two sinks share a name.
         LedgerError: the ledger cannot be read or written; nothing was sent.
     """
-    context = context or Context()
+    context = context or Context.from_env(os.environ)
     sinks = sinks or (LogSink(),)
     by_name = {s.name: s for s in sinks}
     if len(by_name) < len(sinks):

@@ -22,9 +22,9 @@ from lineage_guard.domain.policy import ReasonCode
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def alerts(*verdicts, context=Context()):
+def alerts(*verdicts, context=None):
     _, notices = step(Incidents(), verdicts, at(0))
-    return [alert_of(n, context) for n in notices]
+    return [alert_of(n, context or Context()) for n in notices]
 
 
 def test_an_alert_survives_being_stored():
@@ -120,6 +120,17 @@ def test_sinks_from_the_environment():
 def test_a_wrong_environment_is_refused_by_name(environ):
     with pytest.raises(ConfigError, match="LINEAGE_GUARD_"):
         sinks_from_env(environ)
+
+
+def test_the_context_comes_from_the_environment():
+    assert Context.from_env({}) == Context()
+    environ = {
+        "LINEAGE_GUARD_DEPLOYMENT": "prod",
+        "LINEAGE_GUARD_DAGSTER_URL": "https://dagster.example",
+        "LINEAGE_GUARD_RUNBOOKS": "https://wiki.example/runbooks",
+    }
+    context = Context.from_env(environ)
+    assert (context.deployment, context.dagster_url, context.runbooks) == tuple(environ.values())
 
 
 def test_a_sample_can_be_sent():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from alerting import CLAUDE, GPT, POLICY, at, verdict
 
-from lineage_guard.domain.evidence import Evidence, findings_of
+from lineage_guard.domain.evidence import Evidence, FailedExpectation, findings_of
 from lineage_guard.domain.incidents import Event, IncidentKind, Incidents, step
 from lineage_guard.domain.waivers import Waiver
 
@@ -161,3 +161,16 @@ def test_ended_incidents_are_forgotten_after_the_window():
     assert len(state.by_id) == 1
     state, _ = step(state, [], at(1) + timedelta(minutes=30))
     assert state.by_id == {}
+
+
+def test_a_lineage_suite_that_repeats_a_rule_is_no_second_incident_but_alone_it_is_one():
+    failure = FailedExpectation("expect_column_values_to_not_be_in_set", "terms", 1)
+    failed = Evidence("lineage", "s", "d", "p", success=False, evaluated=1, expected=1, at=at(0), failures=(failure,))
+    blocked, clean = verdict(0, GPT), verdict(0, target="other")
+    both = blocked.joined(findings_of(failed, blocked.target))
+    alone = clean.joined(findings_of(failed, clean.target))
+    _, notices = step(Incidents(), [both, alone], at(0))
+    assert [(n.incident.key.cause, n.incident.key.target) for n in notices] == [
+        ("openai/gpt-4o via api.openai.com", "default:student"),
+        ("suite:lineage", "default:other"),
+    ]

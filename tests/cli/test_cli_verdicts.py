@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
-from conftest import DEFINITIONS
+
+DEFINITIONS = Path(__file__).parent / "cli_deployment.py"
 
 
 def one_line(text: str) -> str:
