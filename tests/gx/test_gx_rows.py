@@ -45,7 +45,7 @@ def sql(query: str, **columns: str) -> RowsTable:
 
 def arrow() -> Any:
     with duckdb.connect(":memory:") as connection:
-        return connection.execute(ROWS).to_arrow_table()
+        return connection.sql(ROWS).to_arrow_table()
 
 
 @pytest.fixture
