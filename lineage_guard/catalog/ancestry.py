@@ -139,9 +139,13 @@ class CatalogAncestry:
                     self._exact.setdefault(name.lower(), a)
         self._patterns = sorted(patterns, key=lambda p: -p[0].weight)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """``sha256:`` over all facts that can change an answer."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         facts = sorted(
             repr((a.id, a.artefact, a.version, a.terms, a.root, sorted(map(repr, a.edges)), sorted(a.aliases)))
             for a in self.artefacts

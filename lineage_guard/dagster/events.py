@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogRecord, EventRecordsFilter, RunsFilter
-from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
 if TYPE_CHECKING:
     from dagster import RunRecord
@@ -91,6 +90,9 @@ class EventLog:
     def source(self) -> str:
         """Name of this log among all producers, ``"dagster:<id>"``; the same in every process."""
         if self._source is None:
+            # Brings SQLAlchemy and Alembic, over a second, and a code location should load without them.
+            from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
             storage = self.instance.run_storage
             if isinstance(storage, SqlRunStorage):
                 self.queries += 2

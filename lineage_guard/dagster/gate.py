@@ -185,7 +185,8 @@ def _guarded_uses(context: dg.OpExecutionContext, settings: Settings) -> dict[dg
         return uses
     select = settings.select
     selection = dg.AssetSelection.from_string(select) if isinstance(select, str) else select
-    covered = selection.resolve(context.job_def.asset_layer.asset_graph.source_asset_graph)
+    graph = context.job_def.asset_layer.asset_graph.source_asset_graph
+    covered = selection.resolve(graph)  # pyright: ignore[reportUnknownMemberType]  (Dagster's annotation is partial)
     return {key: use for key, use in uses.items() if key in covered}
 
 

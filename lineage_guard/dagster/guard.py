@@ -50,7 +50,8 @@ def guard(
         namespace: OpenLineage namespace; else ``OPENLINEAGE_NAMESPACE``, else ``"default"``.
         waivers: accepted risks.
         select: which of the training assets to guard, in Dagster's selection syntax.
-        sensor: whether to add the sensor that collects, re-decides, delivers and alerts.
+        sensor: whether to add the sensor that collects, re-decides, delivers and alerts, and the
+            asset check ``lineage_guard`` on which it shows each verdict.
 
     Returns:
         The same kind of thing, guarded.
@@ -99,15 +100,25 @@ def _existing(policy: str | Path | Policy) -> str | Path | Policy:
 
 
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
-    _wrap_all([*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())], settings)
+    assets = [*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())]
+    _wrap_all(assets, settings)
     if not sensor:
         return defs
     from lineage_guard.dagster.sensor import SENSOR_NAME, build_sensor
+    from lineage_guard.dagster.sensor_check import CHECK_NAME, training_checks
 
-    if any(s.name == SENSOR_NAME for s in defs.sensors or ()):
-        return defs
-    extra = dg.Definitions(sensors=[build_sensor(settings)])
-    return dg.Definitions.merge(defs, extra)
+    checked = _checked_by(defs, CHECK_NAME)
+    specs = {s.key: s for a in assets if isinstance(a, dg.AssetsDefinition) for s in a.specs if s.key not in checked}
+    extra = dg.Definitions(
+        asset_checks=training_checks(list(specs.values()), settings),
+        sensors=[] if any(s.name == SENSOR_NAME for s in defs.sensors or ()) else [build_sensor(settings)],
+    )
+    return dg.Definitions.merge(defs, extra) if extra.asset_checks or extra.sensors else defs
+
+
+def _checked_by(defs: dg.Definitions, name: str) -> set[dg.AssetKey]:
+    """Assets that already have the check of a name: in definitions that were guarded before."""
+    return {key.asset_key for each in defs.asset_checks or () for key in each.check_keys if key.name == name}
 
 
 def _lazily(defs: compat.LazyDefinitions[Any], settings: Settings, sensor: bool) -> compat.LazyDefinitions[Any]:
