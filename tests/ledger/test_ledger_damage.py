@@ -1,0 +1,146 @@
+"""Damage the ledger in every way a disk or a person can: each must be an error that names the file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import histories
+import pytest
+
+from lineage_guard.domain.errors import LedgerError
+from lineage_guard.domain.facts import Input, Production, Version
+from lineage_guard.ledger import open_ledger
+
+TARGET = Production((Version("d", "s"),), inputs=(Input(Version("default", "table5", None, histories.run_uuid(5))),))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Five batches: three under the index, two in the tail."""
+    ledger = open_ledger(tmp_path)
+    for n in range(5):
+        ledger.append([histories.simple(2 * n), histories.simple(2 * n + 1)])
+        if n == 2:
+            ledger.compact()
+    return tmp_path
+
+
+def batch(place: Path, seq: int) -> Path:
+    return place / "log" / "000000000" / f"{seq:012d}.jsonl"
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) * 2 // 3] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace_by_another(path: Path) -> None:
+    other = next(p for p in sorted(path.parent.iterdir()) if p != path)
+    path.write_bytes(other.read_bytes())
+
+
+def drop_an_event(path: Path) -> None:
+    path.write_bytes(b"\n".join(path.read_bytes().split(b"\n")[:-2]) + b"\n")
+
+
+def add_an_event(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, lines[-1]]))
+
+
+def rewrite_the_header(path: Path) -> None:
+    head, rest = path.read_bytes().split(b"\n", 1)
+    header = json.loads(head)
+    header["prev"] = "sha256:" + "1" * 64
+    path.write_bytes(json.dumps(header).encode() + b"\n" + rest)
+
+
+DAMAGE = [flip, cut, replace_by_another, drop_an_event, add_an_event, rewrite_the_header]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("seq", [4, 5])
+def test_a_damaged_batch_of_the_tail_stops_every_answer(place: Path, seq: int, damage: Callable[[Path], None]) -> None:
+    damage(batch(place, seq))
+    for ask in (lambda x: x.closure(TARGET), lambda x: x.append([histories.simple(50)]), lambda x: x.watermark()):
+        with pytest.raises(LedgerError, match=f"{seq:012d}.jsonl") as e:
+            ask(open_ledger(place))
+        assert "backup" in e.value.fix
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, remove])
+@pytest.mark.parametrize("seq", [1, 2, 3, 4])
+def test_a_full_check_finds_a_damaged_batch_anywhere(place: Path, seq: int, damage: Callable[[Path], None]) -> None:
+    damage(batch(place, seq))
+    with pytest.raises(LedgerError, match=f"{seq:012d}.jsonl"):
+        open_ledger(place).check(full=True)
+
+
+def test_a_batch_missing_before_the_last_stops_every_answer(place: Path) -> None:
+    batch(place, 4).unlink()
+    with pytest.raises(LedgerError, match=r"000000000004\.jsonl: batch is missing"):
+        open_ledger(place).closure(TARGET)
+
+
+def test_a_log_shorter_than_its_index_stops_every_answer(place: Path) -> None:
+    for seq in (3, 4, 5):
+        batch(place, seq).unlink()
+    with pytest.raises(LedgerError, match=r"000000000003\.jsonl: batch is missing"):
+        open_ledger(place).closure(TARGET)
+
+
+def test_an_index_of_another_history_is_refused(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    ledger = open_ledger(other)
+    for n in range(5):
+        ledger.append([histories.simple(100 + n)])
+    (place / "index").rename(other / "index")
+    with pytest.raises(LedgerError, match="another history"):
+        open_ledger(other).closure(TARGET)
+
+
+def test_a_stray_file_in_the_log_is_named(place: Path) -> None:
+    (place / "log" / "000000000" / "notes.txt").write_text("?")
+    with pytest.raises(LedgerError, match=r"notes\.txt: not a batch"):
+        open_ledger(place).watermark()
+
+
+@pytest.mark.parametrize("table", ["edges", "productions", "versions", "keys", "events"])
+@pytest.mark.parametrize("damage", [flip, cut, remove])
+def test_a_damaged_index_file_is_named_and_can_be_rebuilt(
+    place: Path, table: str, damage: Callable[[Path], None]
+) -> None:
+    whole = open_ledger(place).closure(TARGET)
+    (file,) = (place / "index" / "parts").glob(f"*-{table}-*")
+    damage(file)
+    with pytest.raises(LedgerError, match=file.name) as e:
+        open_ledger(place).closure(TARGET)
+    assert "index" in e.value.fix
+    for old in (place / "index").rglob("*"):
+        if old.is_file():
+            old.unlink()
+    assert open_ledger(place).closure(TARGET) == whole
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99, "parts": []}', '{"format": 1, "parts": [{}]}'])
+def test_a_damaged_manifest_is_named(place: Path, text: str) -> None:
+    (manifest,) = (place / "index" / "manifests").iterdir()
+    manifest.write_text(text)
+    with pytest.raises(LedgerError, match=manifest.name):
+        open_ledger(place).closure(TARGET)
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_text("?")
+    for ask in (lambda x: x.watermark(), lambda x: x.append([histories.simple(1)])):
+        with pytest.raises(LedgerError, match="ledger"):
+            ask(open_ledger(tmp_path / "ledger"))
