@@ -161,7 +161,15 @@ def _validator(name: str) -> Any:
 
 def _most_telling(errors: list[ValidationError]) -> ValidationError:
     flat = [leaf for e in errors for leaf in _leaves(e)]
-    return min(flat, key=lambda e: (-len(e.absolute_path), [str(p).zfill(6) for p in e.absolute_path]))
+    # A misspelt key is the cause of whatever else is wrong around it.
+    return min(
+        flat,
+        key=lambda e: (
+            e.validator != "additionalProperties",
+            -len(e.absolute_path),
+            [str(p).zfill(6) for p in e.absolute_path],
+        ),
+    )
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

@@ -29,6 +29,7 @@ class Entry:
         channels: patterns of the hosts it answers on, or ``self-hosted``.
         stacks: whether the model owner's terms bind besides these.
         consumer_app: whether it is a chat app for people, which no program calls.
+        only_when_named: whether it holds only for models that name it, like a negotiated agreement.
         whole_channel: whether these terms bind whatever model answers on the channel.
         series: entries that are versions of one text share it; the date chooses.
         effective_until: last day of this version, when it is known.
@@ -50,6 +51,7 @@ class Entry:
     stacks: bool = False
     whole_channel: bool = False
     consumer_app: bool = False
+    only_when_named: bool = False
     series: str | None = None
     effective_until: date | None = None
     outputs: Mapping[str, str] | None = None
@@ -110,6 +112,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         stacks=bool(row.get("stacks_on_owner_terms", False)),
         whole_channel=bool(row.get("binds_whole_channel", False)),
         consumer_app=bool(row.get("consumer_app", False)),
+        only_when_named=bool(row.get("only_when_named", False)),
         series=row.get("series"),
         effective_until=_day(row.get("effective_until")),
         outputs=row.get("outputs"),

@@ -146,6 +146,6 @@ def canonical(entry: Entry) -> str:
         (sorted(t.restrictions), t.obligations, t.summary, t.confidence, t.effective_from, t.terms_version),
         ([p.text for p in entry.models], [p.text for p in entry.excluding], entry.routes),
         ([p.text for p in entry.channels], sorted(entry.providers)),
-        (entry.whole_channel, entry.consumer_app, entry.series, entry.effective_until),
+        (entry.whole_channel, entry.consumer_app, entry.only_when_named, entry.series, entry.effective_until),
     )
     return repr(facts)

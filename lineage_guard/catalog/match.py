@@ -66,6 +66,8 @@ class CatalogTerms:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._by_id: Mapping[str, Entry] = {e.terms.id: e for e in self._entries}
+        # A negotiated agreement is for those who name it; nobody else may find it by a model's id.
+        self._open = tuple(e for e in self._entries if not e.only_when_named)
         self._prefixes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
         self._resolve = lru_cache(maxsize=4096)(self._resolve_key)
         self.digest = "sha256:" + sha256("\n".join(sorted(canonical(e) for e in self._entries)).encode()).hexdigest()
@@ -139,14 +141,14 @@ class CatalogTerms:
         name = model_name(model, self._prefixes)
         host = channel_name(channel)
         owners = self._owners(name)
-        services = [e for e in self._entries if self._answers(e, name, host)]
+        services = [e for e in self._open if self._answers(e, name, host)]
         given = provider.strip().lower()
         if host is None and not services:
             if name.self_hosted or is_self_hosting(provider):
                 host = SELF_HOSTED
             elif not any(given in e.providers for e in (h.entry for h in owners)):
                 # The provider is not the model's owner: it may be a service that offers it.
-                offered = [e for e in self._entries if given in e.providers and e.terms.kind in (HOSTED, RESELLER)]
+                offered = [e for e in self._open if given in e.providers and e.terms.kind in (HOSTED, RESELLER)]
                 services = offered if any(e.terms.kind == RESELLER or e.routes for e in offered) else []
         return _Asked(name, given, host, owners, services, on)
 
@@ -161,14 +163,15 @@ class CatalogTerms:
 
     def _owners(self, name: ModelName) -> list[Hit]:
         """Whose model it is, by its id alone: the most specific pattern wins."""
-        entries = [e for e in self._entries if e.terms.kind != RESELLER]
+        entries = [e for e in self._open if e.terms.kind != RESELLER]
         return most_specific([h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))])
 
     def _not_covered(self, entry: Entry, asked: _Asked) -> str | None:
         """Why terms that the author names cannot stand alone; ``None`` when they can."""
         if hit(entry, asked.name) is None:
             return "model"
-        reached = entry in asked.services if asked.services else True
+        platform = {p.text for p in entry.channels}
+        reached = all(platform & {p.text for p in e.channels} for e in asked.services)
         if asked.host is not None and not self._covers(entry, asked.host):
             reached = False
         if not reached:
@@ -179,7 +182,7 @@ class CatalogTerms:
     def _by_channel(self, asked: _Asked) -> Resolution:
         if asked.services:
             found = self._behind(asked)
-            known = asked.host in (None, SELF_HOSTED) or any(self._covers(e, asked.host or "") for e in self._entries)
+            known = asked.host in (None, SELF_HOSTED) or any(self._covers(e, asked.host or "") for e in self._open)
             return found if known else join(found, self._off_channel(asked))
         if not asked.owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows {asked.label}")
@@ -229,9 +232,7 @@ class CatalogTerms:
         if not hub and not any("/" in id for id in asked.name.ids):
             # A short id may have been answered by the owner's own service just as well as by weights.
             vendors = {p for e in candidates if e.self_hosted for p in e.providers}
-            hosted = [
-                e for e in self._entries if e.terms.kind == HOSTED and not e.consumer_app and e.providers & vendors
-            ]
+            hosted = [e for e in self._open if e.terms.kind == HOSTED and not e.consumer_app and e.providers & vendors]
             more = [e for e in hosted if e not in candidates and not excludes(e, asked.name)]
             candidates += more
             if more:

@@ -1,0 +1,111 @@
+"""Golden cases: data that a lawyer can read, run through the real catalog, policies and decide()."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lineage_guard.catalog import load_catalog, load_policy
+from lineage_guard.domain.closure import close, extend
+from lineage_guard.domain.decide import Decision, decide
+from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Usage, Version
+from lineage_guard.domain.terms import USES
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def cases(name):
+    return yaml.safe_load((HERE / name).read_text(encoding="utf-8"))
+
+
+ARTEFACTS = cases("public_lineage.yaml")
+MATCHES = cases("matcher.yaml")
+VERDICTS = cases("verdicts.yaml")
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return load_catalog()
+
+
+def test_golden_tables_hold_what_they_should(catalog):
+    derived = {a.artefact for a in catalog.ancestry.artefacts if a.edges}
+    assert {c["artefact"] for c in ARTEFACTS} == derived
+    assert len(ARTEFACTS) == 81
+    assert len(MATCHES) >= 60
+    assert all(len(c["why"]) > 20 for c in ARTEFACTS + VERDICTS)
+
+
+@pytest.mark.parametrize("mode", ["default", "strict"])
+@pytest.mark.parametrize("case", ARTEFACTS, ids=lambda c: c["artefact"])
+def test_public_artefact_has_its_expected_verdict(case, mode, catalog):
+    policy = load_policy(mode, catalog)
+    node = catalog.ancestry.version_of(case["artefact"])
+    target, copy = Version("default", "student"), Version("default", "raw/copy", None, "run-1")
+    step = Production((target,), inputs=(Input(node),))
+    ways = {
+        "read as it is": close(step, []),
+        "drawn as an external asset": close(step, [Production((node,), artefact=case["artefact"], produced_at=NOW)]),
+        "downloaded": close(
+            Production((target,), inputs=(Input(copy),)),
+            [Production((copy,), artefact=case["artefact"], completeness=Completeness.UNKNOWN, produced_at=NOW)],
+        ),
+    }
+    for way, closure in ways.items():
+        answers = [
+            decide(extend(closure, catalog.ancestry), policy, (), use, NOW).decision.value.lower() for use in USES
+        ]
+        assert answers == case[mode], f"{case['artefact']}, {way}: {case['why']}"
+
+
+@pytest.mark.parametrize("case", MATCHES, ids=lambda c: f"{c['model']}|{c.get('channel', '')}|{c.get('on', '')}")
+def test_terms_of_a_model_on_a_channel_on_a_day(case, catalog):
+    model = ModelSource(case["provider"], case["model"], channel=case.get("channel"))
+    on = date.fromisoformat(case["on"]) if "on" in case else None
+    found = catalog.terms.resolve(model, on)
+    assert sorted(t.id for t in found.layers) == case["terms"], found.how
+    assert (found.unresolved.value if found.unresolved else None) == case.get("unresolved"), found.how
+    assert found.how
+
+
+def production(name, step):
+    models = []
+    for m in step.get("models", []):
+        m = dict(m)
+        if "generated_at" in m:
+            m["generated_at"] = datetime.fromisoformat(m["generated_at"]).replace(tzinfo=UTC)
+        m["usage"] = Usage(m.get("usage", "GENERATION"))
+        m["base_models"] = tuple(m.get("base_models", ()))
+        models.append(ModelSource(**m))
+    return Production(
+        (Version("default", name),),
+        inputs=tuple(Input(Version("default", n)) for n in step.get("reads", [])),
+        models=tuple(models),
+        completeness=Completeness(step.get("completeness", "COMPLETE")),
+        artefact=step.get("artefact"),
+    )
+
+
+@pytest.mark.parametrize("case", VERDICTS, ids=lambda c: c["case"])
+def test_verdict(case, catalog):
+    made = {name: production(name, step) for name, step in case["steps"].items()}
+    closure = extend(close(made["student"], [p for n, p in made.items() if n != "student"]), catalog.ancestry)
+    policy = load_policy(case.get("policy", "default"), catalog)
+    verdict = decide(closure, policy, (), case.get("use", "train_competing"), NOW)
+    assert verdict.decision is Decision(case["decision"]), f"{case['why']} {[f.message for f in verdict.findings]}"
+    assert verdict.stops is case.get("stops", case["decision"] in ("BLOCK", "UNKNOWN"))
+    if "terms" in case:
+        assert sorted({f.terms.id for f in verdict.findings if f.terms}) == case["terms"]
+    if "path" in case:
+        assert [v.name for v in verdict.findings[0].path] == case["path"]
+    if "reason" in case:
+        assert verdict.findings[0].reason.value == case["reason"]
+    if "obligation" in case:
+        assert any(o.startswith(case["obligation"]) for o in verdict.obligations), verdict.obligations
+    for finding in verdict.findings:
+        assert finding.fix
+        assert finding.message.endswith((".", "?"))
+        assert finding.path[0] == closure.target
+        assert finding.path[-1] == finding.subject
