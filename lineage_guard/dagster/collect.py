@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from dagster import AssetKey, DagsterInstance, EventLogRecord
 
 from lineage_guard.dagster.collect_failed import failed_runs
-from lineage_guard.dagster.collect_run import AssetRuns
+from lineage_guard.dagster.collect_run import AssetRuns, begun
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of
 from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, graph_of
 from lineage_guard.dagster.pins_history import History
@@ -85,6 +85,7 @@ class Collector:
         self.ledger = ledger
         self.namespace = namespace
         self.now = now
+        self._steps: dict[str, tuple[str, str]] = {}
 
     def completed(self, wanted: Sequence[Stored]) -> tuple[list[AssetRun], list[Read]]:
         """The asset runs behind these materialisations, and everything they read.
@@ -99,7 +100,10 @@ class Collector:
             try:
                 if isinstance(reading, Exception):
                     raise reading
-                runs.append(self.runs.completed(record, reading))
+                run = self.runs.completed(record, reading)
+                if record.run_id and record.event_log_entry.step_key:
+                    self._steps[run.run_id] = (record.run_id, record.event_log_entry.step_key)
+                runs.append(run)
                 reads.extend(reading.reads)
             except Exception as error:  # noqa: BLE001  one odd record must not hide the others; it counts as a gap
                 runs.append(self.runs.unreadable(stored_of(record), f"{type(error).__name__}: {error}"))
@@ -122,11 +126,25 @@ class Collector:
         """Whether a version was made by nothing in the log, and a definition says what it is."""
         return read.stored is None and self.graph.has(read.key) and not self.graph.get(read.key).is_materializable
 
-    def append(self, runs: Sequence[AssetRun]) -> int:
+    def started(self, runs: Iterable[AssetRun]) -> list[AssetRun]:
+        """The START states of asset runs that this collector completed."""
+        starts: dict[str, dict[str, float]] = {}
+        found: list[AssetRun] = []
+        for run in runs:
+            dagster_run, step = self._steps.get(run.run_id, ("", ""))
+            if dagster_run and dagster_run not in starts:
+                starts[dagster_run] = self.log.step_starts(dagster_run)
+            at = starts.get(dagster_run, {}).get(step)
+            if at is not None:
+                found.append(begun(run, at))
+        return found
+
+    def append(self, runs: Sequence[AssetRun], starts: Sequence[AssetRun] = ()) -> int:
         """Append what says more than the ledger already knows; how many events were new."""
         known = self.ledger.productions([v for r in runs for v in r.production.outputs])
         fresh = [r for r in runs if not _says_no_more(known.get(r.production.outputs[0]), r.production)]
-        return self.ledger.append([event_of(r) for r in fresh]).new if fresh else 0
+        events = [event_of(r) for r in (*starts, *fresh)]
+        return self.ledger.append(events).new if events else 0
 
     def _readings(self, records: Sequence[EventLogRecord]) -> Sequence[Reading | Exception]:
         try:
@@ -191,7 +209,7 @@ def collect(
         runs, reads = collector.completed(batch)
         outside = {r.key for r in reads if collector.is_outside(r)}
         failures, failed_ids = failed_runs(log, collector.pins, collector.runs, since, upto, seen)
-        new = collector.append([*collector.outside(outside)[0], *runs, *failures])
+        new = collector.append([*collector.outside(outside)[0], *runs, *failures], collector.started(runs))
         seen |= {s.storage_id for s in batch} | failed_ids
         total = replace(
             total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -203,6 +204,18 @@ class AssetRuns:
         return ParentRun(run_id, self._namespace, run.job_name) if run else None
 
 
+def begun(run: AssetRun, at: float) -> AssetRun:
+    """The START state of an asset run that was seen to end.
+
+    Args:
+        run: its COMPLETE state.
+        at: when its step began, seconds since the epoch.
+    """
+    return replace(
+        run, state=RunState.START, at=utc(at), source=None, row_count=None, columns=(), column_lineage=(), checks=()
+    )
+
+
 def _declared(metadata: Mapping[str, object], name: str) -> tuple[Declaration | None, list[str]]:
     try:
         return declaration_of(metadata, name), []
@@ -222,8 +235,6 @@ def _with_extras(
     reads: Iterable[Read],
 ) -> AssetRun:
     """Add what backends like to show. None of it decides anything, so none of it may fail."""
-    from dataclasses import replace
-
     tags = (materialization.tags if materialization else None) or {}
     code_version = tags.get(CODE_VERSION_TAG)
     try:

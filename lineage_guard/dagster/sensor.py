@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 
 from lineage_guard.dagster.collect import Collected, collect
+from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.pins import graph_of
 from lineage_guard.dagster.sensor_check import evaluation
 from lineage_guard.dagster.sensor_decide import Judgement, affected, judge, training_assets
@@ -107,7 +108,7 @@ def tick(
     ledger = open_ledger(ledger_location(settings.ledger))
     namespace = lineage_namespace(settings.namespace)
     collected = collect(context.instance, graph, ledger, namespace=namespace, now=now, limit=PER_TICK)
-    if collected.appended and ledger.check().tail > COMPACT_ABOVE:
+    if ledger.check().tail > COMPACT_ABOVE:
         ledger.compact()
     catalog = load_catalog()
     policy = settings.policy if isinstance(settings.policy, Policy) else load_policy(settings.policy, catalog)
@@ -124,29 +125,52 @@ def tick(
     shown: dict[str, str] = {k.to_user_string(): d for k in uses if (d := cursor["shown"].get(k.to_user_string()))}
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
-    problems = _deliver(ledger, delivery, judgements, now)
+    origin = context.code_location_origin
+    owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
+    told, problems = _alert(ledger, delivery, judgements, now, origin.location_name if origin else None, owners)
+    problems += _deliver(ledger, delivery)
     for problem in problems:
         context.log.warning(problem)
     said = _sentence(collected, judgements, problems)
     context.log.info(said)
-    again = [j.key.to_user_string() for j in judgements if not j.final]
+    again = [j.key.to_user_string() for j in judgements if not (j.final and told)]
     context.update_cursor(json.dumps({"rules": rules, "end": end, "shown": shown, "again": again}, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
     return dg.SensorResult(asset_events=[evaluation(j) for j in changed])
 
 
-def _deliver(ledger: Ledger, delivery: Delivery, judgements: Sequence[Judgement], now: datetime) -> list[str]:
-    """Alerts and events, each on its own: whatever is dead is told in a sentence."""
-    from lineage_guard.alerts import send, sinks_from_env
+def _alert(
+    ledger: Ledger,
+    delivery: Delivery,
+    judgements: Sequence[Judgement],
+    now: datetime,
+    location: str | None,
+    owners: Mapping[str, tuple[str, ...]],
+) -> tuple[bool, list[str]]:
+    """Hand the verdicts to the incidents; what is not delivered waits there.
 
-    problems: list[str] = []
+    Returns:
+        Whether they were taken over: if not, the next tick must bring them again. And what went
+        wrong, in a sentence each.
+    """
+    from lineage_guard.alerts import Context, send, sinks_from_env
+    from lineage_guard.alerts.state import state_name
+
     try:
         sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
-        report = send([j.verdict for j in judgements], list(sinks), ledger, now, delivery.context)
-        problems.extend(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)
+        context = delivery.context or Context.from_env(os.environ)
+        context = replace(context, owners={**owners, **context.owners})
+        verdicts = [j.verdict for j in judgements]
+        report = send(verdicts, list(sinks), ledger, now, context, state=state_name(location))
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
-        problems.append(f"alerts could not be sent: {type(error).__name__}: {error}")
+        return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
+    return True, [f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed]
+
+
+def _deliver(ledger: Ledger, delivery: Delivery) -> list[str]:
+    """OpenLineage events, when there is somewhere to send them."""
+    problems: list[str] = []
     if delivery.transport is None and not _transport_configured():
         return problems
     try:
