@@ -11,7 +11,7 @@ import dagster as dg
 from rich.console import Console
 
 from dagster_project.demo import execute
-from dagster_project.demo.events import bring_up_to_date, check_events, verdicts_on
+from dagster_project.demo.events import bring_up_to_date, check_events, steps_of_last_run, verdicts_on
 from dagster_project.demo.expected import expectations
 from dagster_project.demo.report import print_blocked, print_events, print_outcomes, print_warned
 from dagster_project.settings import DATA
@@ -25,6 +25,7 @@ def main(module: str) -> None:
     out = Console(width=None if sys.stdout.isatty() else 116)
     began = time.monotonic()
     out.rule("[bold]Lineage Guard: the main job", align="left")
+    execute.settle_environment()
     execute.fresh_home()
     with out.status("starting the model server") as status, execute.model_server() as server:
 
@@ -33,7 +34,6 @@ def main(module: str) -> None:
             status.update(f"running the job, a process per step: {done} ended, {failed} of them failed or blocked")
 
         took = execute.run_job(module, server, tick)
-        done, failed = execute.steps_done()
         status.update("collecting the last events and validating all of them")
         expected = expectations()
         ledger = bring_up_to_date(execute.DAGSTER_HOME, module)
@@ -41,7 +41,8 @@ def main(module: str) -> None:
         checked = check_events(ledger)
 
     answered = f"model server at {server}" if server else "your own endpoints"
-    out.print(f"{done - failed} steps ran and {failed} did not, in {took:.0f} s, with {answered}.\n", highlight=False)
+    ran, failed = steps_of_last_run(execute.DAGSTER_HOME)
+    out.print(f"{ran} steps ran and {failed} did not, in {took:.0f} s, with {answered}.\n", highlight=False)
     wrong = print_outcomes(out, expected, verdicts, DATA)
     for e in expected:
         if e.asset in verdicts and verdicts[e.asset].stops:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from lineage_guard.dagster.collect import collect
+from lineage_guard.dagster.sensor import SENSOR_NAME
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.validate import validate
@@ -38,18 +40,34 @@ class Checked:
 
 
 def bring_up_to_date(home: Path, module: str) -> Ledger:
-    """Collect what the run left in Dagster's event log, as ``lineage-guard sync`` and the sensor do.
+    """Let the guard's sensor tick once, as the Dagster daemon does every half minute.
+
+    It collects what the run left in Dagster's event log and shows each verdict as an asset
+    check. Definitions without the guard have no such sensor; their log is collected alone.
 
     Args:
         home: Dagster's home folder.
         module: module that holds the definitions.
     """
-    defs = import_module(module).defs
+    defs: dg.Definitions = import_module(module).defs
     ledger = open_ledger(home / "lineage_guard")
+    repository = defs.get_repository_def()
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        graph = defs.resolve_asset_graph()
-        collect(instance, graph, ledger, namespace=NAMESPACE, now=datetime.now(UTC))
+        if not repository.has_sensor_def(SENSOR_NAME):
+            collect(instance, repository.asset_graph, ledger, namespace=NAMESPACE, now=datetime.now(UTC))
+            return ledger
+        context: Any = dg.build_sensor_context(instance, repository_def=repository, sensor_name=SENSOR_NAME)
+        for event in repository.get_sensor_def(SENSOR_NAME).evaluate_tick(context).asset_events:
+            instance.report_runless_asset_event(event)
     return ledger
+
+
+def steps_of_last_run(home: Path) -> tuple[int, int]:
+    """How many steps of the latest run succeeded, and how many failed."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        runs = instance.get_runs(limit=1)
+        stats: Any = instance.get_run_stats(runs[0].run_id) if runs else None
+    return (stats.steps_succeeded, stats.steps_failed) if stats else (0, 0)
 
 
 def verdicts_on(ledger: Ledger, assets: Iterable[str]) -> dict[str, Verdict]:

@@ -28,6 +28,14 @@ def fresh_home() -> None:
     (DAGSTER_HOME / "dagster.yaml").write_text(_INSTANCE, "utf-8")
 
 
+def settle_environment() -> None:
+    """Keep the demo to its own folder: no ledger, lineage backend or pager of the caller's is touched."""
+    for name in [n for n in os.environ if n.startswith(("LINEAGE_GUARD_", "OPENLINEAGE_", "DAGSTER_"))]:
+        del os.environ[name]
+    os.environ["DAGSTER_HOME"] = str(DAGSTER_HOME)
+    os.environ["DEMO_HOME"] = str(HOME)
+
+
 @contextmanager
 def model_server() -> Generator[str | None]:
     """One model server for all steps, or none when a model of the user's own is configured."""
@@ -50,7 +58,7 @@ def run_job(module: str, server: str | None, tick: Callable[[], None]) -> float:
         tick: called now and then while it runs.
     """
     began = time.monotonic()
-    env = {**os.environ, "DAGSTER_HOME": str(DAGSTER_HOME), "DEMO_HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
+    env = {**os.environ, "PYTHONWARNINGS": "ignore"}
     env["PYTHONPATH"] = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
     if server:
         env["LOCAL_MODEL_URL"] = server

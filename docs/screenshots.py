@@ -1,0 +1,109 @@
+"""Takes the screenshots in docs/images from a live Dagster webserver on the demo's home.
+
+Run ``make demo`` first, then ``.venv/bin/python docs/screenshots.py``. Needs Chromium (Debian:
+``apt-get install chromium``); nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+from dagster_project.demo.execute import DAGSTER_HOME
+from dagster_project.settings import HOME, ROOT
+
+IMAGES = ROOT / "docs" / "images"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def webserver(log: Path) -> Generator[str]:
+    """A Dagster webserver on the demo's home; yields its URL once it has loaded the deployment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "DAGSTER_HOME": str(DAGSTER_HOME), "DEMO_HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-p", str(port), "-h", "127.0.0.1"]
+    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out) as server:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + 180
+            while not _answers(url):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the webserver did not start; its log is {log}")
+                time.sleep(0.5)
+            yield url
+        finally:
+            server.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/server_info", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def browser_page() -> Generator[Page]:
+    """A page in headless Chromium: the system's, or the one Playwright has."""
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        try:
+            yield browser.new_page(viewport={"width": 1500, "height": 950}, device_scale_factor=1)
+        finally:
+            browser.close()
+
+
+def close_banners(page: Page) -> None:
+    """Close what Dagster shows to people who open it for the first time."""
+    for name in ("Skip", "Dismiss", "Close", "Not now"):
+        for button in page.get_by_role("button", name=name, exact=True).all():
+            if button.is_visible():
+                button.click()
+
+
+def blocked_asset(page: Page, url: str, asset: str) -> None:
+    """Open the page of a training asset and wait until it shows that its run failed."""
+    page.goto(f"{url}/assets/{asset}?view=overview")
+    page.get_by_text("Failed", exact=False).first.wait_for(timeout=90_000)
+    close_banners(page)
+
+
+def main() -> None:
+    """Take them all."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with webserver(HOME / "webserver.log") as url, browser_page() as page:
+        blocked_asset(page, url, "models/mixed_student")
+        page.screenshot(path=IMAGES / "blocked-training-asset.png")
+        page.goto(f"{url}/asset-groups?asset-selection=" + '%2B%2B%2Bkey%3A"models%2Fmixed_student"')
+        page.get_by_text("mixed_student").first.wait_for(timeout=90_000)
+        close_banners(page)
+        page.wait_for_timeout(4000)
+        page.screenshot(path=IMAGES / "asset-graph.png")
+    for image in sorted(IMAGES.glob("*.png")):
+        click.echo(f"{image.relative_to(ROOT)} {image.stat().st_size // 1024} kB")
+
+
+if __name__ == "__main__":
+    main()
