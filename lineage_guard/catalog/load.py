@@ -41,9 +41,10 @@ class Catalog:
         return "sha256:" + sha256(f"{self.terms.digest}\n{self.ancestry.digest}".encode()).hexdigest()
 
 
-@lru_cache(maxsize=8)
 def load_catalog(*own: Path) -> Catalog:
-    """The shipped catalog, with an organisation's own catalog files added. Cached.
+    """The shipped catalog, with an organisation's own catalog files added.
+
+    Cached until one of those files changes.
 
     Args:
         own: catalog files with further entries (private models, negotiated agreements) or
@@ -56,14 +57,19 @@ def load_catalog(*own: Path) -> Catalog:
         >>> load_catalog().terms.get("gpt-oss").license
         'Apache-2.0'
     """
+    return _load(tuple((Path(path), _stamp(Path(path))) for path in own))
+
+
+@lru_cache(maxsize=4)
+def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
     entries: dict[str, Entry] = {}
     artefacts: dict[str, PublicArtefact] = {}
     documents = [
         Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError)
         for file in _shipped()
     ]
-    for path in own:
-        document = Document(_read(Path(path)), str(path), CatalogError)
+    for path, _ in own:
+        document = Document(_read(path), str(path), CatalogError)
         document.check("catalog")
         documents.append(document)
     for document in documents:
@@ -73,12 +79,23 @@ def load_catalog(*own: Path) -> Catalog:
     return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()))
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError as problem:
+        raise _unreadable(path, problem) from problem
+    return (state.st_mtime_ns, state.st_size)
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        fix = "check the path of the catalog file"
-        raise CatalogError(f"cannot be read: {problem}", where=str(path), fix=fix) from problem
+        raise _unreadable(path, problem) from problem
+
+
+def _unreadable(path: Path, problem: Exception) -> CatalogError:
+    return CatalogError(f"cannot be read: {problem}", where=str(path), fix="check the path of the catalog file")
 
 
 def check_shipped() -> None:

@@ -161,6 +161,8 @@ def test_an_agreement_of_ones_own_holds_where_it_is_named(tmp_path):
     elsewhere = ModelSource("openai", "gpt-4o", channel="openrouter.ai", terms="acme-openai-agreement")
     assert {"openrouter", "openai-api"} <= {t.id for t in catalog.terms.resolve(elsewhere, None).layers}
     assert catalog.digest != CATALOG.digest
+    path.write_text(OWN.replace("gpt-4o*", "gpt-4.1*"), encoding="utf-8")
+    assert load_catalog(path).digest != catalog.digest, "a changed file is read again"
 
 
 ARTEFACT = (
