@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,6 +107,8 @@ def instance_of_here() -> Any:
             where="environment",
             fix="set it to the folder of your dagster.yaml, as for `dagster dev`",
         )
+    # Dagster remarks that there is no dagster.yaml; that is not an answer to what was asked.
+    logging.getLogger("dagster").setLevel(logging.ERROR)
     try:
         return dg.DagsterInstance.get()
     except Exception as error:

@@ -282,7 +282,7 @@ def _sensor(patient: Patient) -> list[Result]:
 
 def _alerts(patient: Patient) -> list[Result]:
     from lineage_guard.alerts import sinks_from_env
-    from lineage_guard.alerts.state import read_state
+    from lineage_guard.alerts.state import read_state, state_name
 
     sinks = [s.name for s in sinks_from_env(os.environ)]
     results = [Result("alert sinks", "ok", ", ".join(sinks))]
@@ -291,19 +291,21 @@ def _alerts(patient: Patient) -> list[Result]:
         results = [Result("alert sinks", "warn", "only the log is told", fix)]
     if patient.ledger is None:
         return results
-    incidents, box, readable = read_state(patient.ledger)
-    if not readable:
+    names = [state_name(None), *(state_name(location.name) for location in patient.locations)]
+    states = [read_state(patient.ledger, name) for name in names]
+    dead = [w for _, box, _ in states for w in box.dead]
+    waiting = [w for _, box, _ in states for w in box.waiting]
+    if not all(readable for _, _, readable in states):
         results.append(Result("alerts", "fail", "the stored alert state cannot be read", "the next tick starts afresh"))
-    elif box.dead:
-        last = box.dead[-1]
-        fix = f"mend sink {last.sink}; the log of the sensor holds what it would have said"
-        results.append(Result("alerts", "fail", f"{len(box.dead)} were given up; the last: {last.error}", fix))
-    elif box.waiting:
-        oldest = box.waiting[0]
-        why = f"; {oldest.sink}: {oldest.error}" if oldest.error else ""
-        results.append(Result("alerts", "warn", f"{len(box.waiting)} wait{why}", "see whether the receiver is well"))
+    elif dead:
+        fix = f"mend sink {dead[-1].sink}; the log of the sensor holds what it would have said"
+        results.append(Result("alerts", "fail", f"{len(dead)} were given up; the last: {dead[-1].error}", fix))
+    elif waiting:
+        why = f"; {waiting[0].sink}: {waiting[0].error}" if waiting[0].error else ""
+        results.append(Result("alerts", "warn", f"{len(waiting)} wait{why}", "see whether the receiver is well"))
     else:
-        results.append(Result("alerts", "ok", f"{len(incidents.open)} incidents open, nothing waits"))
+        count = sum(len(incidents.open) for incidents, _, _ in states)
+        results.append(Result("alerts", "ok", f"{count} incidents open, nothing waits"))
     return results
 
 

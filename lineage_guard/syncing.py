@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -104,11 +105,12 @@ def _plus(a: Collected, b: Collected) -> Collected:
         incomplete=a.incomplete + b.incomplete,
         queries=a.queries + b.queries,
         blind=tuple(dict.fromkeys((*a.blind, *b.blind))),
-        versions=(*a.versions, *b.versions),
     )
 
 
 def _deliver(ledger: Ledger, quiet: bool) -> Drained:
+    # The client remarks that no transport is configured; the summary says it in our words.
+    logging.getLogger("openlineage").setLevel(logging.ERROR)
     first = drain(ledger, limit=500, force=True)
     total = first
     with _progress(quiet) as progress:

@@ -17,7 +17,7 @@ from datetime import datetime
 from lineage_guard.alerts.content import Context, alert_of
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
-from lineage_guard.alerts.state import States, read_state, write_state
+from lineage_guard.alerts.state import STATE, States, read_state, write_state
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.incidents import Notice, step
@@ -56,6 +56,7 @@ def send(
     ledger: States,
     now: datetime,
     context: Context | None = None,
+    state: str = STATE,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.monotonic,
 ) -> Report:
@@ -69,6 +70,8 @@ def send(
         ledger: keeps incidents and outbox.
         now: timezone-aware UTC.
         context: deployment name, links and owners; what the environment says when ``None``.
+        state: name of the stored state. Callers that may run at the same time, such as the sensors of
+            two code locations, need one each, or one would overwrite what the other stored.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
 
@@ -83,14 +86,14 @@ def send(
         raise ConfigError(
             f"two alert sinks share one name: {sorted(s.name for s in sinks)}", fix="give each its own `name=`"
         )
-    before, box, readable = read_state(ledger)
+    before, box, readable = read_state(ledger, state)
     after, notices = step(before, verdicts, now, deployment=context.deployment)
     box = box.put((alert_of(n, context) for n in notices), by_name, now)
     if after != before or notices or not readable:
-        write_state(ledger, after, box)
+        write_state(ledger, after, box, state)
     delivered, failed, emptied = _deliver(box, by_name, now, budget, clock)
     if delivered or failed:
-        write_state(ledger, after, emptied)
+        write_state(ledger, after, emptied, state)
     return Report(
         notices=notices,
         delivered=tuple((w.alert.id, w.sink) for w in delivered),

@@ -13,6 +13,7 @@ from lineage_guard.alerts.outbox import Outbox
 from lineage_guard.domain.incidents import Incident, IncidentKey, IncidentKind, Incidents, Place, Seen
 from lineage_guard.domain.policy import ReasonCode
 
+#: Name of the state in the ledger; each code location's sensor adds its own name.
 STATE = "alerts"
 _log = logging.getLogger("lineage_guard.alerts")
 
@@ -29,13 +30,13 @@ class States(Protocol):
         ...
 
 
-def read_state(ledger: States) -> tuple[Incidents, Outbox, bool]:
+def read_state(ledger: States, name: str = STATE) -> tuple[Incidents, Outbox, bool]:
     """Incidents and outbox, and whether what was stored could be understood.
 
     A state that cannot be understood is started afresh: every standing block pages again,
     which is better than one that never does.
     """
-    data = ledger.load(STATE)
+    data = ledger.load(name)
     if data is None:
         return Incidents(), Outbox(), True
     try:
@@ -45,9 +46,19 @@ def read_state(ledger: States) -> tuple[Incidents, Outbox, bool]:
         return Incidents(), Outbox(), False
 
 
-def write_state(ledger: States, incidents: Incidents, box: Outbox) -> None:
+def state_name(location: str | None) -> str:
+    """The name under which the sensor of a code location keeps its state.
+
+    Example:
+        >>> state_name("training")
+        'alerts-training'
+    """
+    return f"{STATE}-{location}" if location else STATE
+
+
+def write_state(ledger: States, incidents: Incidents, box: Outbox, name: str = STATE) -> None:
     """Store both as one document."""
-    ledger.store(STATE, {"incidents": incidents_to_dict(incidents), "outbox": outbox.to_dict(box)})
+    ledger.store(name, {"incidents": incidents_to_dict(incidents), "outbox": outbox.to_dict(box)})
 
 
 def incidents_to_dict(state: Incidents) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lineage_guard.alerts import Context, LogSink, Undelivered, WebhookSink, sen
 from lineage_guard.alerts.outbox import ATTEMPTS
 from lineage_guard.alerts.state import read_state
 from lineage_guard.domain.errors import ConfigError, LedgerError
+from lineage_guard.domain.facts import Version
 
 
 def sink_for(receiver, **kwargs):
@@ -35,7 +36,7 @@ def test_a_block_arrives_once_with_all_a_person_needs(receiver):
     assert alert["headline"] == "[BLOCKED] default:student would learn from openai/gpt-4o via api.openai.com"
     assert alert["path"] == [
         "openai/gpt-4o via api.openai.com",
-        "default:synth@run-synt",
+        str(Version("default", "synth", None, "run-synth")),
         "default:student@r0",
     ]
     assert alert["owners"] == ["team:nlp"]
@@ -259,3 +260,14 @@ def test_a_url_that_cannot_be_posted_to_is_refused_without_showing_it(url):
 def test_undelivered_says_what_where_and_how_to_fix():
     error = Undelivered("it answered 500", where="webhook:x", fix="look", retry_after=3)
     assert str(error) == "webhook:x: it answered 500. To fix: look"
+
+
+def test_two_code_locations_keep_their_states_apart(receiver):
+    """Sensors of two code locations tick at the same time: neither may lose what the other stored."""
+    ledger = TextLedger()
+    receiver.answers = [(500, {})]
+    send([verdict(0, GPT)], [sink_for(receiver)], ledger, at(0), state="alerts-a")
+    send([verdict(0, GPT, target="other")], [sink_for(receiver)], ledger, at(0), state="alerts-b")
+    assert set(ledger.texts) == {"alerts-a", "alerts-b"}
+    assert len(send([], [sink_for(receiver)], ledger, at(5), state="alerts-a").delivered) == 1
+    assert {a["target"] for a in receiver.alerts} == {"default:student", "default:other"}

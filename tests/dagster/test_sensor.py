@@ -260,3 +260,24 @@ with dg.DagsterInstance.local_temp({w.instance.root_directory!r}) as instance:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr[-2000:]
+
+
+def test_verdicts_that_could_not_be_handed_over_are_brought_again(w: World) -> None:
+    w.assets = [openai(w, "raw"), student(w, "raw")]
+    w.run("raw")
+    good = Pager()
+    ticks = Ticks(w, sinks=[good, good])
+    ticks()
+    assert good.alerts == [], "two sinks of one name are refused"
+    ticks.delivery = Delivery(sinks=[good])
+    ticks()
+    assert [a.event for a in good.alerts] == ["OPEN"], "the block was judged again, though nothing changed"
+
+
+def test_alerts_name_the_owners_of_the_training_asset(w: World) -> None:
+    owned = dg.map_asset_specs(lambda s: s.replace_attributes(owners=["team:nlp"]), [student(w, "raw")])
+    w.assets = [openai(w, "raw"), *owned]
+    w.run("raw")
+    pager = Pager()
+    Ticks(w, sinks=[pager])()
+    assert pager.alerts[0].owners == ("team:nlp",)

@@ -33,9 +33,7 @@ def verdicts(draw, minutes):
         else:
             rule, reason, model = "restricted", ReasonCode.RESTRICTED_MODEL, ModelSource("x", f"m{n}")
         effect = Effect.BLOCK if n != 1 else Effect.UNKNOWN
-        found.append(
-            Finding(rule, reason, effect, "m", "f", subject, (target, subject), model=model, waived_by=waived)
-        )
+        found.append(Finding(rule, reason, effect, "m", "f", subject, (target, subject), model=model, waived_by=waived))
     stops = any(not f.waived_by for f in found)
     offset = draw(st.integers(-3, 0))
     return Verdict(
