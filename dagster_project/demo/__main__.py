@@ -57,7 +57,9 @@ def main(module: str) -> None:
     for sentence in wrong:
         out.print(f"[bold red]WRONG[/] {sentence}", highlight=False)
     if wrong:
-        out.print(f"The demo failed; the run's log is {execute.LOG}", highlight=False, soft_wrap=True)
+        out.print(f"\nThe last errors in {execute.LOG}:", highlight=False, soft_wrap=True)
+        for line in execute.last_errors():
+            out.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     out.print("[bold green]Everything that must be blocked was blocked, and everything else ran.[/]")
 

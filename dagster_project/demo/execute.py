@@ -80,3 +80,9 @@ def steps_done(log: Path = LOG) -> tuple[int, int]:
     text = log.read_text("utf-8", errors="replace") if log.exists() else ""
     failed = text.count(" - STEP_FAILURE - ")
     return text.count(" - STEP_SUCCESS - ") + failed, failed
+
+
+def last_errors(log: Path = LOG, most: int = 15) -> list[str]:
+    """The latest lines of the log that speak of an error: where the log itself is lost, as in CI, they remain."""
+    lines = log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []
+    return [line[:300] for line in lines if "Error" in line or " - ERROR - " in line][-most:]

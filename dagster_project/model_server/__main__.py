@@ -9,7 +9,7 @@ import click
 import uvicorn
 
 from dagster_project.model_server.app import build_app
-from dagster_project.model_server.fable_model import MODEL_ID, load_or_train
+from dagster_project.model_server.fable_model import load_or_train
 from dagster_project.settings import CACHE
 
 
@@ -26,7 +26,6 @@ def main(port: int, cache: Path, stand_in_for: tuple[str, ...]) -> None:
         listener.listen(64)
         # The socket queues requests from here on, so the line below is true when it is read.
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", flush=True)
-        click.echo(f"{MODEL_ID}: {model.parameters:,} parameters, {len(model.vocabulary):,} words", err=True)
         config = uvicorn.Config(build_app(model, frozenset(stand_in_for)), log_level="warning")
         uvicorn.Server(config).run(sockets=[listener])
 
