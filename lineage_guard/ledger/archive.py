@@ -35,8 +35,8 @@ class Archive(Protocol):
         """Store ``data``, replacing what was there; readers see the old bytes or the new, never a mix."""
         ...
 
-    def get(self, key: str) -> bytes | None:
-        """The bytes of a key, or ``None`` when there is no such key."""
+    def get(self, key: str, size: int | None = None) -> bytes | None:
+        """The bytes of a key (the first ``size`` of them), or ``None`` when there is no such key."""
         ...
 
     def list(self, prefix: str, after: str = "") -> Iterator[str]:

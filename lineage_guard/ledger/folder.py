@@ -64,10 +64,11 @@ class FolderArchive:
         except OSError as e:
             raise self._error(e, "write", key) from e
 
-    def get(self, key: str) -> bytes | None:
-        """The bytes of a key, or ``None``."""
+    def get(self, key: str, size: int | None = None) -> bytes | None:
+        """The bytes of a key, or the first few, or ``None``."""
         try:
-            return (self.root / key).read_bytes()
+            with open(self.root / key, "rb") as f:
+                return f.read(-1 if size is None else size)
         except (FileNotFoundError, NotADirectoryError):
             self._must_be_folder()
             return None

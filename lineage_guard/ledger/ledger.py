@@ -23,7 +23,7 @@ from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index, PartGone, micros, moment
 from lineage_guard.ledger.log import GENESIS, Log, canonical, key_of, new_writer
 from lineage_guard.ledger.manifest import REBUILD, Manifest, newest
-from lineage_guard.ledger.tail import Tail, decoded, digest
+from lineage_guard.ledger.tail import Facts, Tail, digest, facts_of
 
 T = TypeVar("T")
 
@@ -156,12 +156,13 @@ class Ledger:
         for event in events:
             line = canonical(event)
             lines.setdefault(digest(line), line)
-        for line in lines.values():
-            decoded(line)  # what cannot be understood later must not get in now
+        # What could not be understood later must not get in now.
+        now = self._clock()
+        meaning = {d: facts_of(line, now) for d, line in lines.items()}
         writer = new_writer()
         deadline = time.monotonic() + _GIVE_UP_S
         while True:
-            outcome = self._read(lambda index, tail: self._try_append(index, tail, lines, writer))
+            outcome = self._read(lambda index, tail: self._try_append(index, tail, lines, meaning, writer, now))
             if outcome is not None:
                 written, watermark = outcome
                 return Appended(written, len(events) - written, watermark)
@@ -174,20 +175,29 @@ class Ledger:
             time.sleep(random.uniform(0, 0.005))
 
     def _try_append(
-        self, index: Index, tail: Tail, lines: Mapping[bytes, bytes], writer: str
+        self,
+        index: Index,
+        tail: Tail,
+        lines: Mapping[bytes, bytes],
+        meaning: Mapping[bytes, Facts],
+        writer: str,
+        now: datetime,
     ) -> tuple[int, str] | None:
         """Write what is not held as the next batch; ``None`` when another writer took its number."""
         for batch in tail.batches:
             if batch.writer == writer:  # an earlier try got through although the archive said it did not
                 return len(batch.lines), _mark(tail)
         held = index.held(d for d in lines if d not in tail.digests)
-        fresh = [line for d, line in lines.items() if d not in held and d not in tail.digests]
+        fresh = [d for d in lines if d not in held and d not in tail.digests]
         if not fresh:
             return 0, _mark(tail)
-        batch = self._log.put(tail.seq + 1, tail.chain, fresh, writer, self._clock())
+        batch = self._log.put(tail.seq + 1, tail.chain, [lines[d] for d in fresh], writer, now)
         if batch is None:
             return None
-        tail.extend(batch)
+        facts = Facts()
+        for d in fresh:
+            facts.join(meaning[d])
+        tail.extend(batch, facts)
         return len(fresh), _mark(tail)
 
     def put_evidence(self, evidence: Evidence) -> None:
@@ -354,7 +364,7 @@ class Ledger:
         """
         done_batch, done_line = _position(after)
         first = max(done_batch, 1)
-        chain = self._log.read(first - 1).chain if first > 1 else GENESIS
+        chain = self._log.chain_of(first - 1)
         for batch in self._log.after(first - 1, chain):
             for n, line in enumerate(batch.lines, 1):
                 if (batch.seq, n) > (done_batch, done_line):
@@ -462,7 +472,7 @@ class Ledger:
         manifest = newest(self.archive)
         index = self._index
         if index is None or manifest.generation != index.manifest.generation:
-            if manifest.seq and self._log.read(manifest.seq).chain != manifest.chain:
+            if manifest.seq and self._log.chain_of(manifest.seq) != manifest.chain:
                 raise _not_of(self.archive, manifest)
             index = self._adopt(manifest)
         for batch in self._log.after(self._tail.seq, self._tail.chain):

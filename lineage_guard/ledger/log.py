@@ -28,6 +28,8 @@ GENESIS = "sha256:" + "0" * 64
 _PREFIX = "log/"
 _SHARD = 1000
 _READ_AHEAD = 64
+#: A header is far shorter than this many bytes.
+_HEADER = 4096
 _RESTORE = (
     "restore the file from a backup of the archive; until then the guard blocks, because what is missing cannot be "
     "called clean"
@@ -156,13 +158,30 @@ class Log:
         """
         return self._parsed(seq, self._archive.get(key_of(seq)), prev)
 
+    def chain_of(self, seq: int) -> str:
+        """The chain digest of a batch, from its header alone (``GENESIS`` for batch 0).
+
+        Raises:
+            LedgerError: when the batch is missing or its header is not what was written.
+        """
+        if seq == 0:
+            return GENESIS
+        key = key_of(seq)
+        data = self._archive.get(key, _HEADER)
+        if data is None:
+            raise LedgerError("batch is missing", where=self._archive.describe(key), fix=_RESTORE)
+        try:
+            return _header(data.partition(b"\n")[0], seq)[1]
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            raise LedgerError(f"batch is damaged: {e}", where=self._archive.describe(key), fix=_RESTORE) from e
+
     def _parsed(self, seq: int, data: bytes | None, prev: str | None) -> Batch:
         key = key_of(seq)
         if data is None:
             raise LedgerError("batch is missing", where=self._archive.describe(key), fix=_RESTORE)
         try:
             return _parse(data, seq, prev)
-        except (ValueError, KeyError, TypeError) as e:
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise LedgerError(f"batch is damaged: {e}", where=self._archive.describe(key), fix=_RESTORE) from e
 
 
@@ -190,14 +209,19 @@ def _chain(header: Mapping[str, object]) -> str:
     return "sha256:" + sha256(canonical(header)).hexdigest()
 
 
-def _parse(data: bytes, seq: int, prev: str | None) -> Batch:
-    head, _, body = data.partition(b"\n")
+def _header(head: bytes, seq: int) -> tuple[dict[str, object], str]:
     header: dict[str, object] = json.loads(head)
     chain = str(header.pop("chain"))
     if header["format"] != FORMAT:
         raise ValueError(f"format {header['format']} is newer than this version reads ({FORMAT})")
     if _chain(header) != chain or header["batch"] != seq:
         raise ValueError("its header was changed")
+    return header, chain
+
+
+def _parse(data: bytes, seq: int, prev: str | None) -> Batch:
+    head, _, body = data.partition(b"\n")
+    header, chain = _header(head, seq)
     if prev is not None and header["prev"] != prev:
         raise ValueError(f"it does not follow batch {seq - 1}: one of the two was replaced")
     if "sha256:" + sha256(body).hexdigest() != header["body"]:

@@ -81,11 +81,11 @@ class S3Archive:
         except Exception as e:
             raise self._error(e, "write", key) from e
 
-    def get(self, key: str) -> bytes | None:
-        """The bytes of a key, or ``None``."""
+    def get(self, key: str, size: int | None = None) -> bytes | None:
+        """The bytes of a key, or the first few, or ``None``."""
         s3 = self._s3()
         try:
-            return s3.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
+            return s3.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read(size)
         except s3.exceptions.NoSuchKey:
             return None
         except Exception as e:

@@ -55,6 +55,13 @@ class Facts:
             for namespace, name in _subjects(event, decoded):
                 self.decisions.append(DecisionRecord(namespace, name, decoded.run_id or "", decoded.at, facet))
 
+    def join(self, later: Facts) -> None:
+        """Add what later events say."""
+        self.productions.extend(later.productions)
+        self.decisions.extend(later.decisions)
+        for source, position in later.positions.items():
+            self.positions[source] = max(position, self.positions.get(source, -1))
+
 
 class Tail:
     """Batches after a covered position, growing at the end.
@@ -73,17 +80,25 @@ class Tail:
         self._digests: set[bytes] = set()
         self._digested = 0
         self._facts = Facts()
+        self._ready: dict[int, Facts] = {}
         self._decoded = 0
         self._by_version: dict[Version, list[Production]] = {}
         self._indexed = 0
 
-    def extend(self, batch: Batch) -> None:
-        """Add the next batch."""
+    def extend(self, batch: Batch, facts: Facts | None = None) -> None:
+        """Add the next batch.
+
+        Args:
+            batch: the batch.
+            facts: what it says, when the caller has decoded it already.
+        """
         if batch.seq != self.seq + 1:
             raise ValueError(f"batch {batch.seq} does not follow {self.seq}")
         self.batches.append(batch)
         self.events += len(batch.lines)
         self.seq, self.chain = batch.seq, batch.chain
+        if facts is not None:
+            self._ready[batch.seq] = facts
 
     @property
     def digests(self) -> set[bytes]:
@@ -102,21 +117,9 @@ class Tail:
         """
         while self._decoded < len(self.batches):
             batch = self.batches[self._decoded]
-            facts = Facts()
-            for n, line in enumerate(batch.lines, 1):
-                try:
-                    facts.add(*decoded(line), batch.recorded)
-                except EventError as e:
-                    raise LedgerError(
-                        f"archived event cannot be understood: {e.what}",
-                        where=f"{key_of(batch.seq)}:{n + 1}",
-                        fix="install the version of lineage-guard that wrote it, or a newer one, and report the event",
-                    ) from e
+            facts = self._ready.pop(batch.seq, None) or _facts_of(batch)
             # Only a batch that was understood whole is taken over, so a second try fails the same way.
-            self._facts.productions.extend(facts.productions)
-            self._facts.decisions.extend(facts.decisions)
-            for source, position in facts.positions.items():
-                self._facts.positions[source] = max(position, self._facts.positions.get(source, -1))
+            self._facts.join(facts)
             self._decoded += 1
         return self._facts
 
@@ -131,13 +134,31 @@ class Tail:
         return self._by_version
 
 
+def _facts_of(batch: Batch) -> Facts:
+    facts = Facts()
+    for n, line in enumerate(batch.lines, 2):  # the header is line 1 of the file
+        try:
+            facts.join(facts_of(line, batch.recorded))
+        except EventError as e:
+            raise LedgerError(
+                f"archived event cannot be understood: {e.what}",
+                where=f"{key_of(batch.seq)}:{n}",
+                fix="install the version of lineage-guard that wrote it, or a newer one, and report the event",
+            ) from e
+    return facts
+
+
 def digest(line: bytes) -> bytes:
     """The identity of an event: the first 128 bits of SHA-256 over its canonical JSON."""
     return sha256(line).digest()[:16]
 
 
-def decoded(line: bytes) -> tuple[Event, Decoded]:
-    """An event in canonical JSON and what it means.
+def facts_of(line: bytes, recorded: datetime) -> Facts:
+    """What one event in canonical JSON says.
+
+    Args:
+        line: the event.
+        recorded: when its batch was written.
 
     Raises:
         EventError: when it cannot be understood.
@@ -145,7 +166,9 @@ def decoded(line: bytes) -> tuple[Event, Decoded]:
     from lineage_guard.openlineage.decode import decode
 
     event = cast("Event", json.loads(line))
-    return event, decode(event)
+    facts = Facts()
+    facts.add(event, decode(event), recorded)
+    return facts
 
 
 def _subjects(event: Event, decoded: Decoded) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,7 @@ class ArchiveConformance(ABC):
         for n, data in enumerate((b"", b"x", bytes(range(256)) * 5000)):
             _equal(self.reopen().put_if_absent(f"log/{n}", data), True)
             _equal(self.reopen().get(f"log/{n}"), data)
+            _equal(self.reopen().get(f"log/{n}", 3), data[:3])
 
     def test_second_put_if_absent_changes_nothing(self) -> None:
         """The first writer of a key wins, and the second is told."""
