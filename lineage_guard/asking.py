@@ -15,8 +15,9 @@ from lineage_guard.alerts.ways import ways_to_unblock
 from lineage_guard.catalog import Catalog, load_catalog, load_policy
 from lineage_guard.dagster.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.declare import use_of
-from lineage_guard.dagster.locations import Found, Target, find, load_locations
+from lineage_guard.dagster.locations import Found, find, load_locations
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.dagster.target import Target
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.explain import explain

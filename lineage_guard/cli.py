@@ -18,7 +18,7 @@ from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
     from lineage_guard.asking import Asked
-    from lineage_guard.dagster.locations import Target
+    from lineage_guard.dagster.target import Target
 
 #: What the exit code says.
 EXIT_ALLOW, EXIT_BLOCK, EXIT_UNKNOWN, EXIT_USAGE, EXIT_LEDGER = 0, 1, 2, 3, 4
@@ -209,7 +209,7 @@ def _now() -> datetime:
 
 
 def _target(options: dict[str, Any]) -> Target:
-    from lineage_guard.dagster.locations import Target
+    from lineage_guard.dagster.target import Target
 
     return Target(options["modules"], options["files"], options["workspaces"], options["working_directory"])
 

@@ -1,30 +1,32 @@
 """What ``lineage-guard doctor`` checks: can the guard see, and would it stop what it should?
 
 Each check is one function that returns what it found and how to mend it. A check that breaks
-is a failure of its own, never the end of the examination.
+is a failure of its own, never the end of the examination. That is why each imports for itself what
+it looks at: a Dagster release that moved a name must show up here, not as a traceback.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import dagster as dg
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lineage_guard.asking import instance_of_here
-from lineage_guard.dagster.declare import DECLARATION_KEY, use_of
-from lineage_guard.dagster.locations import Location, Target, load_locations, settings_of
-from lineage_guard.dagster.settings import Settings, ledger_location
+from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.policy import Policy
-from lineage_guard.ledger import Ledger, open_ledger
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from lineage_guard.dagster.locations import Location
+    from lineage_guard.dagster.settings import Settings
+    from lineage_guard.ledger import Ledger
 
 #: Storage ids the collection may be behind before it counts as stale.
 LAG = 10_000
@@ -61,13 +63,16 @@ class Patient:
     full: bool
     now: datetime
     locations: tuple[Location, ...] = ()
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = None
     instance: dg.DagsterInstance | None = None
     ledger: Ledger | None = None
 
     @property
     def guarded(self) -> list[tuple[str, dg.AssetsDefinition, bool]]:
         """Training assets: name, definition, and whether a gate stands before it."""
+        from lineage_guard.dagster.declare import use_of
+        from lineage_guard.dagster.locations import settings_of
+
         return [
             (spec.key.to_user_string(), definition, settings_of(definition) is not None)
             for location in self.locations
@@ -94,6 +99,9 @@ def examine(target: Target, ledger: str | None, full: bool, now: datetime) -> li
         except LineageGuardError as error:
             place = f"{error.where}: " if error.where else ""
             results.append(Result(name, "fail", f"{place}{error.what}", error.fix))
+        except ImportError as error:
+            fix = "install a lineage-guard and a dagster that fit each other; line `versions` shows what is here"
+            results.append(Result(name, "fail", f"a name is missing: {error}", fix))
         except Exception as error:  # noqa: BLE001 - a check that breaks has found something
             found = f"the check itself failed: {type(error).__name__}: {error}"
             results.append(Result(name, "fail", found, "run again with LINEAGE_GUARD_DEBUG=1 and report it"))
@@ -120,6 +128,8 @@ def _versions(patient: Patient) -> list[Result]:
 
 def _dagster_names(patient: Patient) -> list[Result]:
     """Whether Dagster still runs a step through the function we swap."""
+    import dagster as dg
+
     from lineage_guard.dagster.wrap import wrap, wrapped_by
 
     ran: list[str] = []
@@ -147,6 +157,9 @@ def _dagster_names(patient: Patient) -> list[Result]:
 
 
 def _definitions(patient: Patient) -> list[Result]:
+    from lineage_guard.dagster.declare import DECLARATION_KEY
+    from lineage_guard.dagster.locations import load_locations, settings_of
+
     patient.locations = load_locations(patient.target)
     if not patient.locations:
         fix = "name the code with -m, -f or -w to have gates and declarations checked"
@@ -190,6 +203,8 @@ def _gates(patient: Patient) -> list[Result]:
 
 
 def _instance(patient: Patient) -> list[Result]:
+    from lineage_guard.asking import instance_of_here
+
     instance = cast("dg.DagsterInstance", instance_of_here().__enter__())
     patient.instance = instance
     runs = instance.get_runs_count()
@@ -200,7 +215,10 @@ def _instance(patient: Patient) -> list[Result]:
 
 
 def _ledger(patient: Patient) -> list[Result]:
-    place = ledger_location(patient.ledger_place or patient.settings.ledger)
+    from lineage_guard.dagster.settings import ledger_location
+    from lineage_guard.ledger import open_ledger
+
+    place = ledger_location(patient.ledger_place or (patient.settings.ledger if patient.settings else None))
     ledger = open_ledger(place)
     checked = ledger.check(full=patient.full)
     ledger.store("doctor", {"at": patient.now.isoformat()})
@@ -215,11 +233,12 @@ def _ledger(patient: Patient) -> list[Result]:
 
 def _rules(patient: Patient) -> list[Result]:
     from lineage_guard.catalog import load_catalog, load_policy
+    from lineage_guard.domain.policy import Policy
 
     catalog = load_catalog()
-    chosen = patient.settings.policy
+    chosen = patient.settings.policy if patient.settings else "default"
     policy = chosen if isinstance(chosen, Policy) else load_policy(chosen, catalog)
-    expired = [w.id for w in patient.settings.waivers if w.expires <= patient.now]
+    expired = [w.id for w in (patient.settings.waivers if patient.settings else ()) if w.expires <= patient.now]
     results = [
         Result(
             "catalog", "ok", f"{len(catalog.terms.entries)} terms, {len(catalog.ancestry.artefacts)} public artefacts"
@@ -260,6 +279,7 @@ def _collection(patient: Patient) -> list[Result]:
 def _sensor(patient: Patient) -> list[Result]:
     if patient.instance is None or not patient.locations:
         return []
+    import dagster as dg
     from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
 
     states = patient.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lineage_guard.asking import instance_of_here
 from lineage_guard.dagster.collect import BATCH, Collected, collect
-from lineage_guard.dagster.locations import Target, graph_of_all, load_locations, settings_of
+from lineage_guard.dagster.locations import graph_of_all, load_locations, settings_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.deliver import Drained, drain

@@ -29,25 +29,9 @@ from dagster._grpc.server import LoadedRepositories
 
 from lineage_guard.dagster.enter import Entry
 from lineage_guard.dagster.settings import Settings
+from lineage_guard.dagster.target import Target
 from lineage_guard.dagster.wrap import wrapped_by
 from lineage_guard.domain.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where definitions are, as the options of ``dagster`` name them; all empty means "look here".
-
-    Attributes:
-        modules: ``-m``.
-        files: ``-f``.
-        workspaces: ``-w``.
-        working_directory: ``-d``; the current one when ``None``.
-    """
-
-    modules: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    workspaces: tuple[str, ...] = ()
-    working_directory: str | None = None
 
 
 @dataclass(frozen=True)

@@ -146,3 +146,17 @@ def test_help_imports_nothing_heavy():
 @pytest.fixture(autouse=True)
 def _no_user_configuration(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_doctor_reports_a_name_that_dagster_has_moved(run_json, monkeypatch):
+    """What a Dagster release that the guard does not fit looks like from here."""
+    from lineage_guard.dagster import wrap
+
+    monkeypatch.delattr(wrap, "wrapped_by")
+    monkeypatch.delitem(sys.modules, "lineage_guard.dagster.locations", raising=False)
+    code, data = run_json("doctor")
+    found = checks(data)
+    assert code == 1
+    assert "a name is missing" in found["Dagster's internals"]["found"]
+    assert "a name is missing" in found["code locations"]["found"]
+    assert found["policy"]["state"] == "ok"
