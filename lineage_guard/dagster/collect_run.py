@@ -16,10 +16,8 @@ from dagster import (
     TableColumnLineage,
     TimeWindowPartitionsDefinition,
 )
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
-from dagster._core.definitions.data_version import CODE_VERSION_TAG
-from dagster._core.definitions.metadata import TableMetadataSet
 
+from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableMetadataSet
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, pointers_of

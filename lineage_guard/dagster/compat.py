@@ -14,7 +14,14 @@ import dagster as dg
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import (
     CacheableAssetsDefinition as CacheableAssetsDefinition,
 )
+from dagster._core.definitions.assets.graph.asset_graph import AssetNode as AssetNode
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph as BaseAssetGraph
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode as BaseAssetNode
+from dagster._core.definitions.data_version import CODE_VERSION_TAG as CODE_VERSION_TAG
+from dagster._core.definitions.data_version import INPUT_EVENT_POINTER_TAG_PREFIX as INPUT_EVENT_POINTER_TAG_PREFIX
+from dagster._core.definitions.data_version import NULL_EVENT_POINTER as NULL_EVENT_POINTER
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+from dagster._core.definitions.metadata import TableMetadataSet as TableMetadataSet
 from dagster._core.definitions.metadata.metadata_set import NamespacedMetadataSet as NamespacedMetadataSet
 from dagster._core.errors import DagsterInvariantViolationError
 from dagster.components.definitions import LazyDefinitions as LazyDefinitions

@@ -20,13 +20,14 @@ from datetime import datetime
 from typing import cast
 
 from dagster import AssetKey, EventLogRecord, GraphDefinition
-from dagster._core.definitions.assets.graph.asset_graph import AssetNode
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
-from dagster._core.definitions.data_version import (
+
+from lineage_guard.dagster.compat import (
     INPUT_EVENT_POINTER_TAG_PREFIX,
     NULL_EVENT_POINTER,
+    AssetNode,
+    BaseAssetGraph,
+    BaseAssetNode,
 )
-
 from lineage_guard.dagster.events import EventLog, RunTimes, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.pins_history import History
 from lineage_guard.dagster.pins_mapping import Mapped, mapped

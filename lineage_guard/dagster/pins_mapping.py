@@ -15,7 +15,8 @@ from dagster import (
     PartitionsDefinition,
     SpecificPartitionsPartitionMapping,
 )
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
+
+from lineage_guard.dagster.compat import BaseAssetGraph, BaseAssetNode
 
 
 @dataclass(frozen=True, slots=True)

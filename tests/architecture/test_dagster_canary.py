@@ -1,0 +1,126 @@
+"""Every private name of Dagster we rely on, and the behaviour we rely on. Fails before the gate would."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import lineage_guard
+from lineage_guard.dagster import compat
+
+PACKAGE = Path(lineage_guard.__file__).parent
+PREFIXES = ("dagster._", "dagster_shared", "dagster.components.definitions")
+
+
+def private_imports() -> list[tuple[str, str, str]]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith(PREFIXES):
+                found += [(path.relative_to(PACKAGE).as_posix(), str(node.module), a.name) for a in node.names]
+            elif isinstance(node, ast.Import):
+                found += [(path.name, a.name, "") for a in node.names if a.name.startswith(PREFIXES)]
+    return found
+
+
+@pytest.mark.parametrize(("where", "module", "name"), private_imports())
+def test_a_private_name_is_where_it_was(where: str, module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name), f"{where} needs {module}.{name}, which has moved"
+
+
+def test_private_names_stay_in_few_places() -> None:
+    """``compat`` holds them; the others have a reason written at their top."""
+    assert {where for where, _, _ in private_imports()} <= {
+        "dagster/compat.py",
+        "dagster/events.py",  # a type test, imported late because it brings SQLAlchemy
+        "dagster/locations.py",  # only the command line pays for it
+        "doctor.py",
+    }
+
+
+def test_an_op_keeps_its_function_in_compute_fn() -> None:
+    @dg.asset
+    def plain(context: dg.AssetExecutionContext) -> int:
+        return 1
+
+    original = compat.body_of(plain.op)
+    assert original is not None
+    assert original.__name__ == "plain"
+
+    def other(context: dg.AssetExecutionContext) -> int:
+        return 2
+
+    compat.replace_body(plain.op, other)
+    assert compat.body_of(plain.op) is other
+    assert dg.materialize([plain], instance=dg.DagsterInstance.ephemeral()).output_for_node("plain") == 2
+
+
+def test_jobs_and_subsets_hold_the_same_op() -> None:
+    @dg.asset
+    def one() -> None: ...
+
+    @dg.multi_asset(specs=[dg.AssetSpec("a", skippable=True), dg.AssetSpec("b", skippable=True)], can_subset=True)
+    def many(context: dg.AssetExecutionContext):
+        for key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=key)
+
+    defs = dg.Definitions(assets=[one, many], jobs=[dg.define_asset_job("j", dg.AssetSelection.assets("one", "a"))])
+    job = defs.resolve_job_def("j")
+    by_name = {d.name: d for d in job.all_node_defs}
+    assert by_name["one"] is one.op
+    assert by_name["many"] is many.op
+    assert one.op in {d.op for d in compat.assets_of_job(job)}
+
+
+def test_there_is_a_step_inside_a_step_and_none_outside() -> None:
+    seen = []
+
+    @dg.asset
+    def outside() -> None:
+        seen.append(compat.current_step())
+
+    assert compat.current_step() is None
+    outside()
+    assert seen == [None]
+    assert dg.materialize([outside], instance=dg.DagsterInstance.ephemeral()).success
+    [step] = seen[1:]
+    assert step is not None
+    assert step.has_assets_def
+    assert set(step.selected_asset_keys) == {dg.AssetKey("outside")}
+
+
+def test_a_step_in_a_pruned_graph_reaches_the_full_one() -> None:
+    sizes = []
+
+    @dg.asset
+    def one() -> None: ...
+
+    @dg.asset(deps=[one])
+    def two(context: dg.AssetExecutionContext) -> None:
+        graph = context.job_def.asset_layer.asset_graph
+        sizes.append(len(graph.source_asset_graph.get_all_asset_keys()))
+
+    assert dg.materialize([one, two], selection=["two"], instance=dg.DagsterInstance.ephemeral()).success
+    assert sizes == [2]
+
+
+def test_kinds_of_functions_are_told_apart() -> None:
+    def sync(): ...
+
+    def generator():
+        yield
+
+    async def coroutine(): ...
+    async def async_generator():
+        yield
+
+    assert [compat.kind_of(f) for f in (sync, generator, coroutine, async_generator)] == [
+        "sync",
+        "generator",
+        "async",
+        "async_generator",
+    ]
+    assert all(inspect.isfunction(f) for f in (sync, generator, coroutine, async_generator))
