@@ -174,3 +174,9 @@ def test_a_lineage_suite_that_repeats_a_rule_is_no_second_incident_but_alone_it_
         ("openai/gpt-4o via api.openai.com", "default:student"),
         ("suite:lineage", "default:other"),
     ]
+
+
+def test_beside_a_block_a_waived_finding_pages_nobody():
+    waiver = Waiver("w1", "restricted-model", "student", "r", "a", "b", "T-1", at(10), model="gpt-4o")
+    _, notices = step(Incidents(), [verdict(0, GPT, CLAUDE, waivers=(waiver,))], at(0))
+    assert [n.incident.key.cause for n in notices] == ["anthropic/claude-x via api.anthropic.com"]
