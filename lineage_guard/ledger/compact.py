@@ -7,6 +7,7 @@ and publishing is one ``put_if_absent``.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
@@ -49,13 +50,8 @@ def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
     if newest(archive).generation != manifest.generation:
         return None
     rows = rows_of(index, tail)
-    files: dict[str, PartFile] = {}
-    for table in TABLES:
-        columns = rows.columns[table.name]
-        count = len(columns[table.columns[0][0]])
-        if count:
-            files[table.name] = _write(archive, table, tail.seq, _parquet(table, columns), count)
-    parts = _merged(archive, [*manifest.parts, Part(tail.base + 1, tail.seq, tail.events, files)])
+    part = write_part(archive, tail.base + 1, tail.seq, tail.events, rows.columns)
+    parts = _merged(archive, [*manifest.parts, part])
     positions = dict(manifest.positions)
     for source, position in tail.facts.positions.items():
         positions[source] = max(position, positions.get(source, -1))
@@ -74,6 +70,30 @@ def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
         return None
     archive.sweep()
     return following
+
+
+def write_part(
+    archive: Archive, first: int, last: int, events: int, columns: Mapping[str, Mapping[str, Sequence[object]]]
+) -> Part:
+    """Write the files of one new part; no manifest names them yet.
+
+    Args:
+        archive: where the index is.
+        first: first batch it covers.
+        last: last batch it covers.
+        events: events in those batches.
+        columns: table name to column name to values; in any order, without tables that have no rows.
+
+    Raises:
+        LedgerError: when a file cannot be written.
+    """
+    files: dict[str, PartFile] = {}
+    for table in TABLES:
+        values = columns.get(table.name, {})
+        rows = len(values[table.columns[0][0]]) if values else 0
+        if rows:
+            files[table.name] = _write(archive, table, last, _parquet(table, values), rows)
+    return Part(first, last, events, files)
 
 
 def _merged(archive: Archive, parts: list[Part]) -> list[Part]:
@@ -126,7 +146,7 @@ def _merge(archive: Archive, table: Table, sources: list[PartFile], target: Path
     return target.read_bytes()
 
 
-def _parquet(table: Table, columns: dict[str, list[object]]) -> bytes:
+def _parquet(table: Table, columns: Mapping[str, Sequence[object]]) -> bytes:
     # pyarrow ships no types; through importlib it is Any.
     pa: Any = import_module("pyarrow")
     pq: Any = import_module("pyarrow.parquet")
@@ -139,7 +159,7 @@ def _parquet(table: Table, columns: dict[str, list[object]]) -> bytes:
         "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
     }
     schema = pa.schema([(c, types[t]) for c, t in table.columns])
-    data = pa.table(columns, schema=schema).sort_by([(c, "ascending") for c in table.order])
+    data = pa.table(dict(columns), schema=schema).sort_by([(c, "ascending") for c in table.order])
     out = io.BytesIO()
     pq.write_table(data, out, compression="zstd", row_group_size=_ROWS_PER_GROUP)
     return out.getvalue()
