@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogRecord, EventRecordsFilter, RunsFilter
@@ -186,6 +187,22 @@ class EventLog:
                 last = record.asset_entry.last_materialization_record
                 if last is not None:
                     found[record.asset_entry.asset_key] = stored_of(last)
+        return found
+
+    def wiped(self, keys: Collection[AssetKey]) -> dict[AssetKey, float]:
+        """When assets were last wiped, seconds since the epoch; those that never were are left out.
+
+        Queries by asset do not show what is older than that. An asset that has no record left
+        counts as wiped just now.
+        """
+        found: dict[AssetKey, float] = dict.fromkeys(keys, inf)
+        for chunk in _chunks(sorted(keys)):
+            self.queries += 1
+            for record in self.instance.get_asset_records(chunk):
+                details = record.asset_entry.asset_details
+                found.pop(record.asset_entry.asset_key, None)
+                if details is not None and details.last_wipe_timestamp:
+                    found[record.asset_entry.asset_key] = details.last_wipe_timestamp
         return found
 
     def step_starts(self, run_id: str) -> dict[str, float]:

@@ -126,6 +126,7 @@ class Pins:
         self._history = history
         self._graph = graph
         self._namespace = namespace
+        self._wiped: dict[AssetKey, float] = {}
 
     def of_records(self, records: Sequence[EventLogRecord]) -> list[Reading]:
         """What each of these materialisations read, resolved together in few queries."""
@@ -139,6 +140,11 @@ class Pins:
             for key, cut in (p or {}).items()
             if cut is not None
         )
+        parents = {k for p in pointers for k in p or {} if self._partitioned(k)}
+        parents |= {k for r, p in zip(records, pointers, strict=True) if p is None for k in self._parents_of(r)}
+        wiped = self._log.wiped(parents) if parents else {}
+        for key in wiped:
+            self._wiped[key] = wiped[key]
         readings = [self._of_record(r, p) for r, p in zip(records, pointers, strict=True)]
         self._log.runs(s.run_id for r in readings for s in _stored(r[0]))
         return [
@@ -199,6 +205,8 @@ class Pins:
             pointed = self._history.get(pointer) if pointer is not None else None
             if pointer is not None and pointed is None and not self._observed_only(parent):
                 notes.append(f"the event log no longer holds what was newest of {name_of(parent)} when it was read")
+            elif self._wiped.get(parent, 0.0) > own.timestamp:
+                notes.append(f"{name_of(parent)} was wiped after it was read, and its history with it")
             known = pointers is not None and parent in pointers
             cut = self._cut(own, pointer, pointed, run, known)
             found.extend(self._read(own, parent, cut, pointed))
@@ -282,6 +290,9 @@ class Pins:
                 if before is None or before.pin is Pin.CONSERVATIVE:
                     reads[version] = Read(version, pin, key, stored)
         return tuple(reads.values())
+
+    def _parents_of(self, record: EventLogRecord) -> list[AssetKey]:
+        return self._parents(record.asset_key) if record.asset_key else []
 
     def _parents(self, key: AssetKey) -> list[AssetKey]:
         return self._beyond_virtual(self._graph.get(key).parent_keys) if self._graph.has(key) else []

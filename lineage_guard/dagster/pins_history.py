@@ -56,15 +56,15 @@ class History:
     def load_windows(self, windows: Iterable[tuple[AssetKey, int, int]]) -> None:
         """Load several windows at once: neighbours in one query, whatever their assets."""
         wanted = sorted((a, b, k) for k, a, b in windows if not self._covers(k, a, b))
-        merged: list[tuple[int, int, set[AssetKey]]] = []
-        for after, before, key in wanted:
+        merged: list[tuple[int, int]] = []
+        for after, before, _ in wanted:
             if merged and after <= merged[-1][1]:
-                last = merged[-1]
-                merged[-1] = (last[0], max(last[1], before), last[2] | {key})
+                merged[-1] = (merged[-1][0], max(merged[-1][1], before))
             else:
-                merged.append((after, before, {key}))
-        for after, before, keys in merged:
-            if len(keys) > 1 and before - after <= WIDE:
+                merged.append((after, before))
+        for after, before in merged:
+            # Without an asset key, because a query with one hides what was wiped since.
+            if before - after <= WIDE:
                 self.cover(after, before, self._log.summaries(after=after, before=before))
 
     def window(self, key: AssetKey, after: int, before: int) -> list[Stored]:
