@@ -16,7 +16,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+#: A search that has asked for this many nodes of a segment will ask for more: count its rows once.
+_MANY = 512
+
+
+@dataclass(slots=True)
 class Segment:
     """Edges sorted by ``child``; within a child, in the order they were recorded."""
 
@@ -24,6 +28,29 @@ class Segment:
     parent: NDArray[np.int32]
     indirect: Bools
     conservative: Bools
+    _starts: Ints | None = None
+    _asked: int = 0
+
+    def rows(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """The first row of each node's edges, and how many there are.
+
+        By binary search at first, which costs nothing beforehand; a large search pays once
+        for the first row of every node (the row pointers of a CSR) and looks them up.
+        """
+        self._asked += nodes.size
+        if self._starts is None:
+            if self._asked < _MANY or not self.child.size:
+                low = np.searchsorted(self.child, nodes, "left")
+                return low, np.searchsorted(self.child, nodes, "right") - low
+            first, last = int(self.child[0]), int(self.child[-1])
+            counts = np.bincount(self.child - first, minlength=last - first + 1)
+            # Nodes before the first and after the last have no rows.
+            self._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts), [self.child.size]])
+        place = np.clip(nodes - int(self.child[0]), -1, self._starts.size - 2)
+        outside = (place < 0) | (place > self._starts.size - 3)
+        place[outside] = self._starts.size - 2
+        low = self._starts[place]
+        return low, self._starts[place + 1] - low
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +96,7 @@ def walk(segments: Sequence[Segment], nodes: int, root: int, first: Segment) -> 
     """
     seen = np.zeros(nodes, dtype=np.bool_)
     # Reserved for the worst case; memory that is not written to is never committed.
-    node, toward, depth = (np.empty(nodes, dtype=np.int64) for _ in range(3))
+    node, toward, depth, slot = (np.empty(nodes, dtype=np.int64) for _ in range(4))
     indirect, conservative = (np.empty(nodes, dtype=np.bool_) for _ in range(2))
     seen[root] = True
     node[0], toward[0], depth[0], indirect[0], conservative[0] = root, -1, 0, False, False
@@ -84,8 +111,10 @@ def walk(segments: Sequence[Segment], nodes: int, root: int, first: Segment) -> 
                 later.append(edges.where(edges.indirect))
                 edges = edges.where(~edges.indirect)
             edges = edges.where(~seen[edges.parent])
-            # The first edge to a node wins, as in a queue.
-            edges = edges.where(np.sort(np.unique(edges.parent, return_index=True)[1]))
+            # The first edge to a node wins, as in a queue: written backwards, it is the one that stays.
+            places = np.arange(edges.parent.size)
+            slot[edges.parent[::-1]] = places[::-1]
+            edges = edges.where(slot[edges.parent] == places)
             if not edges.parent.size:
                 break
             end = count + edges.parent.size
@@ -104,8 +133,7 @@ def _out(segments: Sequence[Segment], frontier: Ints, offset: int) -> _Edges:
     """The edges that leave a frontier, in frontier order, then segment order, then row order."""
     found: list[_Edges] = []
     for s in segments:
-        low = np.searchsorted(s.child, frontier, "left")
-        counts = np.searchsorted(s.child, frontier, "right") - low
+        low, counts = s.rows(frontier)
         total = int(counts.sum())
         if total:
             rows = np.repeat(low - (np.cumsum(counts) - counts), counts) + np.arange(total)

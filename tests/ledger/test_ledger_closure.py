@@ -69,9 +69,12 @@ edges = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(edges)
-def test_graph_walk_equals_the_definition(rows: list[tuple[int, int, bool, bool, int]]) -> None:
-    """The search alone, on graphs full of cycles, self-edges and diamonds, split over three segments."""
+@given(edges, st.sampled_from([0, 10**6]))
+def test_graph_walk_equals_the_definition(rows: list[tuple[int, int, bool, bool, int]], asked: int) -> None:
+    """The search alone, on graphs full of cycles, self-edges and diamonds, split over three segments.
+
+    With rows found by binary search, and through row pointers as once much was asked for.
+    """
     rows = sorted(rows, key=lambda r: (r[0], r[4]))
     nodes = [Version("d", str(n)) for n in range(10)]
     influence, pin = list(Influence), list(Pin)
@@ -82,7 +85,7 @@ def test_graph_walk_equals_the_definition(rows: list[tuple[int, int, bool, bool,
     def segment(chosen: list[tuple[int, int, bool, bool, int]]) -> Segment:
         child, parent, indirect, conservative, _ = zip(*chosen, strict=True) if chosen else ((), (), (), (), ())
         ints = (np.array(column, dtype=np.int32) for column in (child, parent))
-        return Segment(*ints, np.array(indirect, dtype=np.bool_), np.array(conservative, dtype=np.bool_))
+        return Segment(*ints, np.array(indirect, dtype=np.bool_), np.array(conservative, dtype=np.bool_), None, asked)
 
     walked = walk(
         [segment([r for r in rows if r[4] == n]) for n in range(3)], 10, 0, segment([r for r in rows if r[0] == 0])
