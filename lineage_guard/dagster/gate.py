@@ -8,7 +8,7 @@ evidence of the lineage suite, (5) the verdict, (6) the decision is written to t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.explain import explain
 from lineage_guard.domain.facts import Completeness, Production, Version
 from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
+from lineage_guard.domain.runs import AssetRun, ParentRun, RunState, asset_run_id
 from lineage_guard.domain.terms import FixedTerms
 from lineage_guard.domain.waivers import Waivers
 
@@ -231,7 +231,34 @@ def _verdicts(
         context.log.exception(f"lineage_guard could not {doing}")
         sentence = f"The guard could not {doing}: {_said(error)}"
         name = _policy_name(settings)
-        return {key: cannot_see(Version(namespace, name_of(key)), use, name, at, sentence) for key, use in uses.items()}
+        unseen = {k: cannot_see(Version(namespace, name_of(k)), use, name, at, sentence) for k, use in uses.items()}
+        _record_unseen(context, settings, unseen.values(), at)
+        return unseen
+
+
+def _record_unseen(
+    context: dg.OpExecutionContext, settings: Settings, verdicts: Iterable[Verdict], at: datetime
+) -> None:
+    """Write down that the gate could not see, where that is still possible. It blocks either way."""
+    try:
+        from lineage_guard.dagster.events import EventLog
+        from lineage_guard.dagster.pins_step import partitions_of
+        from lineage_guard.ledger import open_ledger
+
+        run = EventLog(context.instance).run(context.run_id)
+        if run is None:
+            return
+        ledger = open_ledger(ledger_location(settings.ledger))
+        parent = ParentRun(context.run_id, lineage_namespace(settings.namespace), run.job_name)
+        for verdict in verdicts:
+            target = verdict.target
+            versions = tuple(
+                target._replace(partition=p, run=asset_run_id(context.run_id, target.name, p, run.created))
+                for p in partitions_of(context)
+            )
+            record(verdict, Production(versions), parent, at, ledger)
+    except Exception as error:  # noqa: BLE001 - the step fails with this verdict, and its event log keeps it
+        context.log.warning(f"lineage_guard could not write down its decision: {_said(error)}")
 
 
 def _failure(stopped: Sequence[Verdict]) -> dg.Failure:

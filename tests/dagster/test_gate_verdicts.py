@@ -218,6 +218,9 @@ def test_a_guard_that_cannot_see_blocks(break_it, lane: Lane, monkeypatch: pytes
     assert text.startswith("BLOCKED")
     assert "GUARD_CANNOT_SEE" in text
     assert "The guard could not" in text
+    if break_it is break_policy:  # the ledger is well, so it keeps the decision
+        [decision] = lane.ledger.decisions("default", "student", 10)
+        assert decision["decision"] == "BLOCK"
 
 
 def test_filed_evidence_that_fails_blocks_even_where_the_policy_allows(lane: Lane) -> None:
