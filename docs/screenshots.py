@@ -83,10 +83,10 @@ def close_banners(page: Page) -> None:
                 button.click()
 
 
-def blocked_asset(page: Page, url: str, asset: str) -> None:
-    """Open the page of a training asset and wait until it shows that its run failed."""
-    page.goto(f"{url}/assets/{asset}?view=overview")
-    page.get_by_text("Failed", exact=False).first.wait_for(timeout=90_000)
+def open_asset(page: Page, url: str, asset: str, view: str, until: str) -> None:
+    """Open a tab of an asset's page and wait until a text stands there."""
+    page.goto(f"{url}/assets/{asset}?view={view}")
+    page.get_by_text(until).first.wait_for(timeout=120_000)
     close_banners(page)
 
 
@@ -94,13 +94,11 @@ def main() -> None:
     """Take them all."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with webserver(HOME / "webserver.log") as url, browser_page() as page:
-        blocked_asset(page, url, "models/mixed_student")
+        open_asset(page, url, "models/mixed_student", "overview", "Failed")
         page.screenshot(path=IMAGES / "blocked-training-asset.png")
-        page.goto(f"{url}/asset-groups?asset-selection=" + '%2B%2B%2Bkey%3A"models%2Fmixed_student"')
-        page.get_by_text("mixed_student").first.wait_for(timeout=90_000)
-        close_banners(page)
-        page.wait_for_timeout(4000)
-        page.screenshot(path=IMAGES / "asset-graph.png")
+        page.set_viewport_size({"width": 2100, "height": 900})
+        open_asset(page, url, "models/mixed_student", "checks", "BLOCKED")
+        page.screenshot(path=IMAGES / "blocked-check.png")
     for image in sorted(IMAGES.glob("*.png")):
         click.echo(f"{image.relative_to(ROOT)} {image.stat().st_size // 1024} kB")
 

@@ -27,6 +27,7 @@ def main(module: str) -> None:
     out.rule("[bold]Lineage Guard: the main job", align="left")
     execute.settle_environment()
     execute.fresh_home()
+    execute.log_alerts()
     with out.status("starting the model server") as status, execute.model_server() as server:
 
         def tick() -> None:
@@ -49,6 +50,8 @@ def main(module: str) -> None:
             print_blocked(out, verdicts[e.asset])
     print_warned(out, [v for v in verdicts.values() if not v.stops and v.decision.value == "WARN"])
     print_events(out, checked)
+    alerts = len(execute.ALERTS.read_text("utf-8").splitlines())
+    out.print(f"[bold]Alerts[/]    {alerts} in {execute.ALERTS}", highlight=False, soft_wrap=True)
     out.print(f"[bold]Run log[/]   {execute.LOG}", highlight=False, soft_wrap=True)
     out.print("[bold]Look[/]      make ui   [dim](the same in the Dagster UI)[/]", highlight=False)
     out.print(f"[bold]Total[/]     {time.monotonic() - began:.0f} s\n", highlight=False)

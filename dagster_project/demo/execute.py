@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from dagster_project.settings import DATA, HOME, ROOT
 
 DAGSTER_HOME = HOME / "dagster"
 LOG = HOME / "run.log"
+ALERTS = HOME / "alerts.jsonl"
 _PARTITIONS = '{"dagster/asset_partition_range_start": "animals", "dagster/asset_partition_range_end": "people"}'
 _INSTANCE = "telemetry:\n  enabled: false\n"
 
@@ -34,6 +36,13 @@ def settle_environment() -> None:
         del os.environ[name]
     os.environ["DAGSTER_HOME"] = str(DAGSTER_HOME)
     os.environ["DEMO_HOME"] = str(HOME)
+
+
+def log_alerts() -> None:
+    """Send the alerts of the log sink to a file, where a deployment has its log collector."""
+    logger = logging.getLogger("lineage_guard.alerts")
+    logger.addHandler(logging.FileHandler(ALERTS, "w", "utf-8"))
+    logger.propagate = False
 
 
 @contextmanager
