@@ -30,7 +30,7 @@ from lineage_guard.dagster.compat import (
 )
 from lineage_guard.dagster.events import EventLog, RunTimes, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.pins_mapping import Mapped, mapped
+from lineage_guard.dagster.pins_mapping import ANYTHING, Mapped, mapped
 from lineage_guard.domain.facts import Input, Pin, Version
 from lineage_guard.domain.runs import asset_run_id
 
@@ -168,8 +168,12 @@ class Pins:
         self._history.add(latest.values())
         found: list[tuple[AssetKey, str | None, list[Stored], bool]] = []
         for parent in parents:
+            stored = latest.get(parent)
+            if parent in plain and stored is not None and stored.partition is not None:
+                # Partitioned where it is made; this code location knows it as a bare external asset.
+                found.extend(self._partitions_at(parent, ANYTHING, Cut(head), head + 1, key))
+                continue
             if parent in plain:
-                stored = latest.get(parent)
                 found.append((parent, None, [stored] if stored else [], True))
                 continue
             for partition in partitions:

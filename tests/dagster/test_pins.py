@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from collect_world import World, derived, generated, world
+from collect_world import World, derived, generated, now, world
 
 from lineage_guard.dagster.declare import source
+from lineage_guard.dagster.events import EventLog
+from lineage_guard.dagster.pins import Pins
+from lineage_guard.dagster.pins_history import History
 from lineage_guard.domain.facts import Completeness, Pin, Version
 
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
@@ -427,3 +430,18 @@ def test_renamed_definition_is_conservative(w: World) -> None:
     assert w.reached("old_name", "en") == {"gpt-4o", "llama-3"}
     assert not w.exact("old_name", "en")
     assert w.production("old_name", "en").completeness is Completeness.INCOMPLETE
+
+
+def test_partitioned_asset_of_another_code_location(w: World) -> None:
+    """Here it is a bare external asset; every partition may be read, not just the newest one written."""
+    elsewhere = generated(w, "synth", partitions_def=LANGUAGES)
+    w.assets = [elsewhere]
+    w.run("synth", partition="en", synth="gpt-4o")
+    w.run("synth", partition="de", synth="llama-3")
+    w.assets = [dg.AssetSpec("synth"), derived(w, "out", lambda c, p: w.all_of("synth"), deps=["synth"])]
+    log = EventLog(w.instance)
+    reads = Pins(log, History(log), w.graph, "default").upcoming(dg.AssetKey("out"), [None], now(), log.head()).reads
+    assert {(r.version.partition, r.pin) for r in reads} == {("en", Pin.CONSERVATIVE), ("de", Pin.CONSERVATIVE)}
+    w.run("out")
+    w.collect()
+    assert w.reached("out") == {"gpt-4o", "llama-3"}
