@@ -5,46 +5,34 @@ from __future__ import annotations
 import json
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.evidence import Evidence
-from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.facts import Production, Version
+from lineage_guard.ledger import answers
 from lineage_guard.ledger import evidence as filing
+from lineage_guard.ledger.answers import ANY, AnyPartition
 from lineage_guard.ledger.archive import Archive, open_archive
-from lineage_guard.ledger.index import Index, PartGone, micros, moment
-from lineage_guard.ledger.log import GENESIS, Log, canonical, key_of, new_writer
-from lineage_guard.ledger.manifest import REBUILD, Manifest, newest
+from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.log import GENESIS, Log, canonical, new_writer
+from lineage_guard.ledger.state import State, mark, not_of
 from lineage_guard.ledger.tail import Facts, Tail, digest, facts_of
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from lineage_guard.ledger.impact import Impact
 
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
-#: Look for a newer index once the tail holds this many events.
-RELOAD_AT = 1_000
 _GIVE_UP_S = 60.0
 _log = logging.getLogger(__name__)
-_UNDATED = -(1 << 63)
-_TAIL = 1 << 62
-
-
-class AnyPartition:
-    """Stands for every partition of a dataset, the unpartitioned one included."""
-
-    def __repr__(self) -> str:
-        return "ANY"
-
-
-ANY: Final = AnyPartition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +113,7 @@ class Ledger:
         self.archive = archive
         self._clock = clock
         self._log = Log(archive)
-        self._lock = threading.RLock()
-        self._verified: set[str] = set()
-        self._index: Index | None = None
-        self._tail = Tail()
+        self._state = State(archive, self._log)
         self._tried = -1
 
     @property
@@ -162,7 +147,7 @@ class Ledger:
         writer = new_writer()
         deadline = time.monotonic() + _GIVE_UP_S
         while True:
-            outcome = self._read(lambda index, tail: self._try_append(index, tail, lines, meaning, writer, now))
+            outcome = self._state.read(lambda index, tail: self._try_append(index, tail, lines, meaning, writer, now))
             if outcome is not None:
                 written, watermark = outcome
                 return Appended(written, len(events) - written, watermark)
@@ -186,11 +171,11 @@ class Ledger:
         """Write what is not held as the next batch; ``None`` when another writer took its number."""
         for batch in tail.batches:
             if batch.writer == writer:  # an earlier try got through although the archive said it did not
-                return len(batch.lines), _mark(tail)
+                return len(batch.lines), mark(tail)
         held = index.held(d for d in lines if d not in tail.digests)
         fresh = [d for d in lines if d not in held and d not in tail.digests]
         if not fresh:
-            return 0, _mark(tail)
+            return 0, mark(tail)
         batch = self._log.put(tail.seq + 1, tail.chain, [lines[d] for d in fresh], writer, now)
         if batch is None:
             return None
@@ -198,7 +183,7 @@ class Ledger:
         for d in fresh:
             facts.join(meaning[d])
         tail.extend(batch, facts)
-        return len(fresh), _mark(tail)
+        return len(fresh), mark(tail)
 
     def put_evidence(self, evidence: Evidence) -> None:
         """File the result of a suite; a later result under the same key replaces it.
@@ -229,17 +214,9 @@ class Ledger:
         Raises:
             LedgerError: when the archive cannot be read or written.
         """
-        from lineage_guard.ledger.compact import compact
-
-        with self._lock:
-            if self._read(lambda _, tail: tail.events) < at_least:
-                return True
-            published = self._read(lambda index, tail: compact(self.archive, index, tail))
-            if published is not None:
-                self._adopt(published)
-            else:
-                self._reload()
-            return published is not None
+        if self._state.read(lambda _, tail: tail.events) < at_least:
+            return True
+        return self._state.compact()
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -258,9 +235,33 @@ class Ledger:
         """
         from lineage_guard.ledger.closing import closure_of
 
-        closure = self._read(lambda index, tail: closure_of(target, index, tail, _mark(tail)))
-        self._compact_if_due()
+        def answer(index: Index, tail: Tail) -> tuple[Closure, int, int]:
+            return closure_of(target, index, tail, mark(tail)), tail.seq, tail.events
+
+        closure, seq, events = self._state.read(answer)
+        self._compact_if_due(seq, events)
         return closure
+
+    def impact(self, versions: Iterable[Version] = (), model: str | None = None, provider: str = "*") -> Impact:
+        """Everything downstream of some versions, or of what a model made, without any depth limit.
+
+        Args:
+            versions: where to start.
+            model: start, too, at every version made with a model of this id, a shell pattern.
+            provider: a shell pattern for who offers that model.
+
+        Raises:
+            LedgerError: when any part of the ledger cannot be read.
+
+        Example:
+            >>> import tempfile
+            >>> open_ledger(tempfile.mkdtemp()).impact(model="gpt-4o*").reached
+            ()
+        """
+        from lineage_guard.ledger.impact import impact_of
+
+        starts = list(versions)
+        return self._state.read(lambda index, tail: impact_of(starts, model, provider, index, tail, mark(tail)))
 
     def productions(self, versions: Iterable[Version]) -> dict[Version, Production]:
         """What is on record of each of some versions; versions without a record are left out.
@@ -268,17 +269,9 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-        from lineage_guard.ledger import recall
-
         wanted = list(dict.fromkeys(versions))
 
-        def answer(index: Index, tail: Tail) -> dict[Version, Production]:
-            found = recall.productions_of(index, wanted)
-            for version in wanted:
-                found.setdefault(version, []).extend(tail.by_version.get(version, ()))
-            return {v: union(ps) for v, ps in found.items() if ps}
-
-        return self._read(answer)
+        return self._state.read(lambda index, tail: answers.productions(index, tail, wanted))
 
     def latest(self, namespace: str, name: str, partition: str | AnyPartition | None = ANY) -> tuple[Version, ...]:
         """The newest recorded version of each partition of a dataset, sorted by partition.
@@ -294,26 +287,7 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-
-        def answer(index: Index, tail: Tail) -> tuple[Version, ...]:
-            ages: dict[Version, tuple[int, int]] = {}
-            for part, run, at, record in index.rows("latest", namespace=namespace, name=name):
-                ages[Version(namespace, name, part, run)] = (_UNDATED if at is None else at, record)
-            for n, (production, _) in enumerate(tail.facts.productions, index.manifest.records):
-                for version in production.outputs:
-                    if version[:2] == (namespace, name):
-                        at = micros(production.produced_at)
-                        age = (_UNDATED if at is None else at, n)
-                        ages[version] = max(age, ages.get(version, age))
-            newest_: dict[str | None, Version] = {}
-            for version, age in ages.items():
-                best = newest_.get(version.partition)
-                if best is None or age > ages[best]:
-                    newest_[version.partition] = version
-            chosen = [v for p, v in newest_.items() if isinstance(partition, AnyPartition) or p == partition]
-            return tuple(sorted(chosen, key=lambda v: (v.partition is not None, v.partition or "")))
-
-        return self._read(answer)
+        return self._state.read(lambda index, tail: answers.latest(index, tail, namespace, name, partition))
 
     def position(self, source: str) -> int:
         """The greatest position of a source that the ledger holds; -1 when it holds none.
@@ -321,7 +295,7 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-        return self._read(
+        return self._state.read(
             lambda index, tail: max(index.manifest.positions.get(source, -1), tail.facts.positions.get(source, -1))
         )
 
@@ -339,19 +313,7 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-
-        def answer(index: Index, tail: Tail) -> list[dict[str, object]]:
-            rows = list(index.rows("decisions", namespace=namespace, name=name, limit=limit))
-            for n, d in enumerate(tail.facts.decisions):
-                if (d.namespace, d.name) == (namespace, name):
-                    rows.append((d.run, micros(d.at), _TAIL + n, d.facet))
-            rows.sort(key=lambda r: (r[1], r[2]), reverse=True)
-            return [
-                {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}
-                for run, at, _, facet in rows[:limit]
-            ]
-
-        return self._read(answer)
+        return self._state.read(lambda index, tail: answers.decisions(index, tail, namespace, name, limit))
 
     def events(self, after: str | None = None) -> Iterator[tuple[str, Mapping[str, object]]]:
         """Every event, in the order of the log, each with a position to resume after.
@@ -403,7 +365,7 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-        return self._read(lambda _, tail: _mark(tail))
+        return self._state.read(lambda _, tail: mark(tail))
 
     def check(self, full: bool = False) -> Checked:
         """Look at the whole ledger, for ``lineage-guard doctor``.
@@ -421,84 +383,22 @@ class Ledger:
                 covered = index.manifest
                 for batch in self._log.after(0, GENESIS):
                     if batch.seq == covered.seq and batch.chain != covered.chain:
-                        raise _not_of(self.archive, covered)
+                        raise not_of(self.archive, covered)
             events = index.manifest.events + tail.events
             parts = len(index.manifest.parts)
             versions = index.manifest.versions
-            return Checked(self.location, tail.seq, events, tail.events, versions, parts, _mark(tail))
+            return Checked(self.location, tail.seq, events, tail.events, versions, parts, mark(tail))
 
-        return self._read(answer)
+        return self._state.read(answer)
 
-    # -- state ---------------------------------------------------------------------------------
-
-    def _compact_if_due(self) -> None:
+    def _compact_if_due(self, seq: int, events: int) -> None:
         """Compact a long tail, so that the next process need not decode it again; best effort."""
-        if self._tail.events >= COMPACT_AT and self._tail.seq != self._tried:
-            self._tried = self._tail.seq
+        if events >= COMPACT_AT and seq != self._tried:
+            self._tried = seq
             try:
                 self.compact()
             except LedgerError as e:
                 _log.warning("the index could not be brought up to date; answers get slower, not wrong: %s", e)
-
-    def _read(self, answer: Callable[[Index, Tail], T]) -> T:
-        """Answer from the newest state; once more from a newer index when its files were superseded."""
-        with self._lock:
-            index = self._refresh()
-            for _ in range(5):
-                try:
-                    return answer(index, self._tail)
-                except PartGone as gone:
-                    generation = index.manifest.generation
-                    index = self._reload()
-                    if index.manifest.generation == generation:
-                        raise LedgerError(
-                            "index file is missing", where=self.archive.describe(gone.key), fix=REBUILD
-                        ) from gone
-            raise LedgerError("index keeps changing while it is read", where=self.location, fix="try again")
-
-    def _refresh(self) -> Index:
-        """Read what other writers added since the last call."""
-        if self._index is None:
-            return self._reload()
-        before = self._tail.seq
-        for batch in self._log.after(self._tail.seq, self._tail.chain):
-            self._tail.extend(batch)
-        if self._tail.seq > before and self._tail.events >= RELOAD_AT:
-            return self._reload()
-        return self._index
-
-    def _reload(self) -> Index:
-        """Take up the newest manifest, and the batches after it."""
-        manifest = newest(self.archive)
-        index = self._index
-        if index is None or manifest.generation != index.manifest.generation:
-            if manifest.seq and self._log.chain_of(manifest.seq) != manifest.chain:
-                raise _not_of(self.archive, manifest)
-            index = self._adopt(manifest)
-        for batch in self._log.after(self._tail.seq, self._tail.chain):
-            self._tail.extend(batch)
-        return index
-
-    def _adopt(self, manifest: Manifest) -> Index:
-        tail = Tail(manifest.seq, manifest.chain)
-        for batch in self._tail.batches:
-            if batch.seq > manifest.seq:
-                tail.extend(batch)
-        index = Index(self.archive, manifest, self._verified)
-        self._index, self._tail = index, tail
-        return index
-
-
-def _mark(tail: Tail) -> str:
-    return f"{tail.seq}:{tail.chain}"
-
-
-def _not_of(archive: Archive, manifest: Manifest) -> LedgerError:
-    return LedgerError(
-        f"index covers another history: batch {manifest.seq} is not the one it was made from",
-        where=archive.describe(key_of(manifest.seq)),
-        fix="restore the archive whole from one backup; if it is right as it is, " + REBUILD,
-    )
 
 
 def _position(after: str | None) -> tuple[int, int]:

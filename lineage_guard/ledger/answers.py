@@ -1,0 +1,70 @@
+"""Answers that need no graph, each from the index and the tail together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.ledger.index import Index, micros, moment
+from lineage_guard.ledger.tail import Tail
+
+_UNDATED = -(1 << 63)
+_TAIL = 1 << 62
+
+
+class AnyPartition:
+    """Stands for every partition of a dataset, the unpartitioned one included."""
+
+    def __repr__(self) -> str:
+        return "ANY"
+
+
+ANY: Final = AnyPartition()
+
+
+def productions(index: Index, tail: Tail, wanted: Sequence[Version]) -> dict[Version, Production]:
+    """What is on record of each version, its records joined."""
+    from lineage_guard.ledger import recall
+
+    found = recall.productions_of(index, wanted)
+    for version in wanted:
+        found.setdefault(version, []).extend(tail.by_version.get(version, ()))
+    return {v: union(ps) for v, ps in found.items() if ps}
+
+
+def latest(
+    index: Index, tail: Tail, namespace: str, name: str, partition: str | AnyPartition | None
+) -> tuple[Version, ...]:
+    """The newest recorded version of each partition, by time of production, then by place in the log."""
+    ages: dict[Version, tuple[int, int]] = {}
+    for part, run, at, record in index.rows("latest", namespace=namespace, name=name):
+        ages[Version(namespace, name, part, run)] = (_UNDATED if at is None else at, record)
+    for n, (production, _) in enumerate(tail.facts.productions, index.manifest.records):
+        for version in production.outputs:
+            if version[:2] == (namespace, name):
+                at = micros(production.produced_at)
+                age = (_UNDATED if at is None else at, n)
+                ages[version] = max(age, ages.get(version, age))
+    newest: dict[str | None, Version] = {}
+    for version, age in ages.items():
+        best = newest.get(version.partition)
+        if best is None or age > ages[best]:
+            newest[version.partition] = version
+    chosen = [v for p, v in newest.items() if isinstance(partition, AnyPartition) or p == partition]
+    return tuple(sorted(chosen, key=lambda v: (v.partition is not None, v.partition or "")))
+
+
+def decisions(index: Index, tail: Tail, namespace: str, name: str, limit: int) -> list[dict[str, object]]:
+    """The newest verdicts filed under one name."""
+    rows = list(index.rows("decisions", namespace=namespace, name=name, limit=limit))
+    for n, d in enumerate(tail.facts.decisions):
+        if (d.namespace, d.name) == (namespace, name):
+            rows.append((d.run, micros(d.at), _TAIL + n, d.facet))
+    rows.sort(key=lambda r: (r[1], r[2]), reverse=True)
+    return [
+        {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}
+        for run, at, _, facet in rows[:limit]
+    ]
