@@ -1,9 +1,10 @@
-"""Answers that need no graph, each from the index and the tail together."""
+"""What a ledger answers, and the answers that need no graph, from the index and the tail together."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
@@ -23,6 +24,44 @@ class AnyPartition:
 
 
 ANY: Final = AnyPartition()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did.
+
+    Attributes:
+        new: events that were written.
+        held: events that the ledger had already, and that were dropped.
+        watermark: a state of the ledger that holds all of them.
+    """
+
+    new: int
+    held: int
+    watermark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at a ledger found.
+
+    Attributes:
+        location: where it is.
+        batches: batches in the log.
+        events: events in them.
+        tail: events that the index does not cover.
+        versions: versions in the index.
+        parts: parts of the index.
+        watermark: the state that was looked at.
+    """
+
+    location: str
+    batches: int
+    events: int
+    tail: int
+    versions: int
+    parts: int
+    watermark: str
 
 
 def productions(index: Index, tail: Tail, wanted: Sequence[Version]) -> dict[Version, Production]:

@@ -7,7 +7,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,7 +18,7 @@ from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import answers
 from lineage_guard.ledger import evidence as filing
-from lineage_guard.ledger.answers import ANY, AnyPartition
+from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.log import GENESIS, Log, canonical, new_writer
@@ -33,44 +32,6 @@ if TYPE_CHECKING:
 COMPACT_AT = 5_000
 _GIVE_UP_S = 60.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What an append did.
-
-    Attributes:
-        new: events that were written.
-        held: events that the ledger had already, and that were dropped.
-        watermark: a state of the ledger that holds all of them.
-    """
-
-    new: int
-    held: int
-    watermark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a look at a ledger found.
-
-    Attributes:
-        location: where it is.
-        batches: batches in the log.
-        events: events in them.
-        tail: events that the index does not cover.
-        versions: versions in the index.
-        parts: parts of the index.
-        watermark: the state that was looked at.
-    """
-
-    location: str
-    batches: int
-    events: int
-    tail: int
-    versions: int
-    parts: int
-    watermark: str
 
 
 def utc_now() -> datetime:
