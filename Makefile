@@ -46,7 +46,7 @@ types: $(READY) ## Check types (pyright, strict)
 
 .PHONY: bench
 bench: $(READY) ## Measure what the gate and collecting cost
-	@$(BIN)/python -m bench
+	@for bench in import_cost gate collect; do echo "== $$bench"; $(BIN)/python -m bench.$$bench || exit 1; done
 
 .PHONY: ci
 ci: ## Run everything that continuous integration runs

@@ -90,17 +90,19 @@ def open_asset(page: Page, url: str, asset: str, view: str, until: str) -> None:
     close_banners(page)
 
 
-def main() -> None:
-    """Take them all."""
-    IMAGES.mkdir(parents=True, exist_ok=True)
+@click.command()
+@click.option("--to", type=click.Path(path_type=Path), default=IMAGES, help="Folder for the images.")
+def main(to: Path) -> None:
+    """Take them all; fails when the UI does not show what must be in them."""
+    to.mkdir(parents=True, exist_ok=True)
     with webserver(HOME / "webserver.log") as url, browser_page() as page:
         open_asset(page, url, "models/mixed_student", "overview", "Failed")
-        page.screenshot(path=IMAGES / "blocked-training-asset.png")
+        page.screenshot(path=to / "blocked-training-asset.png")
         page.set_viewport_size({"width": 2100, "height": 900})
         open_asset(page, url, "models/mixed_student", "checks", "BLOCKED")
-        page.screenshot(path=IMAGES / "blocked-check.png")
-    for image in sorted(IMAGES.glob("*.png")):
-        click.echo(f"{image.relative_to(ROOT)} {image.stat().st_size // 1024} kB")
+        page.screenshot(path=to / "blocked-check.png")
+    for image in sorted(to.glob("*.png")):
+        click.echo(f"{image} {image.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":

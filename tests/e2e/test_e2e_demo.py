@@ -48,8 +48,16 @@ def trained(home: Path) -> set[str]:
     return {p.name for folder in ("jobs", "models") for p in (data / folder).glob("*")}
 
 
-def test_the_demo_blocks_what_must_be_blocked_and_runs_the_rest(tmp_path: Path) -> None:
-    done = run_demo(tmp_path)
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    home = tmp_path_factory.mktemp("demo")
+    return home, run_demo(home)
+
+
+def test_the_demo_blocks_what_must_be_blocked_and_runs_the_rest(
+    demo: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    tmp_path, done = demo
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stdout + done.stderr
     assert trained(tmp_path) == {
@@ -71,6 +79,26 @@ def test_the_demo_blocks_what_must_be_blocked_and_runs_the_rest(tmp_path: Path) 
     assert events
     job = json.loads((tmp_path / "demo home" / "data" / "jobs" / "s1_reasoner.json").read_text("utf-8"))
     assert job["dataset"] == "simplescaling/s1K-1.1"
+
+
+@pytest.mark.browser
+def test_the_dagster_ui_shows_the_blocked_asset_and_its_verdict(
+    demo: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    env = {**os.environ, "DEMO_HOME": str(demo[0] / "demo home"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "docs/screenshots.py", "--to", str(tmp_path)],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    images = {p.name: p.read_bytes() for p in tmp_path.glob("*.png")}
+    assert set(images) == {"blocked-training-asset.png", "blocked-check.png"}
+    assert all(data.startswith(b"\x89PNG") and len(data) > 20_000 for data in images.values())
 
 
 def test_without_the_guard_the_demo_fails_and_names_what_ran(tmp_path: Path) -> None:

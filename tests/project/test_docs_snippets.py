@@ -27,7 +27,9 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path, monkeypatch: pytest.Mo
     defs = scope["defs"]
     assert isinstance(defs, dg.Definitions)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance, raise_on_error=False)
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, raise_on_error=False
+        )
     assert {e.step_key for e in result.get_step_failure_events()} == {"blocked_student"}
     [failure] = result.get_step_failure_events()
     said = str(failure.step_failure_data.user_failure_data.description)
