@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from lineage_guard.ledger.graph import Segment, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.tail import Tail
 
-_INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
-_PIN = (Pin.EXACT, Pin.CONSERVATIVE)
+#: By the flag in an edge row.
+INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
+PIN = (Pin.EXACT, Pin.CONSERVATIVE)
 
 
 def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> Closure:
@@ -28,7 +29,7 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
     """
     root = target.outputs[0]
     recent = tail.by_version
-    nodes = _Nodes(index, recent, target)
+    nodes = Nodes(index, recent, (root, *(i.version for i in target.inputs)))
     edges = [*index.segments(), nodes.segment((v, i) for v, ps in recent.items() for p in ps for i in p.inputs)]
     walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in target.inputs))
 
@@ -48,21 +49,26 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
     for id_, toward, depth, indirect, conservative in columns:
         version = known[id_] if id_ != nodes.id[root] else root
         production = target if version == root else _one([*records.get(id_, ()), *recent.get(version, ())])
-        place = (version, _INFLUENCE[indirect], depth, toward, _PIN[conservative])
+        place = (version, INFLUENCE[indirect], depth, toward, PIN[conservative])
         reached.append(Reached(*place) if production is None else _with_facts(place, production))
     return Closure(target=root, reached=tuple(reached), watermark=watermark)
 
 
-class _Nodes:
-    """Integer ids for all versions: those of the index, then new ones for the tail and the target."""
+class Nodes:
+    """Integer ids for all versions: those of the index, then new ones for the tail and the question.
 
-    def __init__(self, index: Index, recent: dict[Version, list[Production]], target: Production) -> None:
+    Args:
+        index: what is compacted.
+        recent: what is not, yet.
+        asked: versions of the question.
+    """
+
+    def __init__(self, index: Index, recent: Mapping[Version, Sequence[Production]], asked: Iterable[Version]) -> None:
         mentioned = dict.fromkeys(
             (
                 *recent,
                 *(i.version for ps in recent.values() for p in ps for i in p.inputs),
-                target.outputs[0],
-                *(i.version for i in target.inputs),
+                *asked,
             )
         )
         self.first_new = index.manifest.versions

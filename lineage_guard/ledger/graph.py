@@ -53,6 +53,12 @@ class Segment:
         return low, self._starts[place + 1] - low
 
 
+def reverse(edges: Segment) -> Segment:
+    """The same edges from parent to child, sorted for a search downstream."""
+    order = np.argsort(edges.parent, kind="stable")
+    return Segment(edges.parent[order], edges.child[order], edges.indirect[order], edges.conservative[order])
+
+
 @dataclass(frozen=True, slots=True)
 class Walked:
     """Nodes in the order they were reached; index 0 is the root.

@@ -50,6 +50,7 @@ class Index:
         self.verified = verified if verified is not None else set[str]()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._segments: list[Segment] | None = None
+        self._downstream: list[Segment] | None = None
         self._lock = threading.RLock()
 
     def ids(self, versions: Sequence[Version]) -> dict[Version, int]:
@@ -79,6 +80,14 @@ class Index:
                 for c in (self._columns(query, f) for f in self.manifest.files("edges"))
             ]
         return self._segments
+
+    def downstream(self) -> list[Segment]:
+        """The edges of every part turned round: from parent to child, sorted by parent."""
+        from lineage_guard.ledger.graph import reverse
+
+        if self._downstream is None:
+            self._downstream = [reverse(s) for s in self.segments()]
+        return self._downstream
 
     def rows(
         self, query: str, /, wanted: Mapping[str, Iterable[int]] | None = None, **parameters: object

@@ -1,0 +1,124 @@
+"""Impact: everything downstream of some versions or of a model, each with a path that shows how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from lineage_guard.domain.facts import Influence, Pin, Version
+from lineage_guard.ledger import recall
+from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes
+from lineage_guard.ledger.graph import Ints, Segment, reverse, walk
+from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.tail import Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """One version downstream, and the next step back to where it comes from.
+
+    Attributes:
+        version: the version.
+        influence: DIRECT when a path of DIRECT edges alone leads here.
+        depth: edges on the path that ``toward`` follows; a starting version has 0.
+        toward: index in ``Impact.reached`` of the version it was made from on that path; ``-1`` for
+            a starting version.
+        pin: CONSERVATIVE when an edge on that path is: it may not hold anything of the start.
+    """
+
+    version: Version
+    influence: Influence = Influence.DIRECT
+    depth: int = 0
+    toward: int = -1
+    pin: Pin = Pin.EXACT
+
+
+@dataclass(frozen=True)
+class Impact:
+    """All versions downstream of some others.
+
+    Attributes:
+        starts: how many of ``reached`` are the starting versions.
+        reached: the starting versions first, then every version downstream of any, each once.
+        watermark: the state of the ledger that was read.
+    """
+
+    starts: int
+    reached: tuple[Affected, ...]
+    watermark: str = ""
+
+    @property
+    def downstream(self) -> tuple[Affected, ...]:
+        """What was made from the starting versions, without them."""
+        return self.reached[self.starts :]
+
+    def path(self, index: int) -> tuple[Version, ...]:
+        """The versions from a starting version to ``reached[index]``, both included."""
+        steps: list[Version] = []
+        while index >= 0:
+            steps.append(self.reached[index].version)
+            index = self.reached[index].toward
+        return tuple(reversed(steps))
+
+
+def impact_of(
+    versions: Iterable[Version], model: str | None, provider: str, index: Index, tail: Tail, watermark: str
+) -> Impact:
+    """Everything downstream, from the index and the tail together.
+
+    Args:
+        versions: where to start.
+        model: a shell pattern; versions made with a model of that id are starts too.
+        provider: a shell pattern that the provider of that model must match.
+        index: what is compacted.
+        tail: what is not, yet.
+        watermark: the state that both together are.
+    """
+    given = list(dict.fromkeys((*versions, *(_made_with(tail, model, provider) if model is not None else ()))))
+    recent = tail.by_version
+    nodes = Nodes(index, recent, given)
+    ids = [nodes.id[v] for v in given]
+    if model is not None:
+        ids = list(dict.fromkeys((*ids, *_indexed(index, model, provider))))
+    fresh = nodes.segment((v, i) for v, ps in recent.items() for p in ps for i in p.inputs)
+    # A node of its own, from which an edge leads to every start: the search has one root.
+    root = nodes.count
+    none = np.zeros(len(ids), dtype=np.bool_)
+    first = Segment(np.full(len(ids), root, dtype=np.int32), np.array(ids, dtype=np.int32), none, none)
+    walked = walk([*index.downstream(), reverse(fresh)], root + 1, root, first)
+
+    node = walked.node[1:]
+    compacted: Ints = node[node < nodes.first_new]
+    known = {**(recall.names(index, compacted) if compacted.size else {}), **nodes.new}
+    columns: Iterable[tuple[int, int, int, int, int]] = zip(
+        node.tolist(),
+        walked.indirect[1:].tolist(),
+        walked.depth[1:].tolist(),
+        walked.toward[1:].tolist(),
+        walked.conservative[1:].tolist(),
+        strict=True,
+    )
+    reached = tuple(Affected(known[n], INFLUENCE[i], depth - 1, to - 1, PIN[c]) for n, i, depth, to, c in columns)
+    return Impact(len(ids), reached, watermark)
+
+
+def _made_with(tail: Tail, model: str, provider: str) -> list[Version]:
+    return [
+        version
+        for production, _ in tail.facts.productions
+        if any(_matches(m.model, m.provider, model, provider) for m in production.models)
+        for version in production.outputs
+    ]
+
+
+def _indexed(index: Index, model: str, provider: str) -> Sequence[int]:
+    # A lake holds few distinct models, so the pattern means here what it means in Python.
+    pairs = [(p, m) for p, m in index.rows("models_known") if _matches(m, p, model, provider)]
+    return [row[0] for p, m in pairs for row in index.rows("made_with", provider=p, model=m)]
+
+
+def _matches(model: str, provider: str, wanted_model: str, wanted_provider: str) -> bool:
+    return fnmatchcase(model, wanted_model) and fnmatchcase(provider, wanted_provider)

@@ -1,0 +1,3 @@
+-- Every model on record, once.
+SELECT DISTINCT provider, model
+FROM models
