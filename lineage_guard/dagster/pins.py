@@ -31,7 +31,7 @@ from lineage_guard.dagster.compat import (
 from lineage_guard.dagster.events import EventLog, RunTimes, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.pins_history import History
 from lineage_guard.dagster.pins_mapping import ANYTHING, Mapped, mapped
-from lineage_guard.domain.facts import Input, Pin, Version
+from lineage_guard.domain.facts import Pin, Version
 from lineage_guard.domain.runs import asset_run_id
 
 Graph = BaseAssetGraph[BaseAssetNode]
@@ -84,16 +84,6 @@ class Reading:
     reads: tuple[Read, ...]
     has_deps: bool
     notes: tuple[str, ...] = ()
-
-    def inputs(self, indirect: Sequence[str] = ()) -> tuple[tuple[Input, ...], tuple[Stored, ...]]:
-        """The reads as domain inputs, and the log records behind them."""
-        from lineage_guard.domain.facts import Influence
-
-        inputs = tuple(
-            Input(r.version, Influence.INDIRECT if r.version.name in indirect else Influence.DIRECT, r.pin)
-            for r in self.reads
-        )
-        return inputs, tuple(r.stored for r in self.reads if r.stored is not None)
 
 
 @dataclass
