@@ -23,7 +23,7 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.explain import explain
 from lineage_guard.domain.incidents import stopping
 from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, is_training
+from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
 
@@ -132,19 +132,9 @@ def story(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def decision_of(verdict: Verdict) -> Decision:
-    """The decision as an exit code means it: UNKNOWN when nothing found is worse than not known.
-
-    A failed lineage suite is written down as a block also where all it objects to is unknown.
-    """
-    if verdict.stops and all(f.effect is Effect.UNKNOWN for f in stopping(verdict)):
-        return Decision.UNKNOWN
-    return verdict.decision
-
-
 def strictest(asked: Sequence[Asked]) -> Decision:
     """The decision that counts when there are several answers."""
-    return max((decision_of(a.verdict) for a in asked), key=_STRICTNESS.index)
+    return max((a.verdict.decision for a in asked), key=_STRICTNESS.index)
 
 
 def to_json(asked: Asked) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
     closure = replace(closure, blind=(*closure.blind, *request.blind))
     evidence = _evidence(closure, request, ledger, catalog)
     verdict = decide(closure, request.policy, request.waivers, request.use, request.at)
-    return Answer(verdict.joined(findings_of(evidence, closure.target)), closure, evidence)
+    return Answer(verdict.joined(findings_of(evidence, closure.target, verdict.decision)), closure, evidence)
 
 
 def _evidence(closure: Closure, request: Request, ledger: Ledger, catalog: Catalog) -> Evidence:

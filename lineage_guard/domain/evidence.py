@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from lineage_guard.domain.decide import Finding
+from lineage_guard.domain.decide import Decision, Finding
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.terms import Effect
@@ -73,12 +73,14 @@ def evidence_key(suite_digest: str, subject_digest: str, parameters_digest: str)
     return "sha256:" + sha256("\n".join((suite_digest, subject_digest, parameters_digest)).encode()).hexdigest()
 
 
-def findings_of(evidence: Evidence, target: Version) -> tuple[Finding, ...]:
-    """What a suite's result adds to a verdict: nothing when it passes, else one blocking finding.
+def findings_of(evidence: Evidence, target: Version, already: Decision = Decision.ALLOW) -> tuple[Finding, ...]:
+    """What a suite's result adds to a verdict: nothing when it passes, else one finding that stops.
 
     Args:
         evidence: the result.
         target: the version that would be written.
+        already: what was decided without the suite. A suite that fails where the lineage is
+            UNKNOWN repeats that, and does not turn "not known to be clean" into "restricted".
     """
     if evidence.passes:
         return ()
@@ -89,10 +91,13 @@ def findings_of(evidence: Evidence, target: Version) -> tuple[Finding, ...]:
         f"{f.type}({f.column or ''})" + (f" {f.unexpected_count} rows" if f.unexpected_count else "") + f" {f.detail}"
         for f in evidence.failures
     )
-    return (_finding(evidence, target, ReasonCode.EXPECTATIONS_FAILED, f"failed: {broken}"),)
+    effect = Effect.UNKNOWN if already is Decision.UNKNOWN else Effect.BLOCK
+    return (_finding(evidence, target, ReasonCode.EXPECTATIONS_FAILED, f"failed: {broken}", effect),)
 
 
-def _finding(evidence: Evidence, target: Version, reason: ReasonCode, what: str) -> Finding:
+def _finding(
+    evidence: Evidence, target: Version, reason: ReasonCode, what: str, effect: Effect = Effect.BLOCK
+) -> Finding:
     fix = (
         f"Read the failing expectations of suite {evidence.suite!r} and mend the data or its declaration."
         if reason is ReasonCode.EXPECTATIONS_FAILED
@@ -101,7 +106,7 @@ def _finding(evidence: Evidence, target: Version, reason: ReasonCode, what: str)
     return Finding(
         rule=f"suite:{evidence.suite}",
         reason=reason,
-        effect=Effect.BLOCK,
+        effect=effect,
         message=f"Expectation suite {evidence.suite!r} {what.strip()}",
         fix=fix,
         subject=target,

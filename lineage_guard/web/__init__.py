@@ -1,1 +1,1 @@
-""""""
+"""Web: the HTTP side of the guard, behind the extra ``web``: the OpenLineage receiver and the path view."""
