@@ -25,8 +25,19 @@ from lineage_guard.domain.facts import (
 from lineage_guard.domain.runs import RunState
 from lineage_guard.openlineage.codec import license_from, model_from
 from lineage_guard.openlineage.datasets import is_uuid, model_node
-from lineage_guard.openlineage.facets import DECISION, LICENSE, MODEL_SOURCE, PINS, SOURCE, VERSIONS
+from lineage_guard.openlineage.facets import DECISION, LICENSE, MODEL_SOURCE, PINS, SOURCE
+from lineage_guard.openlineage.hearing import (
+    hear_aliases,
+    hear_dataset,
+    hear_run,
+    is_model,
+    is_own,
+    is_supplier,
+    written_versions,
+)
 from lineage_guard.openlineage.reading import Fields
+from lineage_guard.openlineage.statement import Statement
+from lineage_guard.openlineage.tracing import Place, Traced, explicit_entries, traced
 
 Kind = Literal["run", "job", "dataset"]
 
@@ -46,6 +57,8 @@ class Decoded:
         job: (namespace, name); empty texts for a DatasetEvent.
         parent_run_id: the orchestrator's run id.
         producer: URI of who sent it.
+        statement: what an event of another producer says, to be read together with its other
+            events (``foreign.assemble``); ``productions`` is what this event says alone.
     """
 
     kind: Kind
@@ -58,6 +71,7 @@ class Decoded:
     job: tuple[str, str]
     parent_run_id: str | None
     producer: str
+    statement: Statement | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,7 @@ class _Read:
     inputs: tuple[Input, ...]
     models: tuple[ModelSource, ...]
     unpinned: tuple[str, ...]
+    loose: frozenset[Version] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,9 @@ class _Claim:
     produced_at: datetime | None
     artefact: str | None
     note: str | None
+
+
+_Alike = tuple[_Claim | None, tuple[License, ...], tuple[tuple[Place, Influence], ...]]
 
 
 def decode(event: Mapping[str, Any]) -> Decoded:
@@ -122,6 +140,7 @@ def _run_event(fields: Fields) -> Decoded:
     productions: tuple[Production, ...] = ()
     if state is RunState.COMPLETE:
         productions = _productions(fields, run_id, at, Assertion.OBSERVED)
+    job = _job(fields)
     return Decoded(
         kind="run",
         run_id=run_id,
@@ -130,49 +149,66 @@ def _run_event(fields: Fields) -> Decoded:
         productions=productions,
         decision=dict(decision.raw) if decision else None,
         source=(source.text("source"), source.integer("position")) if source and source.has("source") else None,
-        job=_job(fields),
+        job=job,
         parent_run_id=parent_run_id,
         producer=fields.maybe_text("producer") or "",
+        statement=None if is_own(fields) else hear_run(fields, run_id, job, at, _claimed),
     )
 
 
 def _job_event(fields: Fields) -> Decoded:
+    at = fields.time("eventTime")
     return Decoded(
         kind="job",
         run_id=None,
         state=None,
-        at=fields.time("eventTime"),
+        at=at,
         productions=_productions(fields, None, None, Assertion.DECLARED),
         decision=None,
         source=None,
         job=_job(fields),
         parent_run_id=None,
         producer=fields.maybe_text("producer") or "",
+        statement=hear_aliases(fields, at),
     )
 
 
 def _dataset_event(fields: Fields) -> Decoded:
-    """A DatasetEvent describes a dataset and draws no edges; it counts when it holds our facets."""
+    """A DatasetEvent counts when it holds our facets, explicit lineage, a change of life or other names."""
     dataset = fields.fields("dataset")
     version = Version(dataset.text("namespace"), dataset.text("name"))
-    claim = _claim(dataset)
-    licenses = _licenses(dataset)
-    production = claim and _production((version,), _Read((), (), ()), claim, licenses)
-    if production is None and licenses:
-        production = Production(
-            (version,), completeness=Completeness.UNKNOWN, licenses=licenses, note="only its licence is on record"
-        )
+    at = fields.time("eventTime")
+    production = _claimed(dataset, version)
+    sources = traced(dataset)
+    if sources.datasets or sources.jobs:
+        read = _with_traced(_Read((), (), ()), sources)
+        claim = _claim(dataset) or _foreign_claim(fields, read, (), None, Assertion.DECLARED)
+        production = _production((version,), read, claim, _licenses(dataset))
     return Decoded(
         kind="dataset",
         run_id=None,
         state=None,
-        at=fields.time("eventTime"),
+        at=at,
         productions=(production,) if production else (),
         decision=None,
         source=None,
         job=("", ""),
         parent_run_id=None,
         producer=fields.maybe_text("producer") or "",
+        statement=hear_dataset(fields, dataset, at, production),
+    )
+
+
+def _claimed(dataset: Fields, version: Version) -> Production | None:
+    """What our own facets on a dataset say of it, its inputs left out."""
+    claim = _claim(dataset)
+    licenses = _licenses(dataset)
+    if claim is not None:
+        return _production((version,), _Read((), (), ()), claim, licenses)
+    if not licenses:
+        return None
+    return Production(
+        (version,), completeness=Completeness.UNKNOWN, licenses=licenses, note="only its licence is on record"
     )
 
 
@@ -185,20 +221,51 @@ def _productions(
     fields: Fields, run_id: str | None, at: datetime | None, asserted_by: Assertion
 ) -> tuple[Production, ...]:
     """One production for all outputs whose own facets say the same of their making."""
-    groups: dict[tuple[_Claim | None, tuple[License, ...]], list[tuple[int, Version]]] = {}
+    # What pins all it read needs no facet to say what that was.
+    own, targets = (Traced(), {}) if is_own(fields) else explicit_entries(fields.fields("job"))
+    groups: dict[_Alike, list[tuple[int, Version]]] = {}
     for index, output in enumerate(fields.items("outputs")):
-        written = _written(output, run_id, index)
-        groups.setdefault((_claim(output), _licenses(output)), []).extend(written)
-    declared = dict.fromkeys(m for claim, _ in groups if claim for m in claim.models)
-    read = _inputs(fields, {model_node(m) for m in declared})
+        written = written_versions(output, run_id, index)
+        sources = () if is_own(fields) else _sources(output, own, targets)
+        groups.setdefault((_claim(output), _licenses(output), sources), []).extend(written)
+    declared = dict.fromkeys(m for claim, *_ in groups if claim for m in claim.models)
+    listed = _inputs(fields, {model_node(m) for m in declared})
     made: list[Production] = []
-    for (claim, licenses), written in groups.items():
+    for (claim, licenses, sources), written in groups.items():
         versions = tuple(version for _, version in sorted(written, key=lambda w: w[0]))
+        read = _with_traced(listed, Traced(dict(sources)))
         if claim is None:
             # What a sibling output says of a model does not clear this one of it.
             claim = _foreign_claim(fields, read, tuple(declared), at, asserted_by)
         made.append(_production(versions, read, claim, licenses))
     return tuple(made)
+
+
+def _sources(output: Fields, own: Traced, targets: dict[Place, Traced]) -> tuple[tuple[Place, Influence], ...]:
+    """Source datasets and jobs that facets name for one output."""
+    sources = traced(output)
+    sources.join(own)
+    place = (output.text("namespace"), output.text("name"))
+    if place in targets:
+        sources.join(targets[place])
+    for job, influence in sources.jobs.items():
+        sources.add(job, influence)
+    return tuple(sources.datasets.items())
+
+
+def _with_traced(read: _Read, sources: Traced) -> _Read:
+    """The inputs with the influence that facets give them, and with those that only facets name.
+
+    An input with a pin keeps what the pin says.
+    """
+    known = {i.version[:2] for i in read.inputs}
+    inputs = tuple(
+        i._replace(influence=sources.datasets.get(i.version[:2], i.influence)) if i.version in read.loose else i
+        for i in read.inputs
+    )
+    added = {Version(*p): influence for p, influence in (sources.datasets | sources.jobs).items() if p not in known}
+    more = tuple(Input(v, influence, Pin.CONSERVATIVE) for v, influence in added.items())
+    return _Read(inputs + more, read.models, read.unpinned + tuple(str(v) for v in added), read.loose)
 
 
 def _production(outputs: tuple[Version, ...], read: _Read, claim: _Claim, licenses: tuple[License, ...]) -> Production:
@@ -249,57 +316,31 @@ def _licenses(dataset: Fields) -> tuple[License, ...]:
     return tuple(license_from(x) for x in facet.items("licenses")) if facet else ()
 
 
-def _written(output: Fields, run_id: str | None, index: int) -> list[tuple[int, Version]]:
-    """The versions an output names, each with its place in the order they were listed in."""
-    namespace, name = output.text("namespace"), output.text("name")
-    facet = output.facet("outputFacets", VERSIONS)
-    if facet is None:
-        return [(index, Version(namespace, name, None, run_id))]
-    return [
-        (v.integer("position"), Version(namespace, name, v.maybe_text("partition"), v.maybe_text("run")))
-        for v in facet.items("versions")
-    ]
-
-
 def _inputs(fields: Fields, declared: set[tuple[str, str]]) -> _Read:
     pinned: list[tuple[int, Input]] = []
     loose: list[Input] = []
     models: list[ModelSource] = []
     unpinned: list[str] = []
+    job = fields.maybe_fields("job")
     for dataset in fields.items("inputs"):
         place = (dataset.text("namespace"), dataset.text("name"))
         pins = dataset.facet("inputFacets", PINS)
         if pins is not None:
             pinned.extend(_pin(place, pin) for pin in pins.items("pins"))
             continue
-        is_model = _is_model(dataset)
-        if is_model and place in declared:
+        model = is_model(dataset)
+        if model and place in declared:
             continue
-        if is_model and _is_supplier(place[0], fields):
+        if model and is_supplier(place[0], job.maybe_text("namespace") if job else None):
             models.append(ModelSource(provider=place[0], model=place[1]))
             continue
         loose.append(Input(Version(*place), Influence.DIRECT, Pin.CONSERVATIVE))
         unpinned.append(f"{place[0]}:{place[1]}")
     ordered = tuple(edge for _, edge in sorted(pinned, key=lambda p: p[0]))
-    return _Read(ordered + tuple(loose), tuple(models), tuple(unpinned))
+    return _Read(ordered + tuple(loose), tuple(models), tuple(unpinned), frozenset(edge.version for edge in loose))
 
 
 def _pin(place: tuple[str, str], pin: Fields) -> tuple[int, Input]:
     version = Version(*place, pin.maybe_text("partition"), pin.maybe_text("run"))
     influence = pin.maybe_one_of("influence", Influence) or Influence.DIRECT
     return pin.integer("position"), Input(version, influence, pin.one_of("pin", Pin))
-
-
-def _is_model(dataset: Fields) -> bool:
-    facet = dataset.facet("facets", "datasetType")
-    return facet is not None and (facet.maybe_text("datasetType") or "").upper() == "MODEL"
-
-
-def _is_supplier(namespace: str, event: Fields) -> bool:
-    """Whether a model's namespace can be a provider or hub, rather than storage of one's own.
-
-    A model that was trained in-house is a dataset with ancestors: taking it for a supplier's
-    would lose them.
-    """
-    job = event.maybe_fields("job")
-    return "://" not in namespace and (job is None or namespace != job.maybe_text("namespace"))
