@@ -4,8 +4,9 @@
 """
 
 from lineage_guard.alerts.content import Alert, Context, alert_of
+from lineage_guard.alerts.environment import sinks_from_env
 from lineage_guard.alerts.send import Report, send
-from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered, sinks_from_env
+from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
 from lineage_guard.alerts.sns import SnsSink
 from lineage_guard.alerts.ways import Way
 from lineage_guard.alerts.webhook import WebhookSink

@@ -1,14 +1,13 @@
-"""Where alerts go: the shape of a sink, the log sink, and sinks from the environment."""
+"""Where alerts go: the shape of a sink, and the log sink."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from typing import Protocol
 
 from lineage_guard.alerts.content import Alert
-from lineage_guard.domain.errors import ConfigError, LineageGuardError
+from lineage_guard.domain.errors import LineageGuardError
 
 
 class Sink(Protocol):
@@ -72,36 +71,3 @@ class LogSink:
         data = alert.to_dict()
         line = json.dumps(data, ensure_ascii=False, sort_keys=True)
         self._logger.log(logging.ERROR if alert.page else logging.WARNING, "%s", line, extra={"lineage_guard": data})
-
-
-def sinks_from_env(environ: Mapping[str, str]) -> tuple[Sink, ...]:
-    """The sinks an environment names; the log sink is always among them.
-
-    Args:
-        environ: usually ``os.environ``. Read are ``LINEAGE_GUARD_WEBHOOK_URL``,
-            ``LINEAGE_GUARD_WEBHOOK_SECRET`` and ``LINEAGE_GUARD_SNS_TOPIC_ARN``; boto3 reads
-            its own variables for credentials and endpoints.
-
-    Raises:
-        ConfigError: a value cannot be right.
-
-    Example:
-        >>> [s.name for s in sinks_from_env({"LINEAGE_GUARD_WEBHOOK_URL": "https://hooks.example.com/x"})]
-        ['log', 'webhook:hooks.example.com']
-    """
-    from lineage_guard.alerts.sns import SnsSink
-    from lineage_guard.alerts.webhook import WebhookSink
-
-    sinks: list[Sink] = [LogSink()]
-    url, secret = environ.get("LINEAGE_GUARD_WEBHOOK_URL"), environ.get("LINEAGE_GUARD_WEBHOOK_SECRET")
-    if url:
-        sinks.append(WebhookSink(url, secret=secret or None))
-    elif secret:
-        raise ConfigError(
-            "LINEAGE_GUARD_WEBHOOK_SECRET is set but LINEAGE_GUARD_WEBHOOK_URL is not",
-            fix="set the URL too, or unset the secret",
-        )
-    arn = environ.get("LINEAGE_GUARD_SNS_TOPIC_ARN")
-    if arn:
-        sinks.append(SnsSink(arn))
-    return tuple(sinks)
