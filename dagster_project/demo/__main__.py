@@ -37,7 +37,7 @@ def main(module: str) -> None:
         took = execute.run_job(module, server, tick)
         status.update("collecting the last events and validating all of them")
         expected = expectations()
-        ledger = bring_up_to_date(execute.DAGSTER_HOME, module)
+        ledger = bring_up_to_date(execute.DAGSTER_HOME, module, execute.LOG)
         verdicts = verdicts_on(ledger, [e.asset for e in expected])
         checked = check_events(ledger)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -39,7 +40,7 @@ class Checked:
     problems: tuple[str, ...]
 
 
-def bring_up_to_date(home: Path, module: str) -> Ledger:
+def bring_up_to_date(home: Path, module: str, log: Path) -> Ledger:
     """Let the guard's sensor tick once, as the Dagster daemon does every half minute.
 
     It collects what the run left in Dagster's event log and shows each verdict as an asset
@@ -48,6 +49,7 @@ def bring_up_to_date(home: Path, module: str) -> Ledger:
     Args:
         home: Dagster's home folder.
         module: module that holds the definitions.
+        log: where the sensor's own lines go.
     """
     defs: dg.Definitions = import_module(module).defs
     ledger = open_ledger(home / "lineage_guard")
@@ -57,8 +59,9 @@ def bring_up_to_date(home: Path, module: str) -> Ledger:
             collect(instance, repository.asset_graph, ledger, namespace=NAMESPACE, now=datetime.now(UTC))
             return ledger
         context: Any = dg.build_sensor_context(instance, repository_def=repository, sensor_name=SENSOR_NAME)
-        for event in repository.get_sensor_def(SENSOR_NAME).evaluate_tick(context).asset_events:
-            instance.report_runless_asset_event(event)
+        with log.open("a", encoding="utf-8") as out, redirect_stderr(out):
+            for event in repository.get_sensor_def(SENSOR_NAME).evaluate_tick(context).asset_events:
+                instance.report_runless_asset_event(event)
     return ledger
 
 

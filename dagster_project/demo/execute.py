@@ -43,7 +43,6 @@ def log_alerts() -> None:
     logger = logging.getLogger("lineage_guard.alerts")
     logger.addHandler(logging.FileHandler(ALERTS, "w", "utf-8"))
     logger.propagate = False
-    logging.getLogger("dagster").setLevel(logging.WARNING)  # the sensor's own line; the report says more
 
 
 @contextmanager
