@@ -67,10 +67,12 @@ class Checked:
 def productions(index: Index, tail: Tail, wanted: Sequence[Version]) -> dict[Version, Production]:
     """What is on record of each version, its records joined."""
     from lineage_guard.ledger import recall
+    from lineage_guard.ledger.joining import joined
 
+    recent = joined(index, tail).by_version
     found = recall.productions_of(index, wanted)
     for version in wanted:
-        found.setdefault(version, []).extend(tail.by_version.get(version, ()))
+        found.setdefault(version, []).extend(recent.get(version, ()))
     return {v: union(ps) for v, ps in found.items() if ps}
 
 
@@ -78,7 +80,13 @@ def latest(
     index: Index, tail: Tail, namespace: str, name: str, partition: str | AnyPartition | None
 ) -> tuple[Version, ...]:
     """The newest recorded version of each partition, by time of production, then by place in the log."""
+    from lineage_guard.ledger.joining import joined
+
     ages: dict[Version, tuple[int, int]] = {}
+    for version, production in joined(index, tail).foreign.items():
+        if version[:2] == (namespace, name):
+            at = micros(production.produced_at)
+            ages[version] = (_UNDATED if at is None else at, -1)
     for part, run, at, record in index.rows("latest", namespace=namespace, name=name):
         ages[Version(namespace, name, part, run)] = (_UNDATED if at is None else at, record)
     for n, (production, _) in enumerate(tail.facts.productions, index.manifest.records):

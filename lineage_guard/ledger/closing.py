@@ -11,6 +11,7 @@ from lineage_guard.domain.facts import Influence, Input, Pin, Production, Versio
 from lineage_guard.ledger import recall
 from lineage_guard.ledger.graph import Segment, walk
 from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.tail import Tail
 
 #: By the flag in an edge row.
@@ -28,10 +29,13 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
         watermark: the state that both together are.
     """
     root = target.outputs[0]
-    recent = tail.by_version
-    nodes = Nodes(index, recent, (root, *(i.version for i in target.inputs)))
-    edges = [*index.segments(), nodes.segment((v, i) for v, ps in recent.items() for p in ps for i in p.inputs)]
-    walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in target.inputs))
+    world = joined(index, tail)
+    recent = world.by_version
+    inputs = world.reads(target)
+    nodes = Nodes(index, recent, (root, *(i.version for i in inputs), *world.mentioned()))
+    hidden = frozenset(nodes.id[v] for v in world.loose if nodes.id[v] < nodes.first_new)
+    edges = [*(world.visible(s, hidden) for s in index.segments()), nodes.segment(world.fresh())]
+    walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in inputs))
 
     compacted = walked.node[walked.node < nodes.first_new]
     known = recall.names(index, compacted) if compacted.size else {}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from lineage_guard.domain.facts import Influence, Pin, Version
+from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.ledger import recall
 from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes
 from lineage_guard.ledger.graph import Ints, Segment, reverse, walk
 from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.tail import Tail
 
 
@@ -77,13 +78,15 @@ def impact_of(
         tail: what is not, yet.
         watermark: the state that both together are.
     """
-    given = list(dict.fromkeys((*versions, *(_made_with(tail, model, provider) if model is not None else ()))))
-    recent = tail.by_version
-    nodes = Nodes(index, recent, given)
+    world = joined(index, tail)
+    recent = world.by_version
+    made = _made_with(recent, model, provider) if model is not None else []
+    given = list(dict.fromkeys((*versions, *made)))
+    nodes = Nodes(index, recent, (*given, *world.mentioned()))
     ids = [nodes.id[v] for v in given]
     if model is not None:
         ids = list(dict.fromkeys((*ids, *_indexed(index, model, provider))))
-    fresh = nodes.segment((v, i) for v, ps in recent.items() for p in ps for i in p.inputs)
+    fresh = nodes.segment(world.fresh())
     # A node of its own, from which an edge leads to every start: the search has one root.
     root = nodes.count
     none = np.zeros(len(ids), dtype=np.bool_)
@@ -105,12 +108,11 @@ def impact_of(
     return Impact(len(ids), reached, watermark)
 
 
-def _made_with(tail: Tail, model: str, provider: str) -> list[Version]:
+def _made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:
     return [
         version
-        for production, _ in tail.facts.productions
-        if any(_matches(m.model, m.provider, model, provider) for m in production.models)
-        for version in production.outputs
+        for version, productions in recent.items()
+        if any(_matches(m.model, m.provider, model, provider) for p in productions for m in p.models)
     ]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lineage_guard.ledger.graph import Segment
+    from lineage_guard.openlineage.statement import Statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -50,6 +51,7 @@ class Index:
         self.verified = verified if verified is not None else set[str]()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._segments: list[Segment] | None = None
+        self._statements: list[Statement] | None = None
         self._downstream: list[Segment] | None = None
         self._lock = threading.RLock()
 
@@ -88,6 +90,15 @@ class Index:
         if self._downstream is None:
             self._downstream = [reverse(s) for s in self.segments()]
         return self._downstream
+
+    def statements(self) -> list[Statement]:
+        """What the indexed events of other producers say."""
+        from lineage_guard.openlineage.statement_json import load
+
+        if self._statements is None:
+            rows = self.rows("statements") if self.manifest.files("statements") else []
+            self._statements = [load(body) for (body,) in rows]
+        return self._statements
 
     def rows(
         self, query: str, /, wanted: Mapping[str, Iterable[int]] | None = None, **parameters: object

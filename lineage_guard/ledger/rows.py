@@ -9,6 +9,7 @@ from lineage_guard.domain.facts import Influence, License, ModelSource, Pin, Pro
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.tables import TABLES, halves, key
 from lineage_guard.ledger.tail import Tail, digest
+from lineage_guard.openlineage.statement_json import dump
 
 Columns = dict[str, list[object]]
 
@@ -56,6 +57,8 @@ def rows_of(index: Index, tail: Tail) -> Rows:
     for production, recorded in facts.productions:
         _add_production(rows, production, recorded, ids)
         rows.records += 1
+    for s in facts.statements:
+        rows.add("statements", s.run, s.at, dump(s))
     for n, d in enumerate(facts.decisions):
         # Batch number first, so that the order of the log holds across parts.
         rows.add("decisions", d.namespace, d.name, d.run, d.at, ((tail.base + 1) << 32) + n, d.facet)

@@ -120,6 +120,7 @@ TABLES: tuple[Table, ...] = (
         ),
         ("namespace", "name", "ord"),
     ),
+    Table("statements", (("run", "VARCHAR"), ("at", "TIMESTAMPTZ"), ("body", "VARCHAR")), ("run", "at", "body")),
     Table("events", (("hi", "BIGINT"), ("lo", "BIGINT"), ("batch", "BIGINT"), ("line", "INTEGER")), ("hi", "lo")),
 )
 

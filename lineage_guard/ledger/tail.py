@@ -14,7 +14,9 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger.log import GENESIS, Batch, key_of
 
 if TYPE_CHECKING:
+    from lineage_guard.ledger.joining import Joined
     from lineage_guard.openlineage.decode import Decoded
+    from lineage_guard.openlineage.statement import Statement
 
 Event = Mapping[str, object]
 
@@ -36,17 +38,22 @@ class Facts:
 
     Attributes:
         productions: (production, when its batch was recorded).
+        statements: what events of other producers say; see ``joining``.
         decisions: verdicts found in the events.
         positions: greatest position of each source.
     """
 
     productions: list[tuple[Production, datetime]] = field(default_factory=list[tuple[Production, datetime]])
+    statements: list[Statement] = field(default_factory=list["Statement"])
     decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
     positions: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, event: Event, decoded: Decoded, recorded: datetime) -> None:
         """File one decoded event."""
-        self.productions.extend((p, recorded) for p in decoded.productions)
+        if decoded.statement is not None:
+            self.statements.append(decoded.statement)
+        if decoded.statement is None or decoded.kind != "run":
+            self.productions.extend((p, recorded) for p in decoded.productions)
         if decoded.source is not None:
             source, position = decoded.source
             self.positions[source] = max(position, self.positions.get(source, -1))
@@ -58,6 +65,7 @@ class Facts:
     def join(self, later: Facts) -> None:
         """Add what later events say."""
         self.productions.extend(later.productions)
+        self.statements.extend(later.statements)
         self.decisions.extend(later.decisions)
         for source, position in later.positions.items():
             self.positions[source] = max(position, self.positions.get(source, -1))
@@ -84,6 +92,8 @@ class Tail:
         self._decoded = 0
         self._by_version: dict[Version, list[Production]] = {}
         self._indexed = 0
+        #: What ``joining`` made of an index and this tail, and up to which batch.
+        self.joined: tuple[int, Joined] | None = None
 
     def extend(self, batch: Batch, facts: Facts | None = None) -> None:
         """Add the next batch.

@@ -145,6 +145,10 @@ class Timeline:
         """All names of a dataset, the given one first."""
         return (place, *sorted(self._same.get(place, {place}) - {place}))
 
+    def places(self) -> set[Place]:
+        """Every name, of a dataset that something is known to have been written to."""
+        return {name for place in self._writes for name in self.names(place)}
+
     def known(self, place: Place) -> bool:
         """Whether anything is known to have been written under any name of it."""
         return any(name in self._writes for name in self.names(place))

@@ -1,0 +1,6 @@
+-- Versions without a run under some names.
+SELECT v.namespace, v.name, v.partition
+FROM versions v
+SEMI JOIN (SELECT unnest($namespaces::VARCHAR[]) AS namespace, unnest($names::VARCHAR[]) AS name) w
+  ON w.namespace = v.namespace AND w.name = v.name
+WHERE v.run IS NULL

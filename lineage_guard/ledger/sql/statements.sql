@@ -1,0 +1,2 @@
+-- What events of other producers say.
+SELECT body FROM statements
