@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -32,4 +33,4 @@ defs = dg.Definitions(
     },
 )
 
-defs = lineage_guard.guard(defs, policy="default")
+defs = lineage_guard.guard(defs, policy="default", catalog=[Path(__file__).with_name("catalog.yaml")])

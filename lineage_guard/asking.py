@@ -12,17 +12,15 @@ from typing import Any
 import dagster as dg
 
 from lineage_guard.alerts.ways import ways_to_unblock
-from lineage_guard.catalog import Catalog, load_catalog, load_policy
 from lineage_guard.dagster.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.locations import Found, find, load_locations
-from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.explain import explain
 from lineage_guard.domain.incidents import stopping
-from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
@@ -71,8 +69,7 @@ def ask(
     seen = [each for each in locations if each.unseen is None]
     found = find(seen, dg.AssetKey.from_user_string(asset)) if seen else None
     settings = (found.settings if found else None) or Settings()
-    catalog = load_catalog()
-    chosen = _policy(policy, settings, catalog)
+    catalog, chosen = rulebook(settings, policy)
     notes: list[str] = [
         f"Code location {each.name} was not looked at: {each.unseen}." for each in locations if each.unseen
     ]
@@ -141,11 +138,6 @@ def to_json(asked: Asked) -> dict[str, Any]:
     """A verdict as the fields of the ``lineageGuard_decision`` facet, with the text and the notes."""
     facet = {k: v for k, v in decision_facet(asked.verdict, enforced=False).items() if not k.startswith("_")}
     return {**facet, "notes": list(asked.notes), "text": story(asked)}
-
-
-def _policy(named: str | None, settings: Settings, catalog: Catalog) -> Policy:
-    source = named or settings.policy
-    return source if isinstance(source, Policy) else load_policy(source, catalog)
 
 
 def _use(found: Found | None, notes: list[str]) -> str:

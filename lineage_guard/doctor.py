@@ -232,12 +232,9 @@ def _ledger(patient: Patient) -> list[Result]:
 
 
 def _rules(patient: Patient) -> list[Result]:
-    from lineage_guard.catalog import load_catalog, load_policy
-    from lineage_guard.domain.policy import Policy
+    from lineage_guard.dagster.settings import Settings, rulebook
 
-    catalog = load_catalog()
-    chosen = patient.settings.policy if patient.settings else "default"
-    policy = chosen if isinstance(chosen, Policy) else load_policy(chosen, catalog)
+    catalog, policy = rulebook(patient.settings or Settings())
     expired = [w.id for w in (patient.settings.waivers if patient.settings else ()) if w.expires <= patient.now]
     results = [
         Result(

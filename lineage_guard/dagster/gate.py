@@ -17,7 +17,7 @@ import dagster as dg
 
 from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.present import metadata_of_verdict
-from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.closure import Closure, Reached, extend
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LineageGuardError
@@ -199,14 +199,11 @@ def _verdicts(
     namespace = lineage_namespace(settings.namespace)
     doing = "load the policy"
     try:
-        from lineage_guard.catalog import load_catalog, load_policy
         from lineage_guard.dagster.collect import collect_upstream
         from lineage_guard.dagster.pins_step import step_inputs
         from lineage_guard.ledger import open_ledger
 
-        catalog = load_catalog()
-        policy = settings.policy
-        policy = policy if isinstance(policy, Policy) else load_policy(policy, catalog)
+        catalog, policy = rulebook(settings)
         doing = "open the ledger"
         ledger = open_ledger(ledger_location(settings.ledger))
         doing = "resolve what this step reads"

@@ -31,6 +31,7 @@ def guard(
     namespace: str | None = None,
     waivers: Iterable[Waiver] = (),
     select: str | dg.AssetSelection | None = None,
+    catalog: Iterable[str | Path] | None = None,
     sensor: bool = True,
 ) -> Guardable:
     """Put the gate in front of every training asset, and the sensor beside them.
@@ -50,6 +51,8 @@ def guard(
         namespace: OpenLineage namespace; else ``OPENLINEAGE_NAMESPACE``, else ``"default"``.
         waivers: accepted risks.
         select: which of the training assets to guard, in Dagster's selection syntax.
+        catalog: own catalog files (private models, negotiated agreements) that add to the shipped
+            one; else the files named by ``LINEAGE_GUARD_CATALOG``.
         sensor: whether to add the sensor that collects, re-decides, delivers and alerts, and the
             asset check ``lineage_guard`` on which it shows each verdict.
 
@@ -74,6 +77,7 @@ def guard(
         namespace=namespace,
         waivers=tuple(waivers),
         select=select,
+        catalog=None if catalog is None else tuple(_file(path) for path in catalog),
     )
     if isinstance(defs, dg.Definitions):
         return cast("Guardable", _guarded(defs, settings, sensor))
@@ -97,6 +101,16 @@ def _existing(policy: str | Path | Policy) -> str | Path | Policy:
         where="guard(policy=...)",
         fix=f"use one of {', '.join(SHIPPED_POLICIES)} or the path of a policy file",
     )
+
+
+def _file(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"there is no catalog file {str(path)!r}",
+            where="guard(catalog=...)",
+            fix="name files that exist where the code location is loaded; a path relative to __file__ is safest",
+        )
+    return Path(path).resolve()
 
 
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:

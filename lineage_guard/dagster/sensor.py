@@ -22,7 +22,7 @@ from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.pins import graph_of
 from lineage_guard.dagster.sensor_check import evaluation
 from lineage_guard.dagster.sensor_decide import Judgement, affected, judge, training_assets
-from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
+from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.policy import Policy
 
@@ -98,7 +98,6 @@ def tick(
         LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
         ConfigError: when the policy or the ledger's place is wrong.
     """
-    from lineage_guard.catalog import load_catalog, load_policy
     from lineage_guard.ledger import open_ledger
 
     repository = context.repository_def
@@ -110,8 +109,7 @@ def tick(
     collected = collect(context.instance, graph, ledger, namespace=namespace, now=now, limit=PER_TICK)
     if ledger.check().tail > COMPACT_ABOVE:
         ledger.compact()
-    catalog = load_catalog()
-    policy = settings.policy if isinstance(settings.policy, Policy) else load_policy(settings.policy, catalog)
+    catalog, policy = rulebook(settings)
     cursor = _cursor(context.cursor)
     uses = training_assets(graph, settings)
     rules = _rules(policy, catalog, settings, now)

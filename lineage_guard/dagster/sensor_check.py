@@ -13,10 +13,9 @@ from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.pins import graph_of
 from lineage_guard.dagster.present import metadata_of_verdict
 from lineage_guard.dagster.sensor_decide import Judgement, judge
-from lineage_guard.dagster.settings import Settings, ledger_location
+from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.explain import headline
-from lineage_guard.domain.policy import Policy
 
 #: Name of the asset check.
 CHECK_NAME = "lineage_guard"
@@ -59,11 +58,9 @@ def _check(key: dg.AssetKey, use: str, settings: Settings) -> dg.AssetChecksDefi
         description="Whether this asset may be trained on everything upstream of it, as Lineage Guard sees it.",
     )
     def verdict(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from lineage_guard.catalog import load_catalog, load_policy
         from lineage_guard.ledger import open_ledger
 
-        catalog = load_catalog()
-        policy = settings.policy if isinstance(settings.policy, Policy) else load_policy(settings.policy, catalog)
+        catalog, policy = rulebook(settings)
         graph = graph_of(context.job_def.asset_layer.asset_graph)
         ledger = open_ledger(ledger_location(settings.ledger))
         now = datetime.now(UTC)

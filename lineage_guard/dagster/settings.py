@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -13,9 +14,14 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.waivers import Waivers
 
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+
 LEDGER_VARIABLE = "LINEAGE_GUARD_LEDGER"
 #: The variable openlineage-python and dagster-openlineage read, so that names agree.
 NAMESPACE_VARIABLE = "OPENLINEAGE_NAMESPACE"
+#: Paths of own catalog files, separated as in PATH, for processes that load no definitions.
+CATALOG_VARIABLE = "LINEAGE_GUARD_CATALOG"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -29,6 +35,7 @@ class Settings:
         namespace: OpenLineage namespace; ``None`` looks at the environment.
         waivers: accepted risks.
         select: which training assets are guarded, in Dagster's selection syntax; ``None``: all.
+        catalog: own catalog files beside the shipped ones; ``None`` looks at the environment.
     """
 
     policy: str | Path | Policy = "default"
@@ -36,6 +43,35 @@ class Settings:
     namespace: str | None = None
     waivers: Waivers = ()
     select: str | dg.AssetSelection | None = None
+    catalog: tuple[Path, ...] | None = None
+
+
+def rulebook(
+    settings: Settings, policy: str | Path | Policy | None = None, environment: Mapping[str, str] = os.environ
+) -> tuple[Catalog, Policy]:
+    """The catalog and the policy that a guard judges by. The one place they are loaded.
+
+    Args:
+        settings: what ``guard()`` was told.
+        policy: used in place of the one in ``settings``, when given.
+        environment: environment variables.
+
+    Raises:
+        CatalogError: an own catalog file is missing or wrong.
+        PolicyError: the policy file is missing or wrong.
+
+    Example:
+        >>> rulebook(Settings())[1].name
+        'default'
+    """
+    from lineage_guard.catalog import load_catalog, load_policy
+
+    own = settings.catalog
+    if own is None:
+        own = tuple(Path(p) for p in environment.get(CATALOG_VARIABLE, "").split(os.pathsep) if p)
+    catalog = load_catalog(*own)
+    chosen = settings.policy if policy is None else policy
+    return catalog, chosen if isinstance(chosen, Policy) else load_policy(chosen, catalog)
 
 
 def ledger_location(ledger: str | None, environment: Mapping[str, str] = os.environ) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lineage_guard import ModelSource
+from lineage_guard.catalog import load_catalog
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ lineage-guard (\w+)", re.MULTILINE)
@@ -18,6 +21,16 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 def snippets(name: str) -> str:
     return "\n".join(PYTHON.findall((ROOT / name).read_text("utf-8")))
+
+
+def test_the_catalog_file_of_the_quickstart_is_right(tmp_path: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/quickstart.md").read_text("utf-8"), re.DOTALL)
+    own = tmp_path / "my_catalog.yaml"
+    own.write_text(text, "utf-8")
+    model = ModelSource(provider="acme", model="acme-chat-7b", channel="self-hosted")
+    resolved = load_catalog(own).terms.resolve(model, None)
+    assert [terms.id for terms in resolved.layers] == ["acme-in-house"]
+    assert resolved.unresolved is None
 
 
 def test_the_quickstart_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
