@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.errors import LedgerError
+from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import answers
 from lineage_guard.ledger import evidence as filing
 from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
+from lineage_guard.ledger.appending import prepare, try_append
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import GENESIS, Log, canonical, new_writer
+from lineage_guard.ledger.log import GENESIS, Log, new_writer
 from lineage_guard.ledger.state import State, mark, not_of
-from lineage_guard.ledger.tail import Facts, Tail, digest, facts_of
+from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
     from lineage_guard.ledger.impact import Impact
@@ -84,11 +85,13 @@ class Ledger:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def append(self, events: Sequence[Mapping[str, object]]) -> Appended:
+    def append(self, events: Sequence[Mapping[str, object]], refused: dict[int, EventError] | None = None) -> Appended:
         """Add OpenLineage events: all of them or none, durable when it returns, each only once.
 
         Args:
             events: in the order they should be read.
+            refused: when given, an event that cannot be understood is left out and noted here,
+                by its place among the events, instead of stopping all of them.
 
         Raises:
             EventError: when one of them cannot be understood; nothing is written then.
@@ -98,20 +101,16 @@ class Ledger:
             >>> ledger.append([event]).new                      # doctest: +SKIP
             1
         """
-        lines: dict[bytes, bytes] = {}
-        for event in events:
-            line = canonical(event)
-            lines.setdefault(digest(line), line)
-        # What could not be understood later must not get in now.
         now = self._clock()
-        meaning = {d: facts_of(line, now) for d, line in lines.items()}
+        prepared = prepare(events, now, refused)
         writer = new_writer()
         deadline = time.monotonic() + _GIVE_UP_S
-        while True:
-            outcome = self._state.read(lambda index, tail: self._try_append(index, tail, lines, meaning, writer, now))
-            if outcome is not None:
-                written, watermark = outcome
-                return Appended(written, len(events) - written, watermark)
+
+        def attempt(index: Index, tail: Tail) -> tuple[int, str] | None:
+            written = try_append(self._log, index, tail, prepared, writer, now)
+            return None if written is None else (written, mark(tail))
+
+        while (outcome := self._state.write(attempt)) is None:
             if time.monotonic() > deadline:
                 raise LedgerError(
                     f"other writers were faster for {_GIVE_UP_S:.0f} s",
@@ -119,32 +118,8 @@ class Ledger:
                     fix="append larger batches from fewer processes",
                 )
             time.sleep(random.uniform(0, 0.005))
-
-    def _try_append(
-        self,
-        index: Index,
-        tail: Tail,
-        lines: Mapping[bytes, bytes],
-        meaning: Mapping[bytes, Facts],
-        writer: str,
-        now: datetime,
-    ) -> tuple[int, str] | None:
-        """Write what is not held as the next batch; ``None`` when another writer took its number."""
-        for batch in tail.batches:
-            if batch.writer == writer:  # an earlier try got through although the archive said it did not
-                return len(batch.lines), mark(tail)
-        held = index.held(d for d in lines if d not in tail.digests)
-        fresh = [d for d in lines if d not in held and d not in tail.digests]
-        if not fresh:
-            return 0, mark(tail)
-        batch = self._log.put(tail.seq + 1, tail.chain, [lines[d] for d in fresh], writer, now)
-        if batch is None:
-            return None
-        facts = Facts()
-        for d in fresh:
-            facts.join(meaning[d])
-        tail.extend(batch, facts)
-        return len(fresh), mark(tail)
+        written, watermark = outcome
+        return Appended(written, len(events) - len(refused or ()) - written, watermark)
 
     def put_evidence(self, evidence: Evidence) -> None:
         """File the result of a suite; a later result under the same key replaces it.
@@ -177,7 +152,9 @@ class Ledger:
         """
         if self._state.read(lambda _, tail: tail.events) < at_least:
             return True
-        return self._state.compact()
+        published = self._state.compact()
+        self._state.pack()
+        return published
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -290,7 +267,7 @@ class Ledger:
         chain = self._log.chain_of(first - 1)
         for batch in self._log.after(first - 1, chain):
             for n, line in enumerate(batch.lines, 1):
-                if (batch.seq, n) > (done_batch, done_line):
+                if line and (batch.seq, n) > (done_batch, done_line):
                     yield f"{batch.seq}:{n}", json.loads(line)
 
     def evidence(self, key: str) -> Evidence | None:
