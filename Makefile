@@ -6,6 +6,7 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
+EXTRAS := .venv/.extras
 PYTEST_ARGS ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -33,7 +34,7 @@ test: $(READY) ## Run the tests that need nothing but this folder
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not long and not browser" $(PYTEST_ARGS)
 
 .PHONY: test-long
-test-long: $(READY) ## Run the tests that take minutes or drive a browser
+test-long: $(EXTRAS) ## Run the tests that take minutes or drive a browser
 	@$(BIN)/pytest -m "long or browser" $(PYTEST_ARGS)
 
 .PHONY: lint
@@ -41,7 +42,7 @@ lint: $(READY) ## Check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 .PHONY: types
-types: $(READY) ## Check types (pyright, strict)
+types: $(EXTRAS) ## Check types (pyright, strict)
 	@$(BIN)/pyright
 
 .PHONY: bench
@@ -81,3 +82,9 @@ $(READY): pyproject.toml uv.lock
 	@echo "Installing the locked dependencies"
 	@$(BIN)/uv sync --locked --quiet --compile-bytecode --python $(BIN)/python
 	@touch $(READY)
+
+# Spark is heavy (400 MB), so only what needs it waits for it.
+$(EXTRAS): $(READY)
+	@echo "Installing the optional extras"
+	@$(BIN)/uv sync --locked --quiet --all-extras --compile-bytecode --python $(BIN)/python
+	@touch $(EXTRAS)
