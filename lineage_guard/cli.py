@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from lineage_guard.cli_import import import_, receive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ def cli() -> None:
     Exit codes: 0 allowed (also with warnings or a waiver), 1 blocked, 2 not known, 3 wrong usage
     or configuration, 4 ledger unreachable.
     """
+
+
+cli.add_command(import_)
+cli.add_command(receive)
 
 
 @cli.command()

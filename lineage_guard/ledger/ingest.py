@@ -13,7 +13,7 @@ from typing import Any
 from lineage_guard.domain.errors import ConfigError, EventError
 from lineage_guard.ledger.ledger import Ledger
 from lineage_guard.ledger.quarantine import Quarantined, put_aside
-from lineage_guard.openlineage.intake import Found, events_in, is_event_file
+from lineage_guard.openlineage.intake import Found, is_event_file
 
 #: Events of one append: one batch of the log, written and synced once.
 BATCH = 5_000
@@ -139,16 +139,6 @@ def ingest(ledger: Ledger, items: Iterable[Found], at: datetime) -> Ingested:
     if batch:
         _append(ledger, batch, told, at)
     return told
-
-
-def ingest_file(ledger: Ledger, source: Source, at: datetime) -> Ingested:
-    """Import one file.
-
-    Raises:
-        ConfigError: when it cannot be read.
-        LedgerError: when the ledger cannot be written.
-    """
-    return ingest(ledger, events_in(source.read(), source.name), at)
 
 
 def _append(ledger: Ledger, batch: list[tuple[Mapping[str, Any], str]], told: Ingested, at: datetime) -> None:

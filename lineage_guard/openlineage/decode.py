@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lineage_guard.domain.facts import (
     Assertion,
@@ -136,7 +136,10 @@ def _run_event(fields: Fields) -> Decoded:
     parent = run.facet("facets", "parent")
     parent_run_id = source.maybe_text("orchestratorRunId") if source else None
     if parent_run_id is None and parent is not None:
-        parent_run_id = parent.fields("run").text("runId")
+        # Decides nothing, so a parent that names no run is no reason to lose the event.
+        named = parent.raw.get("run")
+        found = cast("Mapping[str, Any]", named).get("runId") if isinstance(named, Mapping) else None
+        parent_run_id = found if isinstance(found, str) else None
     productions: tuple[Production, ...] = ()
     if state is RunState.COMPLETE:
         productions = _productions(fields, run_id, at, Assertion.OBSERVED)
