@@ -1,77 +1,35 @@
 """The log: batches of events in one gapless sequence, each chained to the one before.
 
-A batch is one immutable file, ``log/<thousands>/<number>.jsonl``: a header line, then one
-canonical OpenLineage event per line. Its number is taken by ``put_if_absent``, so the order of
-all batches of all writers is settled by the archive, not by clocks: whoever has read up to
-number n has missed nothing, and asks only for n + 1. The header holds the digest of the events
-and a digest over the header before it, so a changed, removed or inserted batch shows.
+A batch is one immutable file, ``log/<thousands>/<number>.jsonl``, until it is packed with
+others (``packs``). Its number is taken by ``put_if_absent``, so the order of all batches of
+all writers is settled by the archive, not by clocks: whoever has read up to number n has
+missed nothing, and asks only for n + 1.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
-from itertools import islice
+from datetime import datetime
 from uuid import uuid4
 
-from lineage_guard.domain.errors import EventError, LedgerError
+from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
+from lineage_guard.ledger.batch import GENESIS, Batch, canonical, header_of, made, parse
+from lineage_guard.ledger.packs import RESTORE, Pack, chunks, covering, packs_after, read_pack, sweep, write_pack
 
-FORMAT = 1
-GENESIS = "sha256:" + "0" * 64
+__all__ = ["GENESIS", "Batch", "Log", "canonical", "key_of", "new_writer"]
+
 _PREFIX = "log/"
 _SHARD = 1000
 _READ_AHEAD = 64
 #: A header is far shorter than this many bytes.
 _HEADER = 4096
-_RESTORE = (
-    "restore the file from a backup of the archive; until then the guard blocks, because what is missing cannot be "
-    "called clean"
-)
-
-
-def canonical(event: Mapping[str, object]) -> bytes:
-    r"""An event as canonical JSON: sorted keys, no spaces, UTF-8. Equal events give equal bytes.
-
-    Raises:
-        EventError: when the event is not JSON.
-
-    Example:
-        >>> canonical({"b": 1, "a": "ü"})
-        b'{"a":"\xc3\xbc","b":1}'
-    """
-    try:
-        text = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode()
-    except (TypeError, ValueError) as e:
-        raise EventError(
-            f"event is not JSON: {e}", where=str(event.get("eventTime", "")) or None, fix="send plain JSON values"
-        ) from e
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One batch as read from the archive and verified.
-
-    Attributes:
-        seq: its number, from 1.
-        chain: digest over its header and, through it, over every batch before.
-        writer: who wrote it, ``host:pid:token``.
-        recorded: when the writer says it wrote it.
-        lines: its events in canonical JSON.
-    """
-
-    seq: int
-    chain: str
-    writer: str
-    recorded: datetime
-    lines: tuple[bytes, ...]
+#: Batches are packed when at least so many are waiting, or so many bytes.
+PACK_AT = 256
+PACK_AT_BYTES = 1024 * 1024
 
 
 class Log:
@@ -84,27 +42,22 @@ class Log:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def put(self, seq: int, prev: str, lines: Sequence[bytes], writer: str, now: datetime) -> Batch | None:
+    def put(
+        self, seq: int, prev: str, lines: Sequence[bytes], digests: Sequence[bytes], writer: str, now: datetime
+    ) -> Batch | None:
         """Write batch ``seq`` after the batch whose chain digest is ``prev``.
 
         Returns:
             The batch, durable; ``None`` when another writer has taken the number.
         """
-        body = b"".join(line + b"\n" for line in lines)
-        header: dict[str, object] = {
-            "batch": seq,
-            "body": "sha256:" + sha256(body).hexdigest(),
-            "events": len(lines),
-            "format": FORMAT,
-            "prev": prev,
-            "recorded": now.astimezone(UTC).isoformat(),
-            "writer": writer,
-        }
-        chain = _chain(header)
-        head = canonical({**header, "chain": chain})
-        if not self._archive.put_if_absent(key_of(seq), head + b"\n" + body):
+        batch = made(seq, prev, lines, digests, writer, now)
+        if not self._archive.put_if_absent(key_of(seq), batch.encoded()):
             return None
-        return Batch(seq, chain, writer, now.astimezone(UTC), tuple(lines))
+        if covering(packs_after(self._archive, seq - 1), seq):
+            # The number was taken long ago, packed, and its key freed; readers go by the pack.
+            self._archive.delete(key_of(seq))
+            return None
+        return batch
 
     def after(self, seq: int, chain: str) -> Iterator[Batch]:
         """Every batch after number ``seq``, in order, each checked against the one before.
@@ -116,35 +69,29 @@ class Log:
         Raises:
             LedgerError: when a batch is missing, changed or out of place.
         """
-        keys = self._archive.list(_PREFIX, key_of(seq) if seq else "")
-        while chunk := tuple(islice(keys, _READ_AHEAD)):
-            last = self._numbers(chunk)[-1]
-            # A listing may miss a file that was made while it ran, so every number is asked for by name.
-            for batch in self._read_all(range(seq + 1, last + 1), chain):
+        loose = self.loose(seq)
+        end = loose[-1] if loose else seq
+        while True:
+            numbers = range(seq + 1, min(end, seq + _READ_AHEAD) + 1)
+            # A listing may miss a file that was made while it ran, so every number is asked for by name;
+            # and before the packs are looked at, see ``packs``.
+            fetched = self._fetch(numbers)
+            packs = packs_after(self._archive, seq)
+            end = max(end, packs[-1].last if packs else 0)
+            if seq == end:
+                return
+            pack = covering(packs, seq + 1)
+            if pack:
+                read = [(n, d) for n, d in read_pack(self._archive, pack) if n > seq]
+            else:
+                until = min((p.first for p in packs), default=end + 1)
+                read = [(n, d) for n, d in zip(numbers, fetched, strict=True) if n < until] or [(seq + 1, None)]
+            for number, data in read:
+                batch = self._parsed(number, data, chain)
                 seq, chain = batch.seq, batch.chain
                 yield batch
-
-    def _numbers(self, keys: Sequence[str]) -> list[int]:
-        numbers: list[int] = []
-        for key in keys:
-            number = _number(key)
-            if number is None:
-                where = self._archive.describe(key)
-                raise LedgerError("not a batch of this ledger", where=where, fix="move the file elsewhere")
-            numbers.append(number)
-        return numbers
-
-    def _read_all(self, numbers: Sequence[int], chain: str) -> Iterator[Batch]:
-        """Fetch some batches, several at a time: a bucket answers one request in tens of milliseconds."""
-        if len(numbers) < _READ_AHEAD // 4:
-            fetched = map(self._archive.get, map(key_of, numbers))
-        else:
-            with ThreadPoolExecutor(8) as pool:
-                fetched = iter(list(pool.map(self._archive.get, map(key_of, numbers))))
-        for number, data in zip(numbers, fetched, strict=True):
-            batch = self._parsed(number, data, chain)
-            chain = batch.chain
-            yield batch
+            if seq == end and not pack:
+                return
 
     def read(self, seq: int, prev: str | None = None) -> Batch:
         """One batch, verified.
@@ -156,7 +103,7 @@ class Log:
         Raises:
             LedgerError: when it is missing or not what was written.
         """
-        return self._parsed(seq, self._archive.get(key_of(seq)), prev)
+        return self._parsed(seq, self._one(seq), prev)
 
     def chain_of(self, seq: int) -> str:
         """The chain digest of a batch, from its header alone (``GENESIS`` for batch 0).
@@ -166,23 +113,82 @@ class Log:
         """
         if seq == 0:
             return GENESIS
-        key = key_of(seq)
-        data = self._archive.get(key, _HEADER)
+        data = self._one(seq, _HEADER)
+        where = self._archive.describe(key_of(seq))
         if data is None:
-            raise LedgerError("batch is missing", where=self._archive.describe(key), fix=_RESTORE)
+            raise LedgerError("batch is missing", where=where, fix=RESTORE)
         try:
-            return _header(data.partition(b"\n")[0], seq)[1]
+            return header_of(data.partition(b"\n")[0], seq)[1]
         except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise LedgerError(f"batch is damaged: {e}", where=self._archive.describe(key), fix=_RESTORE) from e
+            raise LedgerError(f"batch is damaged: {e}", where=where, fix=RESTORE) from e
+
+    def loose(self, seq: int = 0) -> list[int]:
+        """Numbers after ``seq`` that have a file of their own.
+
+        Raises:
+            LedgerError: when a file is not a batch.
+        """
+        numbers: list[int] = []
+        for key in self._archive.list(_PREFIX, key_of(seq) if seq else ""):
+            number = _number(key)
+            if number is None:
+                where = self._archive.describe(key)
+                raise LedgerError("not a batch of this ledger", where=where, fix="move the file elsewhere")
+            numbers.append(number)
+        return numbers
+
+    def pack(self, seq: int, size: int = 0, at_least: int = PACK_AT) -> list[Pack]:
+        """Pack single batches up to number ``seq``, and delete what packs hold.
+
+        Any number of processes may do so at once; one that dies leaves nothing that the next
+        does not clear away.
+
+        Args:
+            seq: the last batch to pack.
+            size: bytes of events known to wait; enough of them are packed however few batches they are.
+            at_least: do nothing while fewer batches wait.
+
+        Raises:
+            LedgerError: when a batch cannot be read, or a pack not written.
+        """
+        loose = self.loose()
+        packs = packs_after(self._archive, 0)
+        waiting = [n for n in loose if n <= seq and not covering(packs, n)]
+        written: list[Pack] = []
+        if waiting and (len(waiting) >= at_least or size >= PACK_AT_BYTES):
+            first, prev = waiting[0], self.chain_of(waiting[0] - 1)
+            for chunk in chunks(self._upto(first - 1, prev, seq)):
+                written.append(write_pack(self._archive, chunk))
+        if written or len(waiting) < len([n for n in loose if n <= seq]):
+            sweep(self._archive, loose, key_of)
+        return written
+
+    def _upto(self, seq: int, chain: str, last: int) -> Iterator[Batch]:
+        for batch in self.after(seq, chain):
+            if batch.seq > last:
+                return
+            yield batch
+
+    def _one(self, seq: int, size: int | None = None) -> bytes | None:
+        data = self._archive.get(key_of(seq), size)
+        pack = covering(packs_after(self._archive, seq - 1), seq)
+        return data if pack is None else dict(read_pack(self._archive, pack))[seq]
+
+    def _fetch(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """Fetch some batches, several at a time: a bucket answers one request in tens of milliseconds."""
+        if len(numbers) < _READ_AHEAD // 4:
+            return [self._archive.get(key_of(n)) for n in numbers]
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(self._archive.get, map(key_of, numbers)))
 
     def _parsed(self, seq: int, data: bytes | None, prev: str | None) -> Batch:
-        key = key_of(seq)
+        where = self._archive.describe(key_of(seq))
         if data is None:
-            raise LedgerError("batch is missing", where=self._archive.describe(key), fix=_RESTORE)
+            raise LedgerError("batch is missing", where=where, fix=RESTORE)
         try:
-            return _parse(data, seq, prev)
+            return parse(data, seq, prev)
         except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise LedgerError(f"batch is damaged: {e}", where=self._archive.describe(key), fix=_RESTORE) from e
+            raise LedgerError(f"batch is damaged: {e}", where=where, fix=RESTORE) from e
 
 
 def new_writer() -> str:
@@ -203,30 +209,3 @@ def key_of(seq: int) -> str:
 def _number(key: str) -> int | None:
     stem = key.rsplit("/", 1)[-1].removesuffix(".jsonl")
     return int(stem) if stem.isdecimal() and key == key_of(int(stem)) else None
-
-
-def _chain(header: Mapping[str, object]) -> str:
-    return "sha256:" + sha256(canonical(header)).hexdigest()
-
-
-def _header(head: bytes, seq: int) -> tuple[dict[str, object], str]:
-    header: dict[str, object] = json.loads(head)
-    chain = str(header.pop("chain"))
-    if header["format"] != FORMAT:
-        raise ValueError(f"format {header['format']} is newer than this version reads ({FORMAT})")
-    if _chain(header) != chain or header["batch"] != seq:
-        raise ValueError("its header was changed")
-    return header, chain
-
-
-def _parse(data: bytes, seq: int, prev: str | None) -> Batch:
-    head, _, body = data.partition(b"\n")
-    header, chain = _header(head, seq)
-    if prev is not None and header["prev"] != prev:
-        raise ValueError(f"it does not follow batch {seq - 1}: one of the two was replaced")
-    if "sha256:" + sha256(body).hexdigest() != header["body"]:
-        raise ValueError("its events were changed or cut short")
-    lines = tuple(body.split(b"\n")[:-1])
-    if len(lines) != header["events"]:
-        raise ValueError(f"it holds {len(lines)} events, its header says {header['events']}")
-    return Batch(seq, chain, str(header["writer"]), datetime.fromisoformat(str(header["recorded"])), lines)

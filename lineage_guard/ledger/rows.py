@@ -8,7 +8,7 @@ from datetime import datetime
 from lineage_guard.domain.facts import Influence, License, ModelSource, Pin, Production, Version
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.tables import TABLES, halves, key
-from lineage_guard.ledger.tail import Tail, digest
+from lineage_guard.ledger.tail import Tail
 from lineage_guard.openlineage.statement_json import dump
 
 Columns = dict[str, list[object]]
@@ -63,8 +63,8 @@ def rows_of(index: Index, tail: Tail) -> Rows:
         # Batch number first, so that the order of the log holds across parts.
         rows.add("decisions", d.namespace, d.name, d.run, d.at, ((tail.base + 1) << 32) + n, d.facet)
     for batch in tail.batches:
-        for n, line in enumerate(batch.lines, 1):
-            rows.add("events", *halves(digest(line)), batch.seq, n)
+        for n, digest in enumerate(batch.digests, 1):
+            rows.add("events", *halves(digest), batch.seq, n)
     return rows
 
 

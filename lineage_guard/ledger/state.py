@@ -34,6 +34,8 @@ class State:
         self._verified: set[str] = set()
         self._index: Index | None = None
         self._tail = Tail()
+        self._fresh = False
+        self._unpacked = 0
 
     def read(self, answer: Callable[[Index, Tail], T]) -> T:
         """Answer from the newest state; again from a newer index when its files were superseded.
@@ -45,18 +47,38 @@ class State:
             LedgerError: when the archive cannot be read.
         """
         with self._lock:
-            index = self._refresh()
-            for _ in range(5):
-                try:
-                    return answer(index, self._tail)
-                except PartGone as gone:
-                    generation = index.manifest.generation
-                    index = self._reload()
-                    if index.manifest.generation == generation:
-                        where = self._archive.describe(gone.key)
-                        raise LedgerError("index file is missing", where=where, fix=REBUILD) from gone
-            where = self._archive.location
-            raise LedgerError("index keeps changing while it is read", where=where, fix="try again")
+            return self._answered(self._refresh(), answer)
+
+    def write(self, attempt: Callable[[Index, Tail], T | None]) -> T | None:
+        """Try to extend the state as it was read last, without looking for anything newer first.
+
+        Taking the next number tells whether there is anything newer: it is taken then.
+
+        Args:
+            attempt: extends the tail by a batch it wrote, or answers ``None`` when the number
+                was taken; what is newer is read before the next try.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        with self._lock:
+            known = self._index if self._fresh and self._tail.events < RELOAD_AT else None
+            outcome = self._answered(known or self._refresh(), attempt)
+            self._fresh = outcome is not None
+            return outcome
+
+    def _answered(self, index: Index, answer: Callable[[Index, Tail], T]) -> T:
+        for _ in range(5):
+            try:
+                return answer(index, self._tail)
+            except PartGone as gone:
+                generation = index.manifest.generation
+                index = self._reload()
+                if index.manifest.generation == generation:
+                    where = self._archive.describe(gone.key)
+                    raise LedgerError("index file is missing", where=where, fix=REBUILD) from gone
+        where = self._archive.location
+        raise LedgerError("index keeps changing while it is read", where=where, fix="try again")
 
     def compact(self) -> bool:
         """Cover the tail with the index; ``False`` when another process published first.
@@ -68,11 +90,24 @@ class State:
 
         with self._lock:
             published = self.read(lambda index, tail: compact(self._archive, index, tail))
+            self._unpacked += sum(len(line) for batch in self._tail.batches for line in batch.lines)
             if published is None:
                 self._reload()
                 return False
             self._adopt(published)
             return True
+
+    def pack(self) -> None:
+        """Pack the batches that the index covers, when there are enough of them.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        with self._lock:
+            if self._index is not None:
+                size, self._unpacked = self._unpacked, 0
+                if self._log.pack(self._index.manifest.seq, size):
+                    self._unpacked = 0
 
     def _refresh(self) -> Index:
         """Read what was appended since the last question."""

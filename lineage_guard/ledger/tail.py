@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from lineage_guard.domain.errors import EventError, LedgerError
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from lineage_guard.openlineage.statement import Statement
 
 Event = Mapping[str, object]
+#: The identity of an event is so many bytes of its SHA-256.
+IDENTITY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,9 @@ class Tail:
 
     @property
     def digests(self) -> set[bytes]:
-        """Digests of all events in the tail."""
+        """Identities of all events in the tail."""
         for batch in self.batches[self._digested :]:
-            self._digests.update(digest(line) for line in batch.lines)
+            self._digests.update(d[:IDENTITY] for d in batch.digests)
         self._digested = len(self.batches)
         return self._digests
 
@@ -147,6 +148,8 @@ class Tail:
 def _facts_of(batch: Batch) -> Facts:
     facts = Facts()
     for n, line in enumerate(batch.lines, 2):  # the header is line 1 of the file
+        if not line:  # retention dropped it
+            continue
         try:
             facts.join(facts_of(line, batch.recorded))
         except EventError as e:
@@ -156,11 +159,6 @@ def _facts_of(batch: Batch) -> Facts:
                 fix="install the version of lineage-guard that wrote it, or a newer one, and report the event",
             ) from e
     return facts
-
-
-def digest(line: bytes) -> bytes:
-    """The identity of an event: the first 128 bits of SHA-256 over its canonical JSON."""
-    return sha256(line).digest()[:16]
 
 
 def facts_of(line: bytes, recorded: datetime) -> Facts:
