@@ -23,12 +23,16 @@ from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, u
 from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
-from lineage_guard.domain.provenance import Declaration, ProductionFacts, production_facts
+from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState, asset_run_id
 
 _ELSEWHERE = (
     "no definition of it is loaded here and nothing was declared when it ran, so models it used may be missing; "
     "guard the code location that defines it"
+)
+_NOT_ITS_STEP = (
+    "it was not written by its own step but logged or reported by something else, and nothing says what that read; "
+    "materialise the asset itself, or log it with metadata from declare(...) or source(...)"
 )
 _FROM_CODE = "the declaration is the one in today's code; none was recorded when it ran"
 
@@ -65,7 +69,7 @@ class AssetRuns:
         production = Production(
             outputs=(version,),
             inputs=inputs,
-            models=tuple(m for m in facts.models if not m.partitions or version.partition in m.partitions),
+            models=facts.models,
             produced_at=utc(stored.timestamp),
             asserted_by=facts.asserted_by,
             completeness=Completeness.INCOMPLETE if reading.notes else facts.completeness,
@@ -183,6 +187,7 @@ class AssetRuns:
             declaration, notes = _declared(node.metadata, name)
         external = node is not None and not node.is_materializable and not from_a_step
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=external)
+        facts = in_partitions(facts, [stored.partition], reading.has_deps)
         if not recorded:
             facts = facts._replace(asserted_by=Assertion.INFERRED)
             if declaration is not None and not external:
@@ -190,6 +195,9 @@ class AssetRuns:
             elif declaration is None and (node is None or (from_a_step and not node.is_materializable)):
                 facts = facts._replace(completeness=Completeness.INCOMPLETE)
                 notes.append(_ELSEWHERE)
+            elif declaration is None and not from_a_step and node is not None and node.is_materializable:
+                facts = facts._replace(completeness=Completeness.INCOMPLETE)
+                notes.append(_NOT_ITS_STEP)
         if notes and declaration is None:
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
         return facts, declaration.indirect if declaration else (), notes

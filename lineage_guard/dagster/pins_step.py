@@ -15,7 +15,7 @@ from lineage_guard.dagster.pins import Graph, Pins, Read, graph_of
 from lineage_guard.dagster.pins_history import History
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Completeness, Influence, Input, Production, Version
-from lineage_guard.domain.provenance import production_facts
+from lineage_guard.domain.provenance import in_partitions, production_facts
 from lineage_guard.domain.runs import ParentRun, asset_run_id
 
 
@@ -125,8 +125,8 @@ def upcoming(
         node = graph.get(each) if graph.has(each) else None
         declaration = declaration_of(node.metadata, name_of(each)) if node else None
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=False)
+        facts = in_partitions(facts, partitions, reading.has_deps)
         indirect = declaration.indirect if declaration else ()
-        wrote = [m for m in facts.models if not m.partitions or {*m.partitions} & {*partitions}]
         inputs = [
             Input(r.version, Influence.INDIRECT if r.version.name in indirect else Influence.DIRECT, r.pin)
             for r in mine
@@ -137,7 +137,7 @@ def upcoming(
         target = replace(
             target,
             inputs=tuple(dict.fromkeys((*target.inputs, *inputs))),
-            models=tuple(dict.fromkeys((*target.models, *wrote))),
+            models=tuple(dict.fromkeys((*target.models, *facts.models))),
             completeness=Completeness.INCOMPLETE
             if Completeness.INCOMPLETE in worst
             else next(iter(worst), Completeness.COMPLETE),

@@ -191,6 +191,21 @@ class ModelSource:
         """Whether the model's own content may be in the data."""
         return self.effective_influence is Influence.DIRECT
 
+    def wrote(self, partition: str | None) -> bool:
+        """Whether it took part in a partition.
+
+        In data without partitions it did, whatever ``partitions`` says; of a partition with
+        several dimensions (``"2026-11-01|de"``) naming one is enough.
+
+        Example:
+            >>> german = ModelSource("openai", "gpt-4o", partitions=("de",))
+            >>> german.wrote("de"), german.wrote("2026-11-01|de"), german.wrote(None), german.wrote("fr")
+            (True, True, True, False)
+        """
+        if not self.partitions or partition is None or partition in self.partitions:
+            return True
+        return any(dimension in self.partitions for dimension in partition.split("|"))
+
     def __str__(self) -> str:
         via = f" via {self.channel}" if self.channel else ""
         return f"{self.provider}/{self.model}{via}"

@@ -6,7 +6,7 @@ nothing came from somewhere, so its record is INCOMPLETE until somebody says fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -167,7 +167,8 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
         declaration.models or declaration.human or declaration.origin
     )
     completeness, note = declaration.completeness, declaration.note
-    if by_id_alone and completeness is Completeness.COMPLETE and (is_external or not has_deps):
+    if by_id_alone and completeness is Completeness.COMPLETE:
+        # Inputs do not change that: they may only be what the download waited for.
         completeness = Completeness.UNKNOWN
         note = note or f"it is declared to be {declaration.artefact}, and the catalog does not know how that was made"
     elif completeness is not Completeness.COMPLETE:
@@ -175,6 +176,32 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
     return ProductionFacts(
         declaration.models, declaration.licenses, completeness, Assertion.DECLARED, declaration.artefact, note
     )
+
+
+def in_partitions(facts: ProductionFacts, partitions: Iterable[str | None], has_deps: bool) -> ProductionFacts:
+    """The facts as they hold for some partitions: models that wrote only others are left out.
+
+    When that leaves no model at all and there are no inputs, nothing says where these partitions
+    come from: one that is misspelt in a declaration must not pass for one no model made.
+
+    Args:
+        facts: of the asset as a whole.
+        partitions: the partitions that were or would be written; ``[None]`` without partitions.
+        has_deps: whether the asset has upstream assets.
+
+    Example:
+        >>> made = Declaration(models=(ModelSource("openai", "gpt-4o", partitions=("DE",)),))
+        >>> in_partitions(production_facts(made, False, False), ["de"], False).completeness.value
+        'INCOMPLETE'
+    """
+    written = list(partitions)
+    models = tuple(m for m in facts.models if any(m.wrote(p) for p in written))
+    gaps = [p for p in written if not any(m.wrote(p) for m in models)]
+    if has_deps or not facts.models or not gaps:
+        return facts._replace(models=models)
+    note = f"no declared model is said to have written partition {gaps[0]}"
+    note = "; ".join(n for n in (facts.note, note) if n)
+    return facts._replace(models=models, completeness=Completeness.INCOMPLETE, note=note)
 
 
 def _plain(value: ModelSource | License) -> dict[str, object]:

@@ -207,7 +207,7 @@ def test_a_use_that_cannot_be_a_tag_is_refused(use: str) -> None:
         (Declaration(origin="https://example.org"), False, False, "COMPLETE", "DECLARED"),
         (Declaration(artefact="org/x"), False, False, "UNKNOWN", "DECLARED"),
         (Declaration(artefact="org/x"), True, True, "UNKNOWN", "DECLARED"),
-        (Declaration(artefact="org/x"), True, False, "COMPLETE", "DECLARED"),
+        (Declaration(artefact="org/x"), True, False, "UNKNOWN", "DECLARED"),
         (Declaration(artefact="org/x", human=True), False, True, "COMPLETE", "DECLARED"),
         # A licence says what may be done with data, not where it came from.
         (Declaration(licenses=(License("MIT"),)), False, False, "INCOMPLETE", "DECLARED"),
