@@ -109,7 +109,9 @@ def _run(id_: str, events: list[Statement], job_reads: set[Place]) -> _Run | Non
         end = micros(max(stopped)) if stopped else ALWAYS
     started = [micros(e.at) for e in events if e.state == "START"]
     start = min(started) if started else born(id_, end)
-    first = min(events, key=lambda e: (e.at, e.state, e.producer))
+    first = min(events, key=lambda e: (e.at, e.state, e.producer, e.job))
+    if first.job == ("", ""):
+        start = end  # a change that a DatasetEvent tells of happened when it says
     run = _Run(id_, Span(min(start, end), end), at, first.job, first.producer, _heard(events), {})
     for e in events:
         for w in e.written:
