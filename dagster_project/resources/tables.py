@@ -60,7 +60,7 @@ class Tables(dg.ConfigurableResource[Any]):
         with duckdb.connect() as db:
             for name, paths in tables.items():
                 attach(db, name, paths)
-            return cast("Any", db.execute(sql)).to_arrow_table().to_pylist()
+            return cast("Any", db.sql(sql)).to_arrow_table().to_pylist()
 
 
 def attach(db: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path]) -> str:
