@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lineage_guard.domain.facts import (
     Assertion,
@@ -27,8 +27,7 @@ from lineage_guard.domain.facts import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """One version reached, what is known of its making, and the next step back to the target.
 
     Attributes:
@@ -276,15 +275,14 @@ class _Extension:
         node = self._version_of(r.artefact) if r.artefact else None
         if r.recorded and r.completeness is Completeness.UNKNOWN and node is not None and node in self._known:
             # Its author said "it is this public artefact" and no more, and the catalog knows that one.
-            self.reached[at] = r = replace(r, completeness=self._known[node].completeness, note=None)
+            self.reached[at] = r = r._replace(completeness=self._known[node].completeness, note=None)
         production = self._known.get(r.version)
         if production is None:
             return
         if not r.recorded:
             self.reached[at] = _reach(r.version, production, r.influence, r.depth, r.toward, r.pin)
             return
-        self.reached[at] = replace(
-            r,
+        self.reached[at] = r._replace(
             models=tuple(dict.fromkeys((*r.models, *production.models))),
             licenses=tuple(dict.fromkeys((*r.licenses, *production.licenses))),
             artefact=r.artefact or production.artefact,
@@ -323,8 +321,8 @@ class _Extension:
         elif self.reached[seen].influence is Influence.INDIRECT and phase is Influence.DIRECT:
             # ``at`` is DIRECT and so is its whole path, which an INDIRECT version is not on:
             # pointing back to it makes no circle.
-            self.reached[seen] = replace(
-                self.reached[seen], influence=phase, depth=parent.depth + 1, toward=at, pin=pin
+            self.reached[seen] = self.reached[seen]._replace(
+                influence=phase, depth=parent.depth + 1, toward=at, pin=pin
             )
             self._queue.append(seen)
             self._raise_descendants(seen)
@@ -344,4 +342,4 @@ class _Extension:
                     raised.add(i)
                     waiting.append(i)
                     self._queue.append(i)
-                    self.reached[i] = replace(r, influence=Influence.DIRECT, depth=self.reached[parent].depth + 1)
+                    self.reached[i] = r._replace(influence=Influence.DIRECT, depth=self.reached[parent].depth + 1)

@@ -39,7 +39,7 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
 
     compacted = walked.node[walked.node < nodes.first_new]
     known = recall.names(index, compacted) if compacted.size else {}
-    records = recall.facts(index, compacted, known) if compacted.size else {}
+    records = recall.records(index, compacted) if compacted.size else {}
     known |= nodes.new
     columns: Iterable[tuple[int, int, int, bool, bool]] = zip(
         walked.node.tolist(),
@@ -49,12 +49,19 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
         walked.conservative.tolist(),
         strict=True,
     )
+    make = Reached._make
     reached: list[Reached] = []
     for id_, toward, depth, indirect, conservative in columns:
         version = known[id_] if id_ != nodes.id[root] else root
-        production = target if version == root else _one([*records.get(id_, ()), *recent.get(version, ())])
         place = (version, INFLUENCE[indirect], depth, toward, PIN[conservative])
-        reached.append(Reached(*place) if production is None else _with_facts(place, production))
+        on_record = records.get(id_, ())
+        if len(on_record) == 1 and version not in recent and version != root:
+            r = on_record[0]
+            reached.append(make((*place, r[0], True, *r[1:])))
+        else:
+            said = [*(r.production(version) for r in on_record), *recent.get(version, ())]
+            production = target if version == root else union(said) if said else None
+            reached.append(Reached(*place) if production is None else _with_facts(place, production))
     return Closure(target=root, reached=tuple(reached), watermark=watermark)
 
 
@@ -99,10 +106,6 @@ class Nodes:
             np.array(indirect, dtype=np.bool_),
             np.array(conservative, dtype=np.bool_),
         )
-
-
-def _one(records: Sequence[Production]) -> Production | None:
-    return union(records) if records else None
 
 
 def _with_facts(place: tuple[Version, Influence, int, int, Pin], production: Production) -> Reached:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lineage_guard.ledger.graph import Segment
+    from lineage_guard.ledger.recall import Memory
     from lineage_guard.openlineage.statement import Statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +55,13 @@ class Index:
         self._statements: list[Statement] | None = None
         self._downstream: list[Segment] | None = None
         self._lock = threading.RLock()
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What was already read of this index."""
+        from lineage_guard.ledger.recall import Memory
+
+        return Memory()
 
     def ids(self, versions: Sequence[Version]) -> dict[Version, int]:
         """The ids of those versions that the index knows."""

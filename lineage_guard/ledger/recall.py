@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,11 +28,100 @@ from lineage_guard.ledger.index import Index, moment
 
 _INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
 _PIN = (Pin.EXACT, Pin.CONSERVATIVE)
+_COMPLETENESS = {c.value: c for c in Completeness}
+_ASSERTION = {a.value: a for a in Assertion}
+
+
+class Record(NamedTuple):
+    """What one record says of a version, without its inputs; see ``domain.facts.Production``."""
+
+    completeness: Completeness
+    models: tuple[ModelSource, ...]
+    licenses: tuple[License, ...]
+    artefact: str | None
+    asserted_by: Assertion
+    produced_at: datetime | None
+    note: str | None
+
+    def production(self, version: Version) -> Production:
+        """As a production of that version alone."""
+        return Production((version,), (), *self._places())
+
+    def _places(self) -> tuple[Any, ...]:
+        return (
+            self.models,
+            self.produced_at,
+            self.asserted_by,
+            self.completeness,
+            self.licenses,
+            self.artefact,
+            self.note,
+        )
+
+
+class Memory:
+    """Names and records that were asked for, so that the next closure over them builds no object twice.
+
+    An index never changes, so nothing in here goes stale. Bounded: emptied when it has grown large.
+    """
+
+    LIMIT = 1_000_000
+
+    def __init__(self) -> None:
+        self.names: dict[int, Version] = {}
+        self.records: dict[int, tuple[Record, ...]] = {}
+
+    def make_room(self) -> None:
+        """Forget everything when there is too much of it."""
+        if len(self.names) + len(self.records) > self.LIMIT:
+            self.names = {}
+            self.records = {}
 
 
 def names(index: Index, ids: Ints) -> dict[int, Version]:
     """The versions behind ids."""
-    return {row[0]: Version(*row[1:]) for row in index.rows("versions", {"id": ids})}
+    index.memory.make_room()
+    known = index.memory.names
+    wanted: list[int] = ids.tolist()
+    missing = [i for i in wanted if i not in known] if known else wanted
+    if missing:
+        make = Version._make
+        known.update((row[0], make(row[1:])) for row in index.rows("versions", {"id": missing}))
+    return {i: known[i] for i in wanted if i in known}
+
+
+def records(index: Index, ids: Ints) -> dict[int, tuple[Record, ...]]:
+    """What is on record of each id, oldest first, without inputs; ids without a record have an empty tuple."""
+    known = index.memory.records
+    wanted: list[int] = ids.tolist()
+    missing = [i for i in wanted if i not in known] if known else wanted
+    if missing:
+        known.update(_fetched(index, missing))
+    return known
+
+
+def _fetched(index: Index, ids: list[int]) -> dict[int, tuple[Record, ...]]:
+    wanted = {"id": ids}
+    models: dict[tuple[int, int], list[ModelSource]] = defaultdict(list)
+    for row in index.rows("models", wanted):
+        models[row[0], row[1]].append(_model(row[2:]))
+    licenses: dict[tuple[int, int], list[License]] = defaultdict(list)
+    for row in index.rows("licenses", wanted):
+        licenses[row[0], row[1]].append(_license(row[2:]))
+    found: dict[int, tuple[Record, ...]] = dict.fromkeys(ids, ())
+    for id_, record, produced_at, completeness, asserted_by, artefact, note in index.rows("productions", wanted):
+        place = (id_, record)
+        one = Record(
+            _COMPLETENESS[completeness],
+            tuple(models[place]) if place in models else (),
+            tuple(licenses[place]) if place in licenses else (),
+            artefact,
+            _ASSERTION[asserted_by],
+            moment(produced_at),
+            note,
+        )
+        found[id_] = (*found[id_], one)
+    return found
 
 
 def facts(index: Index, ids: Ints, versions: dict[int, Version]) -> dict[int, list[Production]]:
@@ -42,28 +132,8 @@ def facts(index: Index, ids: Ints, versions: dict[int, Version]) -> dict[int, li
         ids: which versions.
         versions: their names; each production gets its one version as output.
     """
-    wanted = {"id": ids}
-    models: dict[tuple[int, int], list[ModelSource]] = defaultdict(list)
-    for row in index.rows("models", wanted):
-        models[row[0], row[1]].append(_model(row[2:]))
-    licenses: dict[tuple[int, int], list[License]] = defaultdict(list)
-    for row in index.rows("licenses", wanted):
-        licenses[row[0], row[1]].append(_license(row[2:]))
-    found: dict[int, list[Production]] = defaultdict(list)
-    for id_, record, produced_at, completeness, asserted_by, artefact, note in index.rows("productions", wanted):
-        found[id_].append(
-            Production(
-                outputs=(versions[id_],),
-                models=tuple(models.get((id_, record), ())),
-                produced_at=moment(produced_at),
-                asserted_by=Assertion(asserted_by),
-                completeness=Completeness(completeness),
-                licenses=tuple(licenses.get((id_, record), ())),
-                artefact=artefact,
-                note=note,
-            )
-        )
-    return found
+    found = records(index, ids)
+    return {i: [r.production(versions[i]) for r in found[i]] for i in ids.tolist() if found[i]}
 
 
 def productions_of(index: Index, versions: Sequence[Version]) -> dict[Version, list[Production]]:
