@@ -12,6 +12,8 @@ from lineage_guard.alerts.content import Alert
 #: Waits of 15 s, 30 s, 1 min … up to 1 h: twelve attempts last about five hours.
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
+#: How long one process may take to send what it claimed before another may think that it died.
+LEASE = timedelta(minutes=1)
 ATTEMPTS = 12
 
 
@@ -32,6 +34,11 @@ class Waiting:
     next_at: datetime
     attempts: int = 0
     error: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which alert to which sink; an outbox holds each once."""
+        return self.alert.id, self.sink
 
     @property
     def exhausted(self) -> bool:
@@ -61,7 +68,7 @@ class Outbox:
 
     def put(self, alerts: Iterable[Alert], sinks: Iterable[str], now: datetime) -> Outbox:
         """Queue each alert for each sink, unless that very alert waits there already."""
-        held = {(w.alert.id, w.sink) for w in (*self.waiting, *self.dead)}
+        held = {w.place for w in (*self.waiting, *self.dead)}
         names = tuple(sinks)
         new = [Waiting(a, s, now) for a in alerts for s in names if (a.id, s) not in held]
         return replace(self, waiting=(*self.waiting, *new))
@@ -78,15 +85,28 @@ class Outbox:
                 ready.append(w)
         return tuple(ready)
 
+    def claimed(self, items: Iterable[Waiting], now: datetime) -> Outbox:
+        """With ``items`` put off by ``LEASE``: nobody else sends them while their sender lives."""
+        places = {w.place for w in items}
+        until = now + LEASE
+        return replace(self, waiting=tuple(replace(w, next_at=until) if w.place in places else w for w in self.waiting))
+
+    def released(self, items: Iterable[Waiting]) -> Outbox:
+        """With ``items`` as they are given, in the place of what was claimed and not tried."""
+        before = {w.place: w for w in items}
+        return replace(self, waiting=tuple(before.get(w.place, w) for w in self.waiting))
+
     def delivered(self, item: Waiting) -> Outbox:
         """Without it."""
-        return replace(self, waiting=tuple(w for w in self.waiting if w is not item))
+        return replace(self, waiting=tuple(w for w in self.waiting if w.place != item.place))
 
-    def put_off(self, item: Waiting, tried: Waiting) -> Outbox:
-        """With ``tried`` in the place of ``item``, or among the dead when it is exhausted."""
+    def put_off(self, tried: Waiting) -> Outbox:
+        """With ``tried`` in the place of the same alert, or among the dead when it is exhausted."""
+        if all(w.place != tried.place for w in self.waiting):
+            return self
         if tried.exhausted:
-            return replace(self.delivered(item), dead=(*self.dead, tried))
-        return replace(self, waiting=tuple(tried if w is item else w for w in self.waiting))
+            return replace(self.delivered(tried), dead=(*self.dead, tried))
+        return replace(self, waiting=tuple(tried if w.place == tried.place else w for w in self.waiting))
 
 
 def to_dict(outbox: Outbox) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """From verdicts to pages: step the incidents, queue what they say, deliver what is due.
 
-Incidents and outbox are one document in the ledger, stored before anything is sent: a
-process that dies in between sends again (receivers drop the duplicate by its id), and nothing
-is lost. A dead sink costs one timeout per call and never raises.
+Incidents and outbox are one document in the ledger, replaced only as it was read: of two
+processes that see the same verdict one opens the incident, and the other reads that it is open.
+What is due is claimed before it is sent, so nobody sends it twice; a process that dies in between
+leaves its claim to run out, and it is sent again then (receivers drop the duplicate by its
+id). Nothing is lost. A dead sink costs one timeout per call and never raises.
 """
 
 from __future__ import annotations
@@ -13,17 +15,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from lineage_guard.alerts.content import Context, alert_of
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
-from lineage_guard.alerts.state import STATE, States, read_state, write_state
+from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import Notice, step
+from lineage_guard.domain.errors import ConfigError, LedgerError
+from lineage_guard.domain.incidents import Incidents, Notice, step
 
 #: Seconds one call may spend on delivery; what is left waits for the next one.
 BUDGET = 20.0
+_TRIES = 100
+_T = TypeVar("_T")
 _log = logging.getLogger("lineage_guard.alerts")
 
 
@@ -70,8 +75,8 @@ def send(
         ledger: keeps incidents and outbox.
         now: timezone-aware UTC.
         context: deployment name, links and owners; what the environment says when ``None``.
-        state: name of the stored state. Callers that may run at the same time, such as the sensors of
-            two code locations, need one each, or one would overwrite what the other stored.
+        state: name of the stored state. Callers that share one share its incidents: what any of them
+            opened pages once. Code locations have one each.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
 
@@ -86,34 +91,68 @@ def send(
         raise ConfigError(
             f"two alert sinks share one name: {sorted(s.name for s in sinks)}", fix="give each its own `name=`"
         )
-    before, box, readable = read_state(ledger, state)
-    after, notices = step(before, verdicts, now, deployment=context.deployment)
-    box = box.put((alert_of(n, context) for n in notices), by_name, now)
-    if after != before or notices or not readable:
-        write_state(ledger, after, box, state)
-    delivered, failed, emptied = _deliver(box, by_name, now, budget, clock)
-    if delivered or failed:
-        write_state(ledger, after, emptied, state)
+    seen = list(verdicts)
+
+    def take(before: Incidents, box: Outbox) -> tuple[Incidents, Outbox, _Taken]:
+        after, notices = step(before, seen, now, deployment=context.deployment)
+        box = box.put((alert_of(n, context) for n in notices), by_name, now)
+        due = box.due(now)
+        return after, box.claimed(due, now), _Taken(notices, due)
+
+    after, box, taken = _change(ledger, state, take)
+    delivered, failed = _deliver(taken.due, by_name, now, budget, clock)
+
+    def settle(incidents: Incidents, box: Outbox) -> tuple[Incidents, Outbox, None]:
+        done = {w.place for w in (*delivered, *failed)}
+        box = box.released(w for w in taken.due if w.place not in done)
+        for item in delivered:
+            box = box.delivered(item)
+        for tried in failed:
+            box = box.put_off(tried)
+        return incidents, box, None
+
+    if taken.due:
+        after, box, _ = _change(ledger, state, settle)
     return Report(
-        notices=notices,
+        notices=taken.notices,
         delivered=tuple((w.alert.id, w.sink) for w in delivered),
         failed=tuple((w.alert.id, w.sink, w.error) for w in failed),
-        dead=tuple((w.alert.id, w.sink, w.error) for w in emptied.dead[len(box.dead) :]),
-        waiting=len(emptied.waiting),
-        dead_letters=len(emptied.dead),
+        dead=tuple((w.alert.id, w.sink, w.error) for w in failed if w.exhausted),
+        waiting=len(box.waiting),
+        dead_letters=len(box.dead),
         open=len(after.open),
     )
 
 
+@dataclass(frozen=True)
+class _Taken:
+    notices: tuple[Notice, ...]
+    due: tuple[Waiting, ...]
+
+
+def _change(
+    ledger: States, name: str, change: Callable[[Incidents, Outbox], tuple[Incidents, Outbox, _T]]
+) -> tuple[Incidents, Outbox, _T]:
+    """Change the stored state, again from what another process stored meanwhile if there was one."""
+    for _ in range(_TRIES):
+        stored = ledger.load(name)
+        before, box, readable = parse_state(stored)
+        after, changed, result = change(before, box)
+        same = readable and (after, changed) == (before, box)
+        if same or ledger.swap(name, stored, dump_state(after, changed)):
+            return after, changed, result
+    raise LedgerError("alert state keeps changing while it is read", where=name, fix="run fewer sensors on one state")
+
+
 def _deliver(
-    box: Outbox, sinks: Mapping[str, Sink], now: datetime, budget: float, clock: Callable[[], float]
-) -> tuple[list[Waiting], list[Waiting], Outbox]:
+    due: Iterable[Waiting], sinks: Mapping[str, Sink], now: datetime, budget: float, clock: Callable[[], float]
+) -> tuple[list[Waiting], list[Waiting]]:
     delivered: list[Waiting] = []
     failed: list[Waiting] = []
     end = clock() + budget
     silent: set[str] = set()
     stuck: set[tuple[str, str]] = set()
-    for item in box.due(now):
+    for item in due:
         if clock() >= end:
             break
         place = (item.alert.incident, item.sink)
@@ -122,17 +161,15 @@ def _deliver(
         why, retry_after, only_this = _try(sinks.get(item.sink), item)
         if why is None:
             delivered.append(item)
-            box = box.delivered(item)
             continue
         tried = item.failed(why, now, retry_after)
-        box = box.put_off(item, tried)
         failed.append(tried)
         stuck.add(place)
         if not only_this:
             silent.add(item.sink)
         level, what = (logging.ERROR, "was given up") if tried.exhausted else (logging.WARNING, "waits")
         _log.log(level, "alert %s to %s %s after attempt %d: %s", item.alert.id, item.sink, what, tried.attempts, why)
-    return delivered, failed, box
+    return delivered, failed
 
 
 def _try(sink: Sink | None, item: Waiting) -> tuple[str | None, float | None, bool]:

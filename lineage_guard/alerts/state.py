@@ -19,14 +19,14 @@ _log = logging.getLogger("lineage_guard.alerts")
 
 
 class States(Protocol):
-    """The two calls of the ledger that alerts need."""
+    """The calls of the ledger that alerts need."""
 
     def load(self, name: str) -> dict[str, Any] | None:
         """A stored state, or ``None``."""
         ...
 
-    def store(self, name: str, state: dict[str, Any]) -> None:
-        """Replace a stored state."""
+    def swap(self, name: str, old: dict[str, Any] | None, new: dict[str, Any]) -> bool:
+        """Replace a state that is still as it was loaded; whether it was."""
         ...
 
 
@@ -36,7 +36,11 @@ def read_state(ledger: States, name: str = STATE) -> tuple[Incidents, Outbox, bo
     A state that cannot be understood is started afresh: every standing block pages again,
     which is better than one that never does.
     """
-    data = ledger.load(name)
+    return parse_state(ledger.load(name))
+
+
+def parse_state(data: dict[str, Any] | None) -> tuple[Incidents, Outbox, bool]:
+    """What ``read_state`` returns, from a state that was loaded."""
     if data is None:
         return Incidents(), Outbox(), True
     try:
@@ -56,9 +60,9 @@ def state_name(location: str | None) -> str:
     return f"{STATE}-{location}" if location else STATE
 
 
-def write_state(ledger: States, incidents: Incidents, box: Outbox, name: str = STATE) -> None:
-    """Store both as one document."""
-    ledger.store(name, {"incidents": incidents_to_dict(incidents), "outbox": outbox.to_dict(box)})
+def dump_state(incidents: Incidents, box: Outbox) -> dict[str, Any]:
+    """Both as one document."""
+    return {"incidents": incidents_to_dict(incidents), "outbox": outbox.to_dict(box)}
 
 
 def incidents_to_dict(state: Incidents) -> dict[str, Any]:

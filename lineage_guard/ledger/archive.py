@@ -35,6 +35,14 @@ class Archive(Protocol):
         """Store ``data``, replacing what was there; readers see the old bytes or the new, never a mix."""
         ...
 
+    def replace(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Store ``new`` if the key still holds ``old`` (``None``: nothing), else return ``False`` and change nothing.
+
+        Of any number of processes that replace the same ``old`` exactly one is told ``True``. A
+        backend that cannot know whether its write got through may say ``False`` although it did.
+        """
+        ...
+
     def get(self, key: str, size: int | None = None) -> bytes | None:
         """The bytes of a key (the first ``size`` of them), or ``None`` when there is no such key."""
         ...

@@ -1,16 +1,19 @@
 """The archive in a folder: a local disk, or a shared file system with hard links.
 
-A new key is written to a temporary file, synced, and linked to its name: ``link`` fails when
-the name exists, so one writer wins, and a reader that sees the name sees all the bytes.
+A new key is written to a file without a name (a temporary one where the file system has no such
+thing), synced, and linked to its name: ``link`` fails when the name exists, so one writer wins,
+and a reader that sees the name sees all the bytes.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +21,8 @@ from lineage_guard.domain.errors import LedgerError
 
 _TMP = ".tmp"
 _STALE_AFTER_S = 24 * 3600.0
+#: What a file system answers that has no files without a name (NFS, overlay, some FUSE).
+_NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
 
 class FolderArchive:
@@ -30,6 +35,7 @@ class FolderArchive:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).expanduser()
         self._made: set[Path] = set()
+        self._unnamed = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
 
     @property
     def location(self) -> str:
@@ -41,18 +47,24 @@ class FolderArchive:
         final = self.root / key
         try:
             self._make(final.parent)
-            tmp = self._write_tmp(data)
-            try:
-                os.link(tmp, final)
-            except FileExistsError:
+            if final.exists():
                 return False
-            finally:
-                with suppress(OSError):
-                    os.unlink(tmp)
-            _sync_folder(final.parent)
+            return self._link_unnamed(final, data) if self._unnamed else self._link_tmp(final, data)
         except OSError as e:
             raise self._error(e, "write", key) from e
-        return True
+
+    def replace(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Store a key if it still holds ``old``, under a lock that dies with its process."""
+        try:
+            self._make(self.root / _TMP)
+            with open(self.root / _TMP / f"{sha256(key.encode()).hexdigest()[:16]}.lock", "ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if self.get(key) != old:
+                    return False
+                self.put(key, new)
+                return True
+        except OSError as e:
+            raise self._error(e, "write", key) from e
 
     def put(self, key: str, data: bytes) -> None:
         """Store a key, replacing it as a whole."""
@@ -129,10 +141,49 @@ class FolderArchive:
         with suppress(FileNotFoundError), os.scandir(self.root / _TMP) as entries:
             for entry in entries:
                 with suppress(OSError):
+                    if entry.name.endswith(".lock"):
+                        continue  # deleting one would let two processes hold it
                     if time.time() - entry.stat().st_mtime > _STALE_AFTER_S:
                         os.unlink(entry.path)
                         swept += 1
         return swept
+
+    def _link_unnamed(self, final: Path, data: bytes) -> bool:
+        """Write a file without a name, then name it: two operations fewer than by a temporary name."""
+        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            try:
+                fd = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o666, dir_fd=folder)
+            except OSError as e:
+                if e.errno not in _NO_UNNAMED:
+                    raise
+                self._unnamed = False
+                return self._link_tmp(final, data)
+            with open(fd, "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(fd)
+                try:
+                    # Through /proc, as linkat(2) says; ``dst_dir_fd`` makes Python follow that link.
+                    os.link(f"/proc/self/fd/{fd}", final.name, dst_dir_fd=folder, follow_symlinks=True)
+                except FileExistsError:
+                    return False
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return True
+
+    def _link_tmp(self, final: Path, data: bytes) -> bool:
+        tmp = self._write_tmp(data)
+        try:
+            os.link(tmp, final)
+        except FileExistsError:
+            return False
+        finally:
+            with suppress(OSError):
+                os.unlink(tmp)
+        _sync_folder(final.parent)
+        return True
 
     def _write_tmp(self, data: bytes) -> Path:
         tmp = self.root / _TMP / uuid4().hex

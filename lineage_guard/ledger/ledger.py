@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.ledger import answers
+from lineage_guard.ledger import answers, states
 from lineage_guard.ledger import evidence as filing
 from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
 from lineage_guard.ledger.appending import prepare, try_append
@@ -130,12 +129,31 @@ class Ledger:
         self.archive.put(filing.key_of(evidence.key), filing.dump(evidence))
 
     def store(self, name: str, state: Mapping[str, object]) -> None:
-        """Keep a small state under a name, replacing the last; see ``load``.
+        """Keep a small state under a name, replacing the last whoever stored it; see ``load`` and ``swap``.
 
         Raises:
             LedgerError: when the archive cannot be written.
         """
-        self.archive.put(_state_key(name), json.dumps(state, sort_keys=True, indent=1).encode())
+        states.store(self.archive, name, state)
+
+    def swap(self, name: str, old: Mapping[str, object] | None, new: Mapping[str, object]) -> bool:
+        """Replace a small state that is still as it was loaded; of several processes one gets ``True``.
+
+        Args:
+            name: its name.
+            old: what ``load`` returned.
+            new: what to store.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+
+        Example:
+            >>> import tempfile
+            >>> ledger = open_ledger(tempfile.mkdtemp())
+            >>> ledger.swap("n", None, {"n": 1}), ledger.swap("n", None, {"n": 2}), ledger.load("n")
+            (True, False, {'n': 1})
+        """
+        return states.swap(self.archive, name, old, new)
 
     def compact(self, at_least: int = 1) -> bool:
         """Bring the index up to the end of the log. Never blocks writers or readers.
@@ -285,17 +303,7 @@ class Ledger:
         Raises:
             LedgerError: when it is there but cannot be read.
         """
-        data = self.archive.get(_state_key(name))
-        if data is None:
-            return None
-        try:
-            return dict(cast("Mapping[str, object]", json.loads(data)))
-        except (ValueError, TypeError) as e:
-            raise LedgerError(
-                f"stored state cannot be read: {e}",
-                where=self.archive.describe(_state_key(name)),
-                fix="delete the file; it holds nothing that cannot be made again",
-            ) from e
+        return states.load(self.archive, name)
 
     def watermark(self) -> str:
         """The name of the newest state: its last batch and the digest of everything up to it.
@@ -346,7 +354,3 @@ def _position(after: str | None) -> tuple[int, int]:
     if not (batch.isdecimal() and line.isdecimal()):
         raise LedgerError(f"{after!r} is not a position in a ledger", fix="start again from the first event (None)")
     return int(batch), int(line)
-
-
-def _state_key(name: str) -> str:
-    return f"state/{quote(name, safe='')}.json"

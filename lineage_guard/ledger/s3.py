@@ -1,7 +1,7 @@
 """The archive in an S3 bucket, or in anything that speaks S3's conditional writes.
 
-``PutObject`` with ``If-None-Match: *`` lets one of several writers win a key (supported by
-Amazon S3 since August 2024:
+``PutObject`` with ``If-None-Match: *`` lets one of several writers win a key, and ``If-Match``
+replaces a small state only as it was read (supported by Amazon S3 since August and November 2024:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). Endpoint, region
 and credentials come from where boto3 always finds them, e.g. ``AWS_ENDPOINT_URL_S3``.
 """
@@ -56,13 +56,34 @@ class S3Archive:
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Store a new key; ``False`` when it exists."""
+        return self._put_on(key, data, IfNoneMatch="*")
+
+    def replace(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Store a key if it still holds ``old``: by its ETag (``If-Match``)."""
+        if old is None:
+            return self._put_on(key, new, IfNoneMatch="*")
         s3 = self._s3()
+        try:
+            found = s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            data, tag = found["Body"].read(), found["ETag"]
+        except s3.exceptions.NoSuchKey:
+            return False
+        except Exception as e:
+            raise self._error(e, "read", key) from e
+        return data == old and self._put_on(key, new, IfMatch=tag)
+
+    def _put_on(self, key: str, data: bytes, **condition: str) -> bool:
+        """``PutObject`` on a condition; ``False`` when it does not hold."""
+        s3 = self._s3()
+        put = cast("Any", s3).put_object
         for attempt in range(_CONFLICTS):
             try:
-                s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
+                put(Bucket=self._bucket, Key=self._prefix + key, Body=data, **condition)
             except s3.exceptions.ClientError as e:
                 code = e.response.get("Error", {}).get("Code", "")
                 if code in ("PreconditionFailed", "412"):
+                    return False
+                if code in ("NoSuchKey", "404") and "IfMatch" in condition:
                     return False
                 # Another conditional write of the key is under way: S3 asks to try again.
                 if code in ("ConditionalRequestConflict", "409") and attempt < _CONFLICTS - 1:

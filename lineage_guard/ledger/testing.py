@@ -62,6 +62,37 @@ class ArchiveConformance(ABC):
         archive.put("state/a.json", b"short")
         _equal(self.reopen().get("state/a.json"), b"short")
 
+    def test_replace_needs_what_is_there(self) -> None:
+        """``replace`` stores only over the value it was told, and over nothing only when told so."""
+        archive = self.reopen()
+        key = "state/a.json"
+        _equal(archive.replace(key, b"1", b"2"), False)
+        _equal(archive.get(key), None)
+        _equal(archive.replace(key, None, b"1"), True)
+        _equal(self.reopen().replace(key, None, b"2"), False)
+        _equal(self.reopen().replace(key, b"0", b"2"), False)
+        _equal(archive.get(key), b"1")
+        _equal(self.reopen().replace(key, b"1", b"longer than before"), True)
+        _equal(archive.replace(key, b"longer than before", b""), True)
+        _equal(archive.replace(key, b"", b"3"), True)
+        _equal(self.reopen().get(key), b"3")
+
+    def test_racing_replacements_lose_nothing(self) -> None:
+        """Eight handles that count up together, each trying until it wins, count every step once."""
+        handles = [self.reopen() for _ in range(8)]
+
+        def count(archive: Archive) -> None:
+            for _ in range(5):
+                while True:
+                    old = archive.get("state/n.json")
+                    if archive.replace("state/n.json", old, b"%d" % (int(old or b"0") + 1)):
+                        break
+
+        with ThreadPoolExecutor(len(handles)) as pool:
+            for counted in [pool.submit(count, h) for h in handles]:
+                counted.result()
+        _equal(self.reopen().get("state/n.json"), b"40")
+
     def test_readers_never_see_a_mix(self) -> None:
         """A reader during replacements sees one value or another, whole."""
         values = [bytes([n]) * 200_000 for n in range(5)]
@@ -97,6 +128,13 @@ class ArchiveConformance(ABC):
         for key in keys:
             archive.put(key, b"")
         _equal(list(archive.list("state/")), keys)
+
+    def test_list_sees_what_was_stored_before(self) -> None:
+        """A listing that begins after a put returned has the key, whichever handle put it."""
+        listing = self.reopen()
+        for n in range(20):
+            self.reopen().put_if_absent(f"log/{n // 7:03d}/{n:04d}", b"x")
+            _equal(list(listing.list("log/"))[-1], f"log/{n // 7:03d}/{n:04d}")
 
     def test_delete(self) -> None:
         """A deleted key is gone and may be put again; deleting nothing is no error."""

@@ -86,11 +86,14 @@ class TextLedger:
             raise LedgerError("it is gone", fix="bring it back")
         return json.loads(self.texts[name]) if name in self.texts else None
 
-    def store(self, name: str, state: dict[str, Any]) -> None:
+    def swap(self, name: str, old: dict[str, Any] | None, new: dict[str, Any]) -> bool:
         if self.broken:
             raise LedgerError("it is gone", fix="bring it back")
+        if self.load(name) != old:
+            return False
         self.writes += 1
-        self.texts[name] = json.dumps(state)
+        self.texts[name] = json.dumps(new)
+        return True
 
 
 __all__ = ["CLAUDE", "GPT", "POLICY", "T0", "ReasonCode", "TextLedger", "at", "verdict"]

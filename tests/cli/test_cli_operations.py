@@ -106,14 +106,14 @@ def test_doctor_names_alerts_that_were_given_up(run_json, home, tmp_path):
 
     from lineage_guard.alerts.content import Context, sample
     from lineage_guard.alerts.outbox import Outbox, Waiting
-    from lineage_guard.alerts.state import write_state
+    from lineage_guard.alerts.state import STATE, dump_state
     from lineage_guard.domain.incidents import Incidents
     from lineage_guard.ledger import open_ledger
 
     now = datetime.now(UTC)
     dead = Waiting(sample(now, Context()), "webhook:x", now, 12, "webhook:x: it answered 500")
     ledger = open_ledger(tmp_path / "ledger")
-    write_state(ledger, Incidents(), Outbox(dead=(dead,)))
+    ledger.store(STATE, dump_state(Incidents(), Outbox(dead=(dead,))))
     code, data = run_json("doctor", "--ledger", str(tmp_path / "ledger"))
     assert code == 1
     assert "1 were given up; the last: webhook:x: it answered 500" in checks(data)["alerts"]["found"]
