@@ -6,7 +6,6 @@ gzipped. How it is written decides, not how it is named.
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -53,22 +52,28 @@ def unpack(data: bytes, limit: int = MAX_UNPACKED) -> bytes:
         ValueError: when they are gzipped and damaged, or larger than the limit.
 
     Example:
+        >>> import gzip
         >>> unpack(gzip.compress(b"{}"))
         b'{}'
     """
     if not data.startswith(_GZIP):
         return data
-    try:
+    parts: list[bytes] = []
+    size = 0
+    # Several members may follow each other, as tools that append to a file write them.
+    while data:
         opened = zlib.decompressobj(31)
-        found = opened.decompress(data, limit + 1)
-        if len(found) > limit:
+        try:
+            parts.append(opened.decompress(data, limit + 1 - size))
+        except zlib.error as e:
+            raise ValueError(f"its gzip data is damaged: {e}") from e
+        size += len(parts[-1])
+        if size > limit:
             raise ValueError(f"it unpacks to more than {limit:,} bytes")
-        if opened.eof and not opened.unused_data:
-            return found
-        # Several members, one after the other, as some tools write; each is within the limit.
-        return gzip.decompress(data)
-    except (zlib.error, EOFError, OSError) as e:
-        raise ValueError(f"its gzip data is damaged: {e}") from e
+        if not opened.eof:
+            raise ValueError("its gzip data is cut short")
+        data = opened.unused_data.lstrip(b"\0")
+    return b"".join(parts)
 
 
 def events_in(data: bytes, name: str) -> Iterator[Found]:
