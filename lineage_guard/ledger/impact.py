@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.ledger import recall
-from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes
-from lineage_guard.ledger.graph import Ints, Segment, reverse, walk
+from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes, collector_paused
+from lineage_guard.ledger.graph import Ints, Segment, Walked, reverse, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.tail import Tail
 
 
-@dataclass(frozen=True, slots=True)
-class Affected:
+class Affected(NamedTuple):
     """One version downstream, and the next step back to where it comes from.
 
     Attributes:
@@ -95,17 +95,22 @@ def impact_of(
 
     node = walked.node[1:]
     compacted: Ints = node[node < nodes.first_new]
-    known = {**(recall.names(index, compacted) if compacted.size else {}), **nodes.new}
+    with collector_paused():
+        return Impact(len(ids), tuple(_affected(walked, recall.names(index, compacted) | nodes.new)), watermark)
+
+
+def _affected(walked: Walked, known: Mapping[int, Version]) -> Iterator[Affected]:
+    make = Affected._make
     columns: Iterable[tuple[int, int, int, int, int]] = zip(
-        node.tolist(),
+        walked.node[1:].tolist(),
         walked.indirect[1:].tolist(),
         walked.depth[1:].tolist(),
         walked.toward[1:].tolist(),
         walked.conservative[1:].tolist(),
         strict=True,
     )
-    reached = tuple(Affected(known[n], INFLUENCE[i], depth - 1, to - 1, PIN[c]) for n, i, depth, to, c in columns)
-    return Impact(len(ids), reached, watermark)
+    for n, indirect, depth, toward, conservative in columns:
+        yield make((known[n], INFLUENCE[indirect], depth - 1, toward - 1, PIN[conservative]))
 
 
 def _made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,7 @@ class Index:
         self.manifest = manifest
         self.verified = verified if verified is not None else set[str]()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._viewed: set[str] = set()
         self._segments: list[Segment] | None = None
         self._statements: list[Statement] | None = None
         self._downstream: list[Segment] | None = None
@@ -128,6 +130,7 @@ class Index:
         with self._lock:
             connection = self._connect()
             try:
+                self._views(sql(query))
                 if wanted is not None:
                     # As numpy columns: DuckDB scans them in place, and needs no pandas for it.
                     connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
@@ -158,15 +161,19 @@ class Index:
             return cast("dict[str, np.ndarray[Any, Any]]", result)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        """A private in-memory database with one view per table."""
+        """A private in-memory database."""
         if self._connection is None:
-            connection = connect()
-            for table in TABLES:
+            self._connection = connect()
+        return self._connection
+
+    def _views(self, query: str) -> None:
+        """A view for each table that a query reads; files that nobody asks about are not even verified."""
+        for table in TABLES:
+            if table.name not in self._viewed and re.search(rf"\b{table.name}\b", query):
                 paths = ", ".join(_quoted(self._path(f)) for f in self.manifest.files(table.name))
                 body = f"SELECT * FROM read_parquet([{paths}])" if paths else table.empty
-                connection.execute(f'CREATE VIEW "{table.name}" AS {body}')
-            self._connection = connection
-        return self._connection
+                self._connect().execute(f'CREATE VIEW "{table.name}" AS {body}')
+                self._viewed.add(table.name)
 
     def _path(self, f: PartFile) -> Path:
         """The local file of a part, its digest checked once per process."""

@@ -33,9 +33,10 @@ _ASSERTION = {a.value: a for a in Assertion}
 
 
 class Record(NamedTuple):
-    """What one record says of a version, without its inputs; see ``domain.facts.Production``."""
+    """What one record says of a version, without its inputs: the fields that end a ``Reached``."""
 
     completeness: Completeness
+    recorded: bool
     models: tuple[ModelSource, ...]
     licenses: tuple[License, ...]
     artefact: str | None
@@ -45,17 +46,15 @@ class Record(NamedTuple):
 
     def production(self, version: Version) -> Production:
         """As a production of that version alone."""
-        return Production((version,), (), *self._places())
-
-    def _places(self) -> tuple[Any, ...]:
-        return (
-            self.models,
-            self.produced_at,
-            self.asserted_by,
-            self.completeness,
-            self.licenses,
-            self.artefact,
-            self.note,
+        return Production(
+            outputs=(version,),
+            models=self.models,
+            produced_at=self.produced_at,
+            asserted_by=self.asserted_by,
+            completeness=self.completeness,
+            licenses=self.licenses,
+            artefact=self.artefact,
+            note=self.note,
         )
 
 
@@ -113,6 +112,7 @@ def _fetched(index: Index, ids: list[int]) -> dict[int, tuple[Record, ...]]:
         place = (id_, record)
         one = Record(
             _COMPLETENESS[completeness],
+            True,
             tuple(models[place]) if place in models else (),
             tuple(licenses[place]) if place in licenses else (),
             artefact,

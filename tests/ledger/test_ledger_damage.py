@@ -122,8 +122,10 @@ def test_a_damaged_index_file_is_named_and_can_be_rebuilt(
     whole = open_ledger(place).closure(TARGET)
     (file,) = (place / "index" / "parts").glob(f"*-{table}-*")
     damage(file)
+    ledger = open_ledger(place)
     with pytest.raises(LedgerError, match=file.name) as e:
-        open_ledger(place).closure(TARGET)
+        # A closure reads no identities of events; an append does.
+        ledger.append([histories.simple(100)]) if table == "events" else ledger.closure(TARGET)
     assert "index" in e.value.fix
     for old in (place / "index").rglob("*"):
         if old.is_file():
