@@ -175,7 +175,7 @@ def facts_of(line: bytes, recorded: datetime) -> Facts:
 
     event = cast("Event", json.loads(line))
     facts = Facts()
-    facts.add(event, decode(event), recorded)
+    facts.add(event, decode(event, alone=False), recorded)
     return facts
 
 

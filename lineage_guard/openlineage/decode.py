@@ -99,11 +99,13 @@ class _Claim:
 _Alike = tuple[_Claim | None, tuple[License, ...], tuple[tuple[Place, Influence], ...]]
 
 
-def decode(event: Mapping[str, Any]) -> Decoded:
+def decode(event: Mapping[str, Any], *, alone: bool = True) -> Decoded:
     """Read one event.
 
     Args:
         event: a RunEvent, JobEvent or DatasetEvent of any producer, as parsed JSON.
+        alone: also say what a RunEvent with a ``statement`` means by itself; a reader that
+            puts statements together has no use for it.
 
     Raises:
         EventError: when it cannot be understood; the error names the field.
@@ -115,7 +117,7 @@ def decode(event: Mapping[str, Any]) -> Decoded:
     """
     fields = Fields(event, "event")
     if fields.has("run"):
-        return _run_event(fields)
+        return _run_event(fields, alone)
     if fields.has("job"):
         return _job_event(fields)
     if fields.has("dataset"):
@@ -123,7 +125,7 @@ def decode(event: Mapping[str, Any]) -> Decoded:
     raise fields.bad("run", "neither a run, a job nor a dataset: this is no OpenLineage event")
 
 
-def _run_event(fields: Fields) -> Decoded:
+def _run_event(fields: Fields, alone: bool) -> Decoded:
     run = fields.fields("run")
     run_id = run.text("runId").lower()
     if not is_uuid(run_id):
@@ -141,8 +143,9 @@ def _run_event(fields: Fields) -> Decoded:
         found = cast("Mapping[str, Any]", named).get("runId") if isinstance(named, Mapping) else None
         parent_run_id = found if isinstance(found, str) else None
     productions: tuple[Production, ...] = ()
-    if state is RunState.COMPLETE:
-        productions = _productions(fields, run_id, at, Assertion.OBSERVED)
+    own = is_own(fields)
+    if state is RunState.COMPLETE and (own or alone):
+        productions = _productions(fields, run_id, at, Assertion.OBSERVED, own)
     job = _job(fields)
     return Decoded(
         kind="run",
@@ -155,7 +158,7 @@ def _run_event(fields: Fields) -> Decoded:
         job=job,
         parent_run_id=parent_run_id,
         producer=fields.maybe_text("producer") or "",
-        statement=None if is_own(fields) else hear_run(fields, run_id, job, at, _claimed),
+        statement=None if own else hear_run(fields, run_id, job, at, _claimed),
     )
 
 
@@ -166,7 +169,7 @@ def _job_event(fields: Fields) -> Decoded:
         run_id=None,
         state=None,
         at=at,
-        productions=_productions(fields, None, None, Assertion.DECLARED),
+        productions=_productions(fields, None, None, Assertion.DECLARED, False),
         decision=None,
         source=None,
         job=_job(fields),
@@ -221,15 +224,15 @@ def _job(fields: Fields) -> tuple[str, str]:
 
 
 def _productions(
-    fields: Fields, run_id: str | None, at: datetime | None, asserted_by: Assertion
+    fields: Fields, run_id: str | None, at: datetime | None, asserted_by: Assertion, pinned: bool
 ) -> tuple[Production, ...]:
     """One production for all outputs whose own facets say the same of their making."""
     # What pins all it read needs no facet to say what that was.
-    own, targets = (Traced(), {}) if is_own(fields) else explicit_entries(fields.fields("job"))
+    own, targets = (Traced(), {}) if pinned else explicit_entries(fields.fields("job"))
     groups: dict[_Alike, list[tuple[int, Version]]] = {}
     for index, output in enumerate(fields.items("outputs")):
         written = written_versions(output, run_id, index)
-        sources = () if is_own(fields) else _sources(output, own, targets)
+        sources = () if pinned else _sources(output, own, targets)
         groups.setdefault((_claim(output), _licenses(output), sources), []).extend(written)
     declared = dict.fromkeys(m for claim, *_ in groups if claim for m in claim.models)
     listed = _inputs(fields, {model_node(m) for m in declared})

@@ -55,9 +55,9 @@ def traced(dataset: Fields) -> Traced:
         {('d', 't'): <Influence.INDIRECT: 'INDIRECT'>}
     """
     found = Traced()
-    facets = dataset.maybe_fields("facets")
-    if facets is None:
+    if not dataset.has("facets"):
         return found
+    facets = dataset.fields("facets")
     columns = _object(facets.raw.get("columnLineage"))
     if columns and columns.get("_deleted") is not True:
         entries = _objects(_object(columns.get("fields")).values())
@@ -79,11 +79,11 @@ def explicit_entries(job: Fields) -> tuple[Traced, dict[Place, Traced]]:
         other jobs alike.
     """
     own, targets = Traced(), dict[Place, Traced]()
-    facets = job.maybe_fields("facets")
-    explicit = _object(facets.raw.get("lineage") if facets else None)
-    this = (str(job.raw.get("namespace")), str(job.raw.get("name")))
-    if explicit.get("_deleted") is True:
+    facet = job.facet("facets", "lineage")
+    if facet is None:
         return own, targets
+    explicit = facet.raw
+    this = (str(job.raw.get("namespace")), str(job.raw.get("name")))
     for entry in _list(explicit.get("entries")):
         place = _place(entry)
         target = own if place is None or place == this else targets.setdefault(place, Traced())
@@ -116,11 +116,11 @@ def _place(entry: Mapping[str, Any]) -> Place | None:
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _objects(values: Any) -> Iterator[Mapping[str, Any]]:
-    return (cast("Mapping[str, Any]", v) for v in values if isinstance(v, Mapping))
+    return (cast("Mapping[str, Any]", v) for v in values if isinstance(v, dict))
 
 
 def _list(value: object) -> list[Mapping[str, Any]]:
