@@ -14,12 +14,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lineage_guard.domain.facts import Completeness, Input, Pin, Production, Version
+from lineage_guard.domain.provenance import production_facts
+from lineage_guard.domain.runs import DECLARED, is_declared
 from lineage_guard.ledger import recall
 from lineage_guard.ledger.graph import Segment
 from lineage_guard.ledger.index import Index, micros
 from lineage_guard.ledger.tail import Tail
 from lineage_guard.openlineage.foreign import assemble
 from lineage_guard.openlineage.timeline import ALWAYS, NEVER, Place, Span, Timeline, Write, born
+
+#: What is recorded of an external asset that nobody declared.
+_SILENT = production_facts(None, has_deps=False, is_external=True)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Joined:
         by_version: what is on record of each version, the index's own records apart.
         foreign: the part of it that other producers made.
         edges: in place of edges to ``loose`` versions: what was read, by our own runs.
-        loose: versions without a run that name data which has versions on record.
+        loose: versions without a run of their own that name data which has versions on record.
         telling: those of them that have a record of their own that says something.
         timeline: every write that a name without a version may mean; ``None`` without foreign data.
     """
@@ -89,14 +94,16 @@ class Joined:
             span: when it was read.
         """
         version = edge.version
-        if self.timeline is None or version.run is not None or not self.timeline.known(version[:2]):
+        if self.timeline is None or not _is_loose(version) or not self.timeline.known(version[:2]):
             yield edge
             return
         seen = self.timeline.seen(version[:2], span)
         # What was declared of the name holds as well; a bare name goes when what it stands for is known.
-        if not seen.covered or version in self.telling:
+        if not seen.covered or version in self.telling or version.run is not None:
             yield edge
-        yield from (Input(v, edge.influence, Pin.CONSERVATIVE) for v in seen.versions)
+        # Of what is pinned to one declaration, others are what was said of it at other times.
+        found = [v for v in seen.versions if version.run is None or not is_declared(v.run)]
+        yield from (Input(v, edge.influence, Pin.CONSERVATIVE) for v in found)
 
 
 def joined(index: Index, tail: Tail) -> Joined:
@@ -144,13 +151,13 @@ def _own_writes(index: Index, tail: Tail, names: Collection[Place]) -> Iterator[
 def _loose(index: Index, tail: Tail, timeline: Timeline) -> list[Version]:
     """Versions without a run, read by our own runs, whose data has versions on record."""
     places = timeline.places()
-    rows = index.rows("loose", namespaces=[n for n, _ in places], names=[n for _, n in places])
-    found = {Version(row[0], row[1], row[2]) for row in rows}
+    rows = index.rows("loose", namespaces=[n for n, _ in places], names=[n for _, n in places], declared=DECLARED)
+    found = {Version(*row[:4]) for row in rows}
     for productions in tail.by_version.values():
         found.update(
-            i.version for p in productions for i in p.inputs if i.version.run is None and timeline.known(i.version[:2])
+            i.version for p in productions for i in p.inputs if _is_loose(i.version) and timeline.known(i.version[:2])
         )
-    return sorted(found, key=lambda v: (v.namespace, v.name, v.partition or ""))
+    return sorted(found, key=lambda v: (v.namespace, v.name, v.partition or "", v.run or ""))
 
 
 def _records(index: Index, tail: Tail, versions: Sequence[Version]) -> dict[Version, list[Production]]:
@@ -192,6 +199,13 @@ def _micros(production: Production) -> int:
     return ALWAYS if at is None else at
 
 
+def _is_loose(version: Version) -> bool:
+    """Whether a version names data and no run that made it; a declaration makes nothing."""
+    return version.run is None or is_declared(version.run)
+
+
 def _says_something(p: Production) -> bool:
-    known = p.completeness is not Completeness.UNKNOWN
+    """Whether a record of a bare name says more than that nobody declared where it comes from."""
+    silent = (p.completeness, p.asserted_by, p.note) == (_SILENT.completeness, _SILENT.asserted_by, _SILENT.note)
+    known = p.completeness is not Completeness.UNKNOWN and not silent
     return known or bool(p.models or p.inputs or p.licenses or p.artefact)

@@ -17,6 +17,7 @@ from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.domain.closure import Closure, extend
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Pin, Production, Version
+from lineage_guard.domain.provenance import ProductionFacts, production_facts
 from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
 from lineage_guard.domain.waivers import Waivers
 from lineage_guard.ledger import open_ledger
@@ -61,6 +62,12 @@ def dagster_run(name: str, minute: float, *inputs: Version, run: str = "", **fac
             ),
         )
     )
+
+
+def external(production: Production) -> dict[str, Any]:
+    """What collecting records of an external asset."""
+    id_ = asset_run_id(repr(production), ORDERS.name, None, DAY)
+    return event_of(AssetRun(id_, RunState.COMPLETE, DAY, "dagster", ORDERS.name, production))
 
 
 def through_airflow_and_spark(teacher: str) -> Events:
@@ -134,25 +141,33 @@ def test_a_rebuilt_table_is_clean_for_whom_reads_it_after(ledger: Ledger) -> Non
 
 def test_what_a_name_was_declared_to_be_holds_beside_what_is_on_record(ledger: Ledger) -> None:
     declared = Production((ORDERS,), models=(ModelSource("anthropic", "claude-sonnet-4"),))
-    own = event_of(
-        AssetRun(
-            asset_run_id("declared", ORDERS.name, None, DAY), RunState.COMPLETE, DAY, "dagster", ORDERS.name, declared
-        )
-    )
-    ledger.append([own, *through_airflow_and_spark("openai|gpt-4o"), dagster_run("curated", 20, ORDERS)])
+    ledger.append([external(declared), *through_airflow_and_spark("openai|gpt-4o"), dagster_run("curated", 20, ORDERS)])
     closure = ledger.closure(student(*ledger.latest("dagster", "curated")))
     assert {m.model for r in closure.reached for m in r.models} == {"gpt-4o", "claude-sonnet-4"}
 
 
-def test_an_undeclared_external_asset_is_what_is_on_record(ledger: Ledger) -> None:
-    """Collecting files an external asset that nobody declared as UNKNOWN; a known origin replaces that."""
+@pytest.mark.parametrize(
+    "recorded", [production_facts(None, has_deps=False, is_external=True), None], ids=["undeclared", "unknown"]
+)
+def test_an_undeclared_external_asset_is_what_is_on_record(ledger: Ledger, recorded: ProductionFacts | None) -> None:
+    """Collecting records that nobody declared an external asset; a known origin replaces that."""
     unknown = Production((ORDERS,), completeness=Completeness.UNKNOWN, note="nothing is declared of it")
-    own = event_of(
-        AssetRun(asset_run_id("x", ORDERS.name, None, DAY), RunState.COMPLETE, DAY, "dagster", ORDERS.name, unknown)
-    )
-    ledger.append([own, dagster_run("curated", 20, ORDERS), *through_airflow_and_spark("qwen|qwen3-8b")])
+    if recorded is not None:
+        unknown = Production(
+            (ORDERS,), asserted_by=recorded.asserted_by, completeness=recorded.completeness, note=recorded.note
+        )
+    ledger.append([external(unknown), dagster_run("curated", 20, ORDERS), *through_airflow_and_spark("qwen|qwen3-8b")])
     closure = ledger.closure(student(*ledger.latest("dagster", "curated")))
     assert [r.version.name for r in closure.reached] == ["student", "curated", "db.orders", "raw"]
+
+
+def test_a_declaration_that_cannot_be_read_is_not_forgotten(ledger: Ledger) -> None:
+    silent = production_facts(None, has_deps=False, is_external=True)
+    note = f"{silent.note}; its declaration cannot be read: no such usage"
+    damaged = Production((ORDERS,), asserted_by=silent.asserted_by, completeness=silent.completeness, note=note)
+    ledger.append([external(damaged), dagster_run("curated", 20, ORDERS), *through_airflow_and_spark("qwen|qwen3-8b")])
+    closure = ledger.closure(student(*ledger.latest("dagster", "curated")))
+    assert ORDERS in {r.version for r in closure.reached if r.completeness is Completeness.INCOMPLETE}
 
 
 def test_spark_may_read_what_dagster_made(ledger: Ledger) -> None:
