@@ -178,13 +178,18 @@ def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
         >>> training(use="train_internal_classifier")
         {'lineage_guard/use': 'train_internal_classifier'}
     """
-    if not _USE.fullmatch(use):
+    if not is_use(use):
         raise DeclarationError(
             f"{use!r} cannot be the name of a use",
             where=_caller(),
             fix="use letters, digits, '_', '-' and '.', at most 63 of them",
         )
     return {USE_TAG: use}
+
+
+def is_use(name: str) -> bool:
+    """Whether a text can be the name of a use."""
+    return _USE.fullmatch(name) is not None
 
 
 def use_of(tags: Mapping[str, str]) -> str | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import declaration_of, metadata_of
+from lineage_guard.dagster.declare import declaration_of, metadata_of, use_of
 from lineage_guard.dagster.settings import Settings
+from lineage_guard.dagster.wrap import wrapped_by
 
 
 @dataclass(eq=False)
@@ -19,10 +20,14 @@ class Entry:
         settings: what ``guard()`` was told.
         trains: whether the op belongs to a training asset; then whatever goes wrong here
             keeps the op's code from running.
+        asset: name of the asset, for messages.
+        whole: whether the op is all of the asset, and not one of several in its graph.
     """
 
     settings: Settings
     trains: bool
+    asset: str = ""
+    whole: bool = False
 
     def __call__(self) -> None:
         """Ask the gate for the training assets of this step; record declarations.
@@ -31,13 +36,41 @@ class Entry:
             dagster.Failure: when training must not run. Not retried by a retry policy.
         """
         context = compat.current_step()
-        if context is None or not context.has_assets_def:
+        if context is None:
             return
-        if self.trains:
+        if wrapped_by(context.op_def) is not self or not context.has_assets_def:
+            if self.trains:
+                self._out_of_place(context)
+            return
+        # Asked of the tags that run, too: an asset may have been tagged after it was guarded.
+        if self.trains or any(use_of(spec.tags) is not None for spec in context.assets_def.specs):
             from lineage_guard.dagster import gate
 
             gate.hold(context, self.settings)
         _record_declarations(context)
+
+    def _out_of_place(self, context: dg.OpExecutionContext) -> None:
+        """The code of a training asset runs in a step that is not its own.
+
+        Raises:
+            dagster.Failure: unless it is one op of several in the asset's graph, which a plain
+                job may share without training anything.
+        """
+        from lineage_guard.dagster import gate
+
+        shared = wrapped_by(context.op_def) is self and not self.whole
+        where = f"op {context.op.name!r} of job {context.job_name!r}"
+        if shared:
+            context.log.warning(
+                f"lineage_guard: {where} runs code of the training asset {self.asset} outside of that asset, so no "
+                "gate was asked. If it trains, materialise the asset instead."
+            )
+            return
+        sentence = (
+            f"{where} runs the code of the training asset {self.asset} outside of that asset's own step, so what it "
+            "would learn from cannot be known. Materialise the asset instead."
+        )
+        raise gate.out_of_place(self.asset, self.settings, sentence)
 
 
 def _record_declarations(context: dg.OpExecutionContext) -> None:

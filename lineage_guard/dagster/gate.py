@@ -20,7 +20,7 @@ from lineage_guard.dagster.present import metadata_of_verdict
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.closure import Closure, Reached, extend
 from lineage_guard.domain.decide import Verdict, decide
-from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.errors import ConfigError, LineageGuardError
 from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.explain import explain
 from lineage_guard.domain.facts import Completeness, Production, Version
@@ -187,6 +187,17 @@ def _guarded_uses(context: dg.OpExecutionContext, settings: Settings) -> dict[dg
     selection = dg.AssetSelection.from_string(select) if isinstance(select, str) else select
     graph = context.job_def.asset_layer.asset_graph.source_asset_graph
     covered = selection.resolve(graph)  # pyright: ignore[reportUnknownMemberType]  (Dagster's annotation is partial)
+    if not any(use_of(graph.get(key).tags) is not None for key in covered if graph.has(key)):
+        raise ConfigError(
+            f"the selection {str(select)!r} covers no training asset at all",
+            where="guard(select=...)",
+            fix="correct the selection, or leave it out to guard every training asset",
+        )
+    for key in sorted(set(uses) - set(covered)):
+        context.log.warning(
+            f"lineage_guard: {key.to_user_string()} trains without a gate, because guard(select={str(select)!r}) "
+            "leaves it out."
+        )
     return {key: use for key, use in uses.items() if key in covered}
 
 
@@ -256,6 +267,18 @@ def _record_unseen(
             record(verdict, Production(versions), parent, at, ledger)
     except Exception as error:  # noqa: BLE001 - the step fails with this verdict, and its event log keeps it
         context.log.warning(f"lineage_guard could not write down its decision: {_said(error)}")
+
+
+def out_of_place(asset: str, settings: Settings, sentence: str) -> dg.Failure:
+    """The failure of a step that runs training code it does not own.
+
+    Args:
+        asset: the training asset.
+        settings: what ``guard()`` was told.
+        sentence: what happened.
+    """
+    target = Version(lineage_namespace(settings.namespace), asset)
+    return _failure([cannot_see(target, "unknown", _policy_name(settings), datetime.now(UTC), sentence)])
 
 
 def _failure(stopped: Sequence[Verdict]) -> dg.Failure:

@@ -11,6 +11,7 @@ import dagster as dg
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import DECLARATION_KEY, use_of
 from lineage_guard.dagster.enter import Entry
+from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.dagster.wrap import wrap, wrapped_by
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
@@ -84,6 +85,7 @@ def guard(
     if isinstance(defs, compat.LazyDefinitions):
         return cast("Guardable", _lazily(defs, settings, sensor))
     if isinstance(cast("object", defs), Sequence):
+        check_marks(defs)
         _wrap_all(defs, settings)
         return defs
     raise ConfigError(
@@ -114,7 +116,14 @@ def _file(path: str | Path) -> Path:
 
 
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
+    if not isinstance(defs.assets or (), Sequence):
+        raise ConfigError(
+            f"the assets of these definitions are a {type(defs.assets).__name__}, which can be read only once",
+            where="guard(defs)",
+            fix="give Definitions(assets=[...]) a list",
+        )
     assets = [*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())]
+    check_marks(assets, defs.jobs or ())
     _wrap_all(assets, settings)
     if not sensor:
         return defs
@@ -155,13 +164,19 @@ def _wrap_all(assets: Iterable[object], settings: Settings) -> None:
             _wrap_asset(asset, settings)
         elif isinstance(asset, compat.CacheableAssetsDefinition):
             _wrap_when_built(asset, settings)
-        elif isinstance(asset, dg.AssetSpec | dg.SourceAsset) and use_of(asset.tags or {}):
+        elif isinstance(asset, dg.AssetSpec | dg.SourceAsset) and use_of(asset.tags or {}) is not None:
             raise _not_executable(asset.key)
+        elif isinstance(asset, dg.Definitions | compat.LazyDefinitions) or type(asset) in (list, tuple):
+            raise ConfigError(
+                f"a list of assets holds a {type(cast('object', asset)).__name__}, whose assets would stay unguarded",
+                where="guard([...])",
+                fix="guard each Definitions by itself, and pass lists of assets flat: [*some, *others]",
+            )
 
 
 def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
     specs = list(asset.specs)
-    trained = [spec.key for spec in specs if use_of(spec.tags)]
+    trained = [spec.key for spec in specs if use_of(spec.tags) is not None]
     if trained and not asset.is_executable:
         raise _not_executable(trained[0])
     if not asset.is_executable or not (trained or any(DECLARATION_KEY in spec.metadata for spec in specs)):
@@ -170,7 +185,8 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
     for op_def in asset.node_def.iterate_op_defs():
         before = wrapped_by(op_def)
         if before is None:
-            wrap(op_def, Entry(settings, trains=bool(trained)), str(name))
+            whole = op_def is asset.node_def
+            wrap(op_def, Entry(settings, trains=bool(trained), asset=str(name), whole=whole), str(name))
         elif not isinstance(before, Entry) or before.settings != settings:
             raise ConfigError(
                 "this asset is already guarded with other arguments",
@@ -179,6 +195,7 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
             )
         elif trained:
             before.trains = True
+            before.asset = str(name)
 
 
 def _wrap_when_built(asset: compat.CacheableAssetsDefinition, settings: Settings) -> None:
