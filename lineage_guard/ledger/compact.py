@@ -26,7 +26,6 @@ from lineage_guard.ledger.tail import Tail
 
 #: A part is merged with the one after it unless it holds this many times its events: parts stay few.
 RATIO = 4
-_ROWS_PER_GROUP = 64 * 1024
 
 
 def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
@@ -136,7 +135,7 @@ def _merge(archive: Archive, table: Table, sources: list[PartFile], target: Path
     order = ", ".join(f'"{c}"' for c in table.order)
     query = (
         f"COPY (SELECT * FROM read_parquet($paths) ORDER BY {order}) TO '{target}' "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS_PER_GROUP})"
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {table.group})"
     )
     try:
         with connect() as connection:
@@ -161,5 +160,5 @@ def _parquet(table: Table, columns: Mapping[str, Sequence[object]]) -> bytes:
     schema = pa.schema([(c, types[t]) for c, t in table.columns])
     data = pa.table(dict(columns), schema=schema).sort_by([(c, "ascending") for c in table.order])
     out = io.BytesIO()
-    pq.write_table(data, out, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    pq.write_table(data, out, compression="zstd", row_group_size=table.group)
     return out.getvalue()

@@ -14,17 +14,24 @@ from lineage_guard.domain.facts import Version
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: column names with DuckDB types, and the columns its files are sorted by."""
+    """One table: column names with DuckDB types, and the columns its files are sorted by.
+
+    ``group`` is rows per Parquet row group: the least that is read to find one row. Tables that
+    are asked for single digests have small groups, so that a lookup does not grow with history.
+    """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     order: tuple[str, ...]
+    group: int = 64 * 1024
 
     @property
     def empty(self) -> str:
         """A query with these columns and no rows."""
         return "SELECT " + ", ".join(f'NULL::{t} AS "{c}"' for c, t in self.columns) + " WHERE false"
 
+
+_LOOKUP = 8 * 1024
 
 TABLES: tuple[Table, ...] = (
     Table(
@@ -38,7 +45,7 @@ TABLES: tuple[Table, ...] = (
         ),
         ("id",),
     ),
-    Table("keys", (("hi", "BIGINT"), ("lo", "BIGINT"), ("id", "INTEGER")), ("hi", "lo")),
+    Table("keys", (("hi", "BIGINT"), ("lo", "BIGINT"), ("id", "INTEGER")), ("hi", "lo"), _LOOKUP),
     Table(
         "productions",
         (
@@ -121,7 +128,9 @@ TABLES: tuple[Table, ...] = (
         ("namespace", "name", "ord"),
     ),
     Table("statements", (("run", "VARCHAR"), ("at", "TIMESTAMPTZ"), ("body", "VARCHAR")), ("run", "at", "body")),
-    Table("events", (("hi", "BIGINT"), ("lo", "BIGINT"), ("batch", "BIGINT"), ("line", "INTEGER")), ("hi", "lo")),
+    Table(
+        "events", (("hi", "BIGINT"), ("lo", "BIGINT"), ("batch", "BIGINT"), ("line", "INTEGER")), ("hi", "lo"), _LOOKUP
+    ),
 )
 
 BY_NAME = {t.name: t for t in TABLES}
