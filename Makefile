@@ -46,8 +46,8 @@ types: $(EXTRAS) ## Check types (pyright, strict)
 	@$(BIN)/pyright
 
 .PHONY: bench
-bench: $(READY) ## Measure what the gate and collecting cost
-	@for bench in import_cost gate collect; do echo "== $$bench"; $(BIN)/python -m bench.$$bench || exit 1; done
+bench: $(READY) ## Measure everything and write docs/benchmarks.md (minutes)
+	@$(BIN)/python -m bench
 
 .PHONY: ci
 ci: ## Run everything that continuous integration runs
