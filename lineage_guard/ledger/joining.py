@@ -99,11 +99,9 @@ class Joined:
             return
         seen = self.timeline.seen(version[:2], span)
         # What was declared of the name holds as well; a bare name goes when what it stands for is known.
-        if not seen.covered or version in self.telling or version.run is not None:
+        if not seen.covered or version in self.telling:
             yield edge
-        # Of what is pinned to one declaration, others are what was said of it at other times.
-        found = [v for v in seen.versions if version.run is None or not is_declared(v.run)]
-        yield from (Input(v, edge.influence, Pin.CONSERVATIVE) for v in found)
+        yield from (Input(v, edge.influence, Pin.CONSERVATIVE) for v in seen.versions)
 
 
 def joined(index: Index, tail: Tail) -> Joined:
@@ -138,10 +136,10 @@ def _own_writes(index: Index, tail: Tail, names: Collection[Place]) -> Iterator[
     """What our own runs wrote under some names."""
     if not names:
         return
-    rows = index.rows("written", namespaces=[n for n, _ in names], names=[n for _, n in names])
+    rows = index.rows("written", declared=DECLARED, namespaces=[n for n, _ in names], names=[n for _, n in names])
     found: list[tuple[Version, int | None]] = [(Version(*row[:4]), row[4]) for row in rows]
     for version, productions in tail.by_version.items():
-        if version.run is not None and version[:2] in names:
+        if not _is_loose(version) and version[:2] in names:
             found.extend((version, micros(p.produced_at)) for p in productions)
     for version, at in found:
         end = ALWAYS if at is None else at
@@ -149,9 +147,9 @@ def _own_writes(index: Index, tail: Tail, names: Collection[Place]) -> Iterator[
 
 
 def _loose(index: Index, tail: Tail, timeline: Timeline) -> list[Version]:
-    """Versions without a run, read by our own runs, whose data has versions on record."""
+    """Bare names, read by our own runs, whose data has versions on record."""
     places = timeline.places()
-    rows = index.rows("loose", namespaces=[n for n, _ in places], names=[n for _, n in places], declared=DECLARED)
+    rows = index.rows("loose", declared=DECLARED, namespaces=[n for n, _ in places], names=[n for _, n in places])
     found = {Version(*row[:4]) for row in rows}
     for productions in tail.by_version.values():
         found.update(
@@ -189,9 +187,9 @@ def _readers(index: Index, tail: Tail, loose: Sequence[Version]) -> Iterator[tup
 def _span(version: Version, productions: Iterable[Production]) -> Span:
     """When a version was made: while its run ran; at any time when it has none."""
     ends = [_micros(p) for p in productions]
-    if version.run is None or not ends:
+    if _is_loose(version) or not ends:
         return Span(NEVER, ALWAYS)
-    return Span(born(version.run, min(ends)), max(ends))
+    return Span(born(version.run or "", min(ends)), max(ends))
 
 
 def _micros(production: Production) -> int:

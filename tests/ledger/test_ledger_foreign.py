@@ -18,7 +18,7 @@ from lineage_guard.domain.closure import Closure, extend
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Pin, Production, Version
 from lineage_guard.domain.provenance import ProductionFacts, production_facts
-from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
+from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id, declared_run_id
 from lineage_guard.domain.waivers import Waivers
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.ledger import Ledger
@@ -32,6 +32,8 @@ CATALOG = load_catalog()
 POLICY = load_policy("default", CATALOG)
 NOW = DAY + timedelta(days=1)
 ORDERS = Version("dagster", "warehouse/orders")
+#: The same, as collecting pins it: what is declared of it stands for the run.
+DECLARED = Version("dagster", "warehouse/orders", None, declared_run_id("warehouse/orders", "nothing"))
 
 
 def verdict(closure: Closure) -> Verdict:
@@ -84,10 +86,13 @@ def ledger(tmp_path: Path) -> Ledger:
     return open_ledger(tmp_path)
 
 
+@pytest.mark.parametrize("read", [ORDERS, DECLARED], ids=["bare", "declared"])
 @pytest.mark.parametrize("compacted", [False, True])
-def test_a_teacher_asked_by_airflow_blocks_training_in_dagster(ledger: Ledger, compacted: bool) -> None:
+def test_a_teacher_asked_by_airflow_blocks_training_in_dagster(ledger: Ledger, compacted: bool, read: Version) -> None:
     ledger.append(through_airflow_and_spark("openai|gpt-4o"))
-    ledger.append([dagster_run("curated", 20, ORDERS)])
+    silent = production_facts(None, has_deps=False, is_external=True)
+    outside = Production((read,), asserted_by=silent.asserted_by, completeness=silent.completeness, note=silent.note)
+    ledger.append([external(outside), dagster_run("curated", 20, read)])
     if compacted:
         assert ledger.compact()
         ledger = open_ledger(ledger.location)
@@ -100,6 +105,7 @@ def test_a_teacher_asked_by_airflow_blocks_training_in_dagster(ledger: Ledger, c
     ]
     said = verdict(closure)
     assert said.decision.value == "BLOCK"
+    assert verdict(ledger.closure(student(read))).decision.value == "BLOCK"
     [finding] = [f for f in said.findings if f.reason == "RESTRICTED_MODEL"]
     assert [v.name for v in finding.path] == ["student", "curated", "db.orders", "raw"]
     assert {a.version.name for a in ledger.impact(model="gpt-4o").downstream} == {"db.orders", "curated"}

@@ -4,5 +4,5 @@ FROM versions v
 JOIN productions p ON p.id = v.id
 SEMI JOIN (SELECT unnest($namespaces::VARCHAR[]) AS namespace, unnest($names::VARCHAR[]) AS name) w
   ON w.namespace = v.namespace AND w.name = v.name
-WHERE v.run IS NOT NULL
+WHERE v.run IS NOT NULL AND NOT starts_with(v.run, $declared)
 GROUP BY v.namespace, v.name, v.partition, v.run
