@@ -69,9 +69,15 @@ class Index:
         """The ids of those versions that the index knows."""
         if not versions or not self.manifest.files("keys"):
             return {}
-        pairs = [key(v) for v in versions]
-        wanted = {"n": range(len(pairs)), "hi": [p[0] for p in pairs], "lo": [p[1] for p in pairs]}
-        return {versions[n]: i for n, i in self.rows("ids", wanted)}
+        self.memory.make_room()
+        known = self.memory.ids
+        asked = [v for v in versions if v not in known]
+        if asked:
+            pairs = [key(v) for v in asked]
+            wanted = {"n": range(len(pairs)), "hi": [p[0] for p in pairs], "lo": [p[1] for p in pairs]}
+            found = dict(self.rows("ids", wanted))
+            known.update((v, found.get(n)) for n, v in enumerate(asked))
+        return {v: i for v in versions if (i := known[v]) is not None}
 
     def held(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those event digests that the index covers."""

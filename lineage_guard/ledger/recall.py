@@ -67,12 +67,15 @@ class Memory:
     LIMIT = 1_000_000
 
     def __init__(self) -> None:
+        #: ``None`` for versions that the index does not know.
+        self.ids: dict[Version, int | None] = {}
         self.names: dict[int, Version] = {}
         self.records: dict[int, tuple[Record, ...]] = {}
 
     def make_room(self) -> None:
         """Forget everything when there is too much of it."""
-        if len(self.names) + len(self.records) > self.LIMIT:
+        if len(self.ids) + len(self.names) + len(self.records) > self.LIMIT:
+            self.ids = {}
             self.names = {}
             self.records = {}
 
