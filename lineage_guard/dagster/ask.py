@@ -14,6 +14,7 @@ from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.gate import Answer, Request, check
 from lineage_guard.dagster.pins import Pins, graph_of
 from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins_recorded import LedgerRecords
 from lineage_guard.dagster.pins_step import upcoming
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.evidence import Evidence
@@ -80,7 +81,7 @@ def ask_deployment(
             f"it has no partition {question.partition!r}", where=question.name, fix="check the key in the Dagster UI"
         )
     log = EventLog(instance)
-    pins = Pins(log, History(log), graph, question.namespace)
+    pins = Pins(log, History(log), graph, question.namespace, LedgerRecords(ledger, question.namespace))
     output = Version(question.namespace, name_of(key), question.partition)
     parent = ParentRun("", question.namespace, "")
     step = upcoming(key, (output,), pins, graph, question.at, log.head(), parent)

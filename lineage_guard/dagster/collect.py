@@ -11,20 +11,23 @@ nothing of what lies below it. Losing the state costs reading again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from dagster import AssetKey, DagsterInstance, EventLogRecord
 
-from lineage_guard.dagster.collect_failed import failed_runs
+from lineage_guard.dagster.collect_failed import failed_runs, mark
 from lineage_guard.dagster.collect_run import AssetRuns, begun
+from lineage_guard.dagster.collect_strangers import remember, returned, stranger
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of
 from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, graph_of
-from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins_history import WIDE, History
+from lineage_guard.dagster.pins_inflight import overtaken
+from lineage_guard.dagster.pins_recorded import LedgerRecords
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.facts import Completeness, Production, Version, union
 from lineage_guard.domain.runs import AssetRun
 from lineage_guard.openlineage.encode import event_of
 
@@ -37,6 +40,9 @@ BATCH = 500
 #: a higher one. Ids are handed out per event of any kind.
 OVERLAP = 5_000
 
+#: By a reader's materialisation, what it may have read though it was logged later.
+Late = Mapping[Stored, Sequence[Stored]]
+
 
 @dataclass(frozen=True, slots=True)
 class Collected:
@@ -48,7 +54,7 @@ class Collected:
         lag: storage ids between there and the end of the log.
         records: materialisations that were read.
         appended: events the ledger did not have before.
-        incomplete: productions that were recorded as INCOMPLETE.
+        incomplete: productions that were not recorded as COMPLETE.
         queries: reads of the Dagster instance.
         blind: what could not be seen, one sentence each; at the gate any of them blocks.
     """
@@ -80,23 +86,31 @@ class Collector:
         self.log = EventLog(instance)
         self.history = History(self.log)
         self.graph: Graph = graph_of(asset_graph)
-        self.pins = Pins(self.log, self.history, self.graph, namespace)
+        self.pins = Pins(self.log, self.history, self.graph, namespace, LedgerRecords(ledger, namespace))
         self.runs = AssetRuns(self.log, self.pins, self.graph, namespace)
         self.ledger = ledger
         self.namespace = namespace
         self.now = now
         self._steps: dict[str, tuple[str, str]] = {}
 
-    def completed(self, wanted: Sequence[Stored]) -> tuple[list[AssetRun], list[Read]]:
+    def overtaken(self, written: Sequence[Stored]) -> Late:
+        """Readers that may have read some of these materialisations before they were logged."""
+        return overtaken(self.log, self.history, self.graph, written)
+
+    def completed(self, wanted: Sequence[Stored], late: Late | None = None) -> tuple[list[AssetRun], list[Read]]:
         """The asset runs behind these materialisations, and everything they read.
 
-        A record that cannot be read becomes an INCOMPLETE production; no record stops the rest.
+        A record that cannot be read becomes an UNKNOWN production; no record stops the rest.
+
+        Args:
+            wanted: the materialisations.
+            late: what they may have read though it was logged later.
         """
         records = {r.storage_id: r for r in self.log.records([s.storage_id for s in wanted])}
         readable = [records[s.storage_id] for s in wanted if s.storage_id in records]
         runs = [self.runs.unreadable(s, "no such record") for s in wanted if s.storage_id not in records]
         reads: list[Read] = []
-        for record, reading in zip(readable, self._readings(readable), strict=True):
+        for record, reading in zip(readable, self._readings(readable, late), strict=True):
             try:
                 if isinstance(reading, Exception):
                     raise reading
@@ -115,8 +129,9 @@ class Collector:
         reads: list[Read] = []
         for key in sorted(keys):
             node = self.graph.get(key)
-            reading = Reading((), has_deps=False)
-            if node.parent_keys:
+            reading = Reading((), has_deps=bool(node.parent_keys))
+            # Whoever reads a view has what lies behind it among its own pins, as it was then.
+            if node.parent_keys and not getattr(node, "is_virtual", False):
                 reading = self.pins.upcoming(key, [None], self.now, self.log.head())
             runs.append(self.runs.outside(key, reading, self.now))
             reads.extend(reading.reads)
@@ -126,15 +141,27 @@ class Collector:
         """Whether a version was made by nothing in the log, and a definition says what it is."""
         return read.stored is None and self.graph.has(read.key) and not self.graph.get(read.key).is_materializable
 
+    def wants(self, read: Read, known: Production | None) -> bool:
+        """Whether a materialisation is worth reading: nothing is on record, or only that somebody did not know."""
+        if known is None:
+            return True
+        ignorant = known.completeness is Completeness.UNKNOWN and known.artefact is None
+        return ignorant and not stranger(self.graph, read.key)
+
+    def uncollected(self) -> Late:
+        """Readers that may have read something which ``collect`` has not seen yet."""
+        head = self.log.head()
+        after = max(_state(self.ledger, self.log.source)[0], head - WIDE)
+        rows = self.log.summaries(after=after, before=head + 1)
+        self.history.cover(after, head + 1, rows)
+        return self.overtaken(rows)
+
     def started(self, runs: Iterable[AssetRun]) -> list[AssetRun]:
         """The START states of asset runs that this collector completed."""
-        starts: dict[str, dict[str, float]] = {}
         found: list[AssetRun] = []
         for run in runs:
             dagster_run, step = self._steps.get(run.run_id, ("", ""))
-            if dagster_run and dagster_run not in starts:
-                starts[dagster_run] = self.log.step_starts(dagster_run)
-            at = starts.get(dagster_run, {}).get(step)
+            at = self.log.step_starts(dagster_run).get(step) if dagster_run else None
             if at is not None:
                 found.append(begun(run, at))
         return found
@@ -146,14 +173,14 @@ class Collector:
         events = [event_of(r) for r in (*starts, *fresh)]
         return self.ledger.append(events).new if events else 0
 
-    def _readings(self, records: Sequence[EventLogRecord]) -> Sequence[Reading | Exception]:
+    def _readings(self, records: Sequence[EventLogRecord], late: Late | None) -> Sequence[Reading | Exception]:
         try:
-            return self.pins.of_records(records)
+            return self.pins.of_records(records, late)
         except Exception:  # noqa: BLE001  find the odd one by resolving one at a time
             readings: list[Reading | Exception] = []
             for record in records:
                 try:
-                    readings.extend(self.pins.of_records([record]))
+                    readings.extend(self.pins.of_records([record], late))
                 except Exception as error:  # noqa: BLE001
                     readings.append(error)
             return readings
@@ -193,11 +220,14 @@ def collect(
     log, history = collector.log, collector.history
     position, seen = _state(ledger, log.source)
     head = log.head()
+    # SQLite hands an id out again when the newest run was deleted.
+    position = min(position, head)
     since = max(-1, position - OVERLAP)
     total = Collected(log.source, position)
     late = log.summaries(after=since, before=position + 1) if position >= 0 else []
     history.cover(since, position + 1, late)
-    todo = [s for s in late if s.storage_id not in seen]
+    todo = [s for s in late if mark(s.storage_id, s.run_id) not in seen]
+    todo += [s for s in returned(ledger, log, collector.graph) if s not in todo]
     while True:
         room = BATCH if limit is None else min(BATCH, limit - total.records)
         if room <= 0:
@@ -205,23 +235,28 @@ def collect(
         page = log.summaries(after=position, before=head + 1, limit=room)
         upto = page[-1].storage_id if len(page) == room else head
         history.cover(position, upto + 1, page)
-        batch = [*todo, *page]
-        runs, reads = collector.completed(batch)
+        batch = [*todo, *(s for s in page if s not in todo)]
+        ids = {s.storage_id for s in batch}
+        overtook = collector.overtaken(batch)
+        again = [s for s in overtook if s.storage_id not in ids]
+        runs, reads = collector.completed([*batch, *again], overtook)
+        new_runs = [r for r in runs if r.source and r.source[1] in ids]
         outside = {r.key for r in reads if collector.is_outside(r)}
         failures, failed_ids = failed_runs(log, collector.pins, collector.runs, since, upto, seen)
-        new = collector.append([*collector.outside(outside)[0], *runs, *failures], collector.started(runs))
-        seen |= {s.storage_id for s in batch} | failed_ids
+        new = collector.append([*collector.outside(outside)[0], *runs, *failures], collector.started(new_runs))
+        seen |= {mark(s.storage_id, s.run_id) for s in batch} | failed_ids
         total = replace(
             total,
             position=upto,
             records=total.records + len(batch),
             appended=total.appended + new,
-            incomplete=total.incomplete + sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
+            incomplete=total.incomplete + sum(r.production.completeness is not Completeness.COMPLETE for r in runs),
         )
         if upto > position or batch or failed_ids:
             position = upto
             held = ledger.position(log.source)
-            seen = {i for i in seen if i > position - OVERLAP}
+            seen = {i for i in seen if int(i.partition(" ")[0]) > position - OVERLAP}
+            remember(ledger, log, collector.graph, runs, {s.key for s in todo})
             ledger.store(_state_name(log.source), {"position": position, "held": held, "seen": sorted(seen)})
         todo = []
         since = position
@@ -259,20 +294,30 @@ def collect_upstream(
         LedgerError: when the ledger cannot be read or written.
     """
     collector = Collector(instance, asset_graph, ledger, namespace, now)
+    overtook: Late = {}
     runs: list[AssetRun] = []
     blind: list[str] = []
     visited: set[Version] = set()
     records = 0
     level = list(inputs)
+    try:
+        overtook = collector.uncollected()
+        more, reads = collector.completed(list(overtook), overtook)
+        runs = list(more)
+        level.extend(reads)
+    except LineageGuardError:
+        raise
+    except Exception as error:  # noqa: BLE001  the same
+        blind.append(f"Dagster's event log could not be searched for writes in flight: {type(error).__name__}: {error}")
     while level:
         fresh = {r.version: r for r in level if r.version not in visited}
         visited.update(fresh)
         known = ledger.productions([v for v, r in fresh.items() if r.stored is not None])
-        wanted = [r.stored for v, r in fresh.items() if r.stored is not None and v not in known]
+        wanted = [r.stored for v, r in fresh.items() if r.stored is not None and collector.wants(r, known.get(v))]
         outside = {r.key for r in fresh.values() if collector.is_outside(r)}
         level = []
         try:
-            more, reads = collector.completed(wanted) if wanted else ([], [])
+            more, reads = collector.completed(wanted, overtook) if wanted else ([], [])
             declared, behind = collector.outside(outside)
         except LineageGuardError:
             raise
@@ -289,7 +334,7 @@ def collect_upstream(
         position=max((r.source[1] for r in runs if r.source), default=-1),
         records=records,
         appended=new,
-        incomplete=sum(r.production.completeness.value == "INCOMPLETE" for r in runs),
+        incomplete=sum(r.production.completeness is not Completeness.COMPLETE for r in runs),
         queries=collector.log.queries,
         blind=tuple(blind),
     )
@@ -312,13 +357,13 @@ def _state_name(source: str) -> str:
     return f"collect-{source}"
 
 
-def _state(ledger: Ledger, source: str) -> tuple[int, set[int]]:
-    """How far was read, and which ids near there were handled; the beginning when that cannot be known."""
+def _state(ledger: Ledger, source: str) -> tuple[int, set[str]]:
+    """How far was read, and what near there was handled; the beginning when that cannot be known."""
     try:
         state = ledger.load(_state_name(source)) or {}
         # A ledger that holds less than its state says was put back from an older copy.
         if ledger.position(source) >= int(str(state.get("held", -1))):
-            return int(str(state.get("position", -1))), set(cast("list[int]", state.get("seen", [])))
+            return int(str(state.get("position", -1))), set(cast("list[str]", state.get("seen", [])))
     except (LineageGuardError, TypeError, ValueError):
         pass
     return -1, set()

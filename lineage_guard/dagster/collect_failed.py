@@ -20,9 +20,14 @@ _TOLD = {
 }
 
 
+def mark(storage_id: int, run_id: str) -> str:
+    """What one record of the log is known by when it was handled: SQLite uses ids of deleted runs again."""
+    return f"{storage_id} {run_id}"
+
+
 def failed_runs(
-    log: EventLog, pins: Pins, runs: AssetRuns, after: int, upto: int, seen: set[int]
-) -> tuple[list[AssetRun], set[int]]:
+    log: EventLog, pins: Pins, runs: AssetRuns, after: int, upto: int, seen: set[str]
+) -> tuple[list[AssetRun], set[str]]:
     """The asset runs that failed or were given up in Dagster runs that ended badly.
 
     Args:
@@ -31,18 +36,23 @@ def failed_runs(
         runs: makes asset runs.
         after: storage id after which run ends are read.
         upto: last storage id.
-        seen: storage ids of run ends that were handled before.
+        seen: marks of run ends that were handled before.
 
     Returns:
         Asset runs in state FAIL (its step failed) or ABORT (it was never reached, or the run
-        was canceled), and the storage ids of the run ends.
+        was canceled), and the marks of the run ends.
     """
     found: list[AssetRun] = []
-    handled: set[int] = set()
-    ends = [(kind, r) for kind in _ENDS for r in _run_ends(log, kind, after, upto) if r.storage_id not in seen]
+    handled: set[str] = set()
+    ends = [
+        (kind, r)
+        for kind in _ENDS
+        for r in _run_ends(log, kind, after, upto)
+        if mark(r.storage_id, r.run_id) not in seen
+    ]
     log.runs(r.run_id for _, r in ends)
     for kind, end in ends:
-        handled.add(end.storage_id)
+        handled.add(mark(end.storage_id, end.run_id))
         log.queries += 1
         told = log.instance.get_records_for_run(end.run_id, of_type=_TOLD).records
         errors = {r.event_log_entry.step_key: r for r in told if r.event_type is DagsterEventType.STEP_FAILURE}

@@ -24,7 +24,7 @@ from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
 from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts
-from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState, asset_run_id
+from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState
 
 _ELSEWHERE = (
     "no definition of it is loaded here and nothing was declared when it ran, so models it used may be missing; "
@@ -56,8 +56,8 @@ class AssetRuns:
     def completed(self, record: EventLogRecord, reading: Reading) -> AssetRun:
         """The COMPLETE state of the asset run that one materialisation ended.
 
-        Anything odd about the record makes its production INCOMPLETE, with the reason in its
-        note: what cannot be read was not clean.
+        Anything odd about the record keeps its production from being COMPLETE, with the reason
+        in its note: what cannot be read was not clean.
         """
         stored = stored_of(record)
         node = self._node(stored.key)
@@ -72,7 +72,7 @@ class AssetRuns:
             models=facts.models,
             produced_at=utc(stored.timestamp),
             asserted_by=facts.asserted_by,
-            completeness=Completeness.INCOMPLETE if reading.notes else facts.completeness,
+            completeness=_seen(facts, reading),
             licenses=facts.licenses,
             artefact=facts.artefact,
             note="; ".join(notes) or None,
@@ -96,7 +96,7 @@ class AssetRuns:
             outputs=(version,),
             produced_at=utc(stored.timestamp),
             asserted_by=Assertion.INFERRED,
-            completeness=Completeness.INCOMPLETE,
+            completeness=Completeness.UNKNOWN,
             note=f"its record in the event log could not be read: {why}",
         )
         return AssetRun(
@@ -148,8 +148,9 @@ class AssetRuns:
         view = bool(getattr(node, "is_virtual", False))
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=not view)
         indirect = declaration.indirect if declaration else ()
+        version = self._pins.declared(key)
         production = Production(
-            outputs=(Version(self._namespace, name),),
+            outputs=(version,),
             inputs=tuple(_input(r, indirect)._replace(pin=Pin.CONSERVATIVE) for r in reading.reads),
             models=facts.models,
             asserted_by=facts.asserted_by,
@@ -160,7 +161,7 @@ class AssetRuns:
         )
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return AssetRun(
-            run_id=asset_run_id(f"external:{production!r}", name, None, day),
+            run_id=cast("str", version.run),
             state=RunState.COMPLETE,
             at=day,
             job_namespace=self._namespace,
@@ -185,6 +186,7 @@ class AssetRuns:
         recorded = declaration is not None
         if declaration is None and node is not None and not notes:
             declaration, notes = _declared(node.metadata, name)
+        unreadable = bool(notes)
         external = node is not None and not node.is_materializable and not from_a_step
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=external)
         facts = in_partitions(facts, [stored.partition], reading.has_deps)
@@ -193,12 +195,13 @@ class AssetRuns:
             if declaration is not None and not external:
                 notes.append(_FROM_CODE)
             elif declaration is None and (node is None or (from_a_step and not node.is_materializable)):
-                facts = facts._replace(completeness=Completeness.INCOMPLETE)
+                # Ignorance, not a gap: the code location that defines it may collect it later.
+                facts = facts._replace(completeness=Completeness.UNKNOWN)
                 notes.append(_ELSEWHERE)
             elif declaration is None and not from_a_step and node is not None and node.is_materializable:
                 facts = facts._replace(completeness=Completeness.INCOMPLETE)
                 notes.append(_NOT_ITS_STEP)
-        if notes and declaration is None:
+        if unreadable:
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
         return facts, declaration.indirect if declaration else (), notes
 
@@ -208,6 +211,14 @@ class AssetRuns:
     def _parent(self, run_id: str) -> ParentRun | None:
         run = self._log.run(run_id)
         return ParentRun(run_id, self._namespace, run.job_name) if run else None
+
+
+def _seen(facts: ProductionFacts, reading: Reading) -> Completeness:
+    """What is declared, unless it could not be seen what was read."""
+    if not reading.notes or facts.completeness is Completeness.INCOMPLETE:
+        return facts.completeness
+    # UNKNOWN beside an artefact's name asks the catalog, and that knows nothing of what was read here.
+    return Completeness.INCOMPLETE if facts.artefact else Completeness.UNKNOWN
 
 
 def begun(run: AssetRun, at: float) -> AssetRun:

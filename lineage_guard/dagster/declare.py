@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from dagster import JsonMetadataValue, MetadataValue
+from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
 
 from lineage_guard.dagster.compat import NamespacedMetadataSet
 from lineage_guard.domain.errors import DeclarationError
@@ -25,6 +25,10 @@ NAMESPACE = "lineage_guard"
 DECLARATION_KEY = f"{NAMESPACE}/declaration"
 #: Tag key of the use a training asset is for.
 USE_TAG = f"{NAMESPACE}/use"
+#: Metadata key of how an asset writes, on definitions and on materialisations.
+WRITES_KEY = f"{NAMESPACE}/writes"
+APPEND = "append"
+OVERWRITE = "overwrite"
 _E = TypeVar("_E", Completeness, Usage, Influence)
 _USE = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 
@@ -34,9 +38,11 @@ class DeclarationMetadata(NamespacedMetadataSet):
 
     Attributes:
         declaration: the declaration as JSON, readable in the Dagster UI.
+        writes: ``"append"`` or ``"overwrite"``.
     """
 
     declaration: JsonMetadataValue | None = None
+    writes: str | None = None
 
     @classmethod
     def namespace(cls) -> str:
@@ -50,6 +56,7 @@ def declare(
     completeness: Completeness = Completeness.COMPLETE,
     artefact: str | None = None,
     indirect: Sequence[str] = (),
+    writes: str | None = None,
     note: str | None = None,
     asset: str | None = None,
 ) -> dict[str, Any]:
@@ -62,12 +69,15 @@ def declare(
         artefact: public id, when the asset is a known public dataset or model.
         indirect: names of upstream assets that only chose among rows (a ranker's scores,
             prompts): their models then count as INDIRECT here.
+        writes: ``"append"`` when a run adds to what is there: all earlier runs then stay
+            among its ancestors, until one says ``"overwrite"``. On an asset with nothing
+            else to declare, set the metadata ``lineage_guard/writes`` instead.
         note: one sentence for a reader.
         asset: name of the asset, for error messages.
 
     Raises:
-        DeclarationError: for an empty declaration, an unnamed model or a licence that is
-            no SPDX expression.
+        DeclarationError: for an empty declaration, an unnamed model, a licence that is no
+            SPDX expression or a way to write that is none.
 
     Example:
         >>> gpt = ModelSource(provider="openai", model="gpt-4o", channel="api.openai.com")
@@ -90,7 +100,10 @@ def declare(
             where=where,
             fix="name a ModelSource; for data that no model made, use lineage_guard.source(human=True) or (origin=...)",
         )
-    return metadata_of(declaration)
+    metadata = metadata_of(declaration)
+    if writes is not None:
+        metadata[WRITES_KEY] = _checked_writes(writes, where)
+    return metadata
 
 
 def source(
@@ -164,6 +177,21 @@ def declaration_of(metadata: Mapping[str, Any], asset: str | None = None) -> Dec
     return Declaration.from_json(value.data if isinstance(value, JsonMetadataValue) else value, where=asset)
 
 
+def declared_writes(metadata: Mapping[str, Any]) -> str | None:
+    """How an asset is declared to write, ``"append"`` or ``"overwrite"``; ``None`` when nothing is said.
+
+    Args:
+        metadata: Dagster metadata, raw or as ``MetadataValue``.
+
+    Raises:
+        DeclarationError: for any other word; it is never read as "overwrites".
+    """
+    value: object = metadata.get(WRITES_KEY)
+    if value is None:
+        return None
+    return _checked_writes(value.value if isinstance(value, TextMetadataValue) else value, WRITES_KEY)
+
+
 def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
     """Mark an asset as a training step for a use. Returns asset tags.
 
@@ -212,6 +240,14 @@ def _checked_source(value: ModelSource, where: str) -> ModelSource:
         _checked_licenses([value.license], where)
     influence = value.influence and _enum(Influence, value.influence, where)
     return replace(value, usage=_enum(Usage, value.usage, where), influence=influence)
+
+
+def _checked_writes(value: object, where: str) -> str:
+    if value not in (APPEND, OVERWRITE):
+        raise DeclarationError(
+            f"{value!r} is no way to write", where=where, fix=f'use "{APPEND}" or "{OVERWRITE}", in lower case'
+        )
+    return str(value)
 
 
 def _checked_licenses(values: Sequence[License | str], where: str) -> tuple[License, ...]:

@@ -49,6 +49,20 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What Dagster keeps of one asset as a whole. Deleting a run takes its events, but not this.
+
+    Attributes:
+        last: the newest materialisation, which the log may no longer hold.
+        wiped: when it was last wiped, seconds since the epoch; 0 for never. Queries by asset do
+            not show what is older. An asset that has no entry left counts as wiped just now.
+    """
+
+    last: Stored | None
+    wiped: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunTimes:
     """When a Dagster run was created and started, and which job it ran.
 
@@ -85,6 +99,7 @@ class EventLog:
         self.instance = instance
         self.queries = 0
         self._runs: dict[str, RunTimes | None] = {}
+        self._starts: dict[str, dict[str, float]] = {}
         self._source: str | None = None
 
     @property
@@ -121,7 +136,13 @@ class EventLog:
     ) -> list[Stored]:
         """Materialisations with ``after < storage id < before``, without their payload."""
         self.queries += 1
-        rows = self.instance.event_log_storage.get_asset_event_summary_records(
+        storage = self.instance.event_log_storage
+        if not hasattr(storage, "get_asset_event_summary_records"):  # it is there since Dagster 1.13.26
+            wanted = EventRecordsFilter(
+                DagsterEventType.ASSET_MATERIALIZATION, key, after_cursor=after, before_cursor=before
+            )
+            return [stored_of(r) for r in storage.get_event_records(wanted, limit or None, ascending)]
+        rows = storage.get_asset_event_summary_records(
             DagsterEventType.ASSET_MATERIALIZATION,
             asset_key=key,
             after_storage_id=after,
@@ -133,6 +154,8 @@ class EventLog:
 
     def summaries_by_id(self, storage_ids: Collection[int]) -> dict[int, Stored]:
         """The materialisations with these storage ids, those that were wiped since included."""
+        if not hasattr(self.instance.event_log_storage, "get_asset_event_summary_records"):
+            return {r.storage_id: stored_of(r) for r in self.records(storage_ids)}
         found: dict[int, Stored] = {}
         for chunk in _chunks(sorted(storage_ids)):
             self.queries += 1
@@ -178,42 +201,31 @@ class EventLog:
             )
         return found
 
-    def latest(self, keys: Collection[AssetKey]) -> dict[AssetKey, Stored]:
-        """The newest materialisation of each asset, now; assets without one are left out."""
-        found: dict[AssetKey, Stored] = {}
-        for chunk in _chunks(sorted(keys)):
-            self.queries += 1
-            for record in self.instance.get_asset_records(chunk):
-                last = record.asset_entry.last_materialization_record
-                if last is not None:
-                    found[record.asset_entry.asset_key] = stored_of(last)
-        return found
+    def entries(self, keys: Collection[AssetKey]) -> dict[AssetKey, Entry]:
+        """What Dagster keeps of each asset as a whole, whatever became of the events.
 
-    def wiped(self, keys: Collection[AssetKey]) -> dict[AssetKey, float]:
-        """When assets were last wiped, seconds since the epoch; those that never were are left out.
-
-        Queries by asset do not show what is older than that. An asset that has no record left
-        counts as wiped just now.
+        Args:
+            keys: the assets.
         """
-        found: dict[AssetKey, float] = dict.fromkeys(keys, inf)
-        for chunk in _chunks(sorted(keys)):
+        found = {key: Entry(None, inf) for key in keys}
+        for chunk in _chunks(sorted(found)):
             self.queries += 1
             for record in self.instance.get_asset_records(chunk):
-                details = record.asset_entry.asset_details
-                found.pop(record.asset_entry.asset_key, None)
-                if details is not None and details.last_wipe_timestamp:
-                    found[record.asset_entry.asset_key] = details.last_wipe_timestamp
+                entry, details = record.asset_entry, record.asset_entry.asset_details
+                last = entry.last_materialization_record
+                wiped = details.last_wipe_timestamp if details is not None else None
+                found[entry.asset_key] = Entry(stored_of(last) if last is not None else None, wiped or 0.0)
         return found
 
     def step_starts(self, run_id: str) -> dict[str, float]:
         """When each step of a run first began, seconds since the epoch, by step key. One query per run."""
-        self.queries += 1
-        page = self.instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_START)
-        starts: dict[str, float] = {}
-        for record in page.records:
-            if record.event_log_entry.step_key:
-                starts.setdefault(record.event_log_entry.step_key, record.timestamp)
-        return starts
+        if run_id not in self._starts:
+            self.queries += 1
+            starts = self._starts[run_id] = {}
+            for record in self.instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_START).records:
+                if record.event_log_entry.step_key:
+                    starts.setdefault(record.event_log_entry.step_key, record.timestamp)
+        return self._starts[run_id]
 
     def runs(self, run_ids: Iterable[str]) -> None:
         """Load what is known of these runs in one query; ``run`` then answers from memory."""

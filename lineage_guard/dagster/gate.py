@@ -211,6 +211,7 @@ def _verdicts(
     doing = "load the policy"
     try:
         from lineage_guard.dagster.collect import collect_upstream
+        from lineage_guard.dagster.pins_recorded import LedgerRecords
         from lineage_guard.dagster.pins_step import step_inputs
         from lineage_guard.ledger import open_ledger
 
@@ -218,7 +219,7 @@ def _verdicts(
         doing = "open the ledger"
         ledger = open_ledger(ledger_location(settings.ledger))
         doing = "resolve what this step reads"
-        steps = step_inputs(context, namespace, at, keys=uses)
+        steps = step_inputs(context, namespace, at, keys=uses, recorded=LedgerRecords(ledger, namespace))
         if {s.key for s in steps} != set(uses):
             raise LookupError(f"no inputs were resolved for {sorted(k.to_user_string() for k in uses)}")
         doing = "collect the upstream from Dagster's event log"

@@ -14,76 +14,45 @@ any of them, and all are kept as CONSERVATIVE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple
 
-from dagster import AssetKey, EventLogRecord, GraphDefinition
+from dagster import AssetKey, EventLogRecord
 
-from lineage_guard.dagster.compat import (
-    INPUT_EVENT_POINTER_TAG_PREFIX,
-    NULL_EVENT_POINTER,
-    AssetNode,
-    BaseAssetGraph,
-    BaseAssetNode,
-)
-from lineage_guard.dagster.events import EventLog, RunTimes, Stored, name_of, stored_of, utc
+from lineage_guard.dagster.declare import APPEND, declared_writes
+from lineage_guard.dagster.events import Entry, EventLog, RunTimes, Stored, name_of, stored_of, utc
+from lineage_guard.dagster.pins_facts import Cut as Cut
+from lineage_guard.dagster.pins_facts import Graph as Graph
+from lineage_guard.dagster.pins_facts import Read as Read
+from lineage_guard.dagster.pins_facts import Reading as Reading
+from lineage_guard.dagster.pins_facts import graph_of as graph_of
+from lineage_guard.dagster.pins_facts import pointers_of as pointers_of
+from lineage_guard.dagster.pins_facts import reads_early, unpointed, writes_of
 from lineage_guard.dagster.pins_history import History
 from lineage_guard.dagster.pins_mapping import ANYTHING, Mapped, mapped
+from lineage_guard.dagster.pins_recorded import NothingRecorded, Recorded, declared_version
 from lineage_guard.domain.facts import Pin, Version
-from lineage_guard.domain.runs import asset_run_id
-
-Graph = BaseAssetGraph[BaseAssetNode]
+from lineage_guard.domain.runs import asset_run_id, is_declared
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One version that was or may have been read.
+class _Option(NamedTuple):
+    """One partition of one upstream asset, and what may have been read of it.
 
     Attributes:
-        version: the version.
-        pin: whether it is known to be the one.
         key: the asset.
-        stored: its record in the event log; ``None`` when there is none (an external asset,
-            or one that was never materialised).
+        partition: partition key, or ``None``.
+        rows: what the log shows.
+        exact: whether the cut is exact.
+        kept: what the log no longer shows and the ledger knows.
     """
 
-    version: Version
-    pin: Pin
     key: AssetKey
-    stored: Stored | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The point of the log at which a step began to read one upstream asset.
-
-    Attributes:
-        upto: greatest storage id that was visible.
-        older_than: only what happened before this time counts (seconds since the epoch);
-            ``None`` when ``upto`` alone is exact.
-        exact: whether the cut is the step's own.
-    """
-
-    upto: int
-    older_than: float | None = None
-    exact: bool = True
-
-
-@dataclass(frozen=True)
-class Reading:
-    """All that one materialisation read.
-
-    Attributes:
-        reads: the versions, each once.
-        has_deps: whether it has upstream assets at all.
-        notes: what could not be known, one sentence each; any makes the record INCOMPLETE.
-    """
-
-    reads: tuple[Read, ...]
-    has_deps: bool
-    notes: tuple[str, ...] = ()
+    partition: str | None
+    rows: list[Stored]
+    exact: bool
+    kept: tuple[Version, ...] = ()
 
 
 @dataclass
@@ -109,34 +78,50 @@ class Pins:
         graph: the *full* asset graph of the code location; a step's own graph is pruned to
             its selection and would lose inputs.
         namespace: OpenLineage namespace of this deployment's assets.
+        recorded: what the ledger knows, for what the log has lost.
     """
 
-    def __init__(self, log: EventLog, history: History, graph: Graph, namespace: str) -> None:
+    def __init__(
+        self, log: EventLog, history: History, graph: Graph, namespace: str, recorded: Recorded | None = None
+    ) -> None:
         self._log = log
         self._history = history
         self._graph = graph
         self._namespace = namespace
-        self._wiped: dict[AssetKey, float] = {}
+        self._recorded: Recorded = recorded or NothingRecorded()
+        self._entries: dict[AssetKey, Entry] = {}
 
-    def of_records(self, records: Sequence[EventLogRecord]) -> list[Reading]:
-        """What each of these materialisations read, resolved together in few queries."""
+    def of_records(
+        self, records: Sequence[EventLogRecord], late: Mapping[Stored, Sequence[Stored]] | None = None
+    ) -> list[Reading]:
+        """What each of these materialisations read, resolved together in few queries.
+
+        Args:
+            records: the materialisations.
+            late: what each may have read though it was logged later; see ``pins_inflight``.
+        """
         self._history.forget_newest()
+        # By id: the log's index columns and its payload may round one time differently.
+        overtook = {s.storage_id: rows for s, rows in (late or {}).items()}
         pointers = [pointers_of(r) for r in records]
         self._log.runs(r.run_id for r in records)
-        self._history.load(i for p in pointers if p for i in p.values() if i is not None)
+        parents = {k for p in pointers for k in p or {}}
+        parents |= {k for r, p in zip(records, pointers, strict=True) if p is None for k in self._parents_of(r)}
+        self._entries = self._log.entries(
+            {*parents, *(r.asset_key for r in records if self._appends(r) and r.asset_key)}
+        )
+        newest = [e.last.storage_id for e in self._entries.values() if e.last is not None]
+        self._history.load([*newest, *(i for p in pointers if p for i in p.values() if i is not None)])
         self._history.load_windows(
             (key, cut, record.storage_id)
             for record, p in zip(records, pointers, strict=True)
             for key, cut in (p or {}).items()
             if cut is not None
         )
-        parents = {k for p in pointers for k in p or {} if self._partitioned(k)}
-        parents |= {k for r, p in zip(records, pointers, strict=True) if p is None for k in self._parents_of(r)}
-        wiped = self._log.wiped(parents) if parents else {}
-        for key in wiped:
-            self._wiped[key] = wiped[key]
-        readings = [self._of_record(r, p) for r, p in zip(records, pointers, strict=True)]
-        self._log.runs(s.run_id for r in readings for s in _stored(r[0]))
+        readings = [
+            self._of_record(r, p, overtook.get(r.storage_id, ())) for r, p in zip(records, pointers, strict=True)
+        ]
+        self._log.runs(i for r in readings for i in _run_ids(r[0]))
         return [
             Reading(self._named(options, stored_of(record)), bool(has_deps), tuple(notes))
             for record, (options, has_deps, notes) in zip(records, readings, strict=True)
@@ -153,24 +138,28 @@ class Pins:
         """
         self._history.forget_newest()
         parents = self._parents(key)
+        appends = self._graph.has(key) and declared_writes(self._graph.get(key).metadata) == APPEND
         plain = [p for p in parents if not self._partitioned(p)]
-        latest = self._log.latest(plain) if plain else {}
+        self._entries = self._log.entries([*plain, *([key] if appends else [])])
+        latest = {k: e.last for k, e in self._entries.items() if e.last is not None and k in plain}
         self._history.add(latest.values())
-        found: list[tuple[AssetKey, str | None, list[Stored], bool]] = []
+        found: list[_Option] = []
+        for partition in partitions if appends else ():
+            found.extend(self._own_past(key, partition, head + 1, now))
         for parent in parents:
             stored = latest.get(parent)
             if parent in plain and stored is not None and stored.partition is not None:
                 # Partitioned where it is made; this code location knows it as a bare external asset.
-                found.extend(self._partitions_at(parent, ANYTHING, Cut(head), head + 1, key))
+                found.extend(self._partitions_at(parent, ANYTHING, Cut(head), head + 1, key, now))
                 continue
             if parent in plain:
-                found.append((parent, None, [stored] if stored else [], True))
+                found.append(_Option(parent, None, [stored] if stored else [], True))
                 continue
             for partition in partitions:
                 rule = mapped(self._graph, key, partition, parent, now, self._log.instance, live=True)
-                found.extend(self._partitions_at(parent, rule, Cut(head), head + 1, key))
-        self._log.runs(s.run_id for f in found for s in f[2])
-        return Reading(self._named(found, None), bool(parents))
+                found.extend(self._partitions_at(parent, rule, Cut(head), head + 1, key, now))
+        self._log.runs(_run_ids(found))
+        return Reading(self._named(found, None), any(p != key for p in parents))
 
     def version(self, stored: Stored) -> Version:
         """The version that one materialisation wrote."""
@@ -178,33 +167,88 @@ class Pins:
         run = self._log.run(stored.run_id)
         if stored.run_id and run is not None:
             made = asset_run_id(stored.run_id, name, stored.partition, run.created)
+        elif stored.run_id and (known := self._survivor(stored)) is not None:
+            made = known
         else:
             # Reported from outside a run, or a run since deleted: the record's own place in the log names it.
             parent = stored.run_id or f"{self._log.source}/{stored.storage_id}"
             made = asset_run_id(parent, name, stored.partition, utc(stored.timestamp))
         return Version(self._namespace, name, stored.partition, made)
 
+    def declared(self, key: AssetKey) -> Version:
+        """The version of an asset made outside this deployment, as it is declared today."""
+        return declared_version(self._graph.get(key), self._namespace)
+
     def _of_record(
-        self, record: EventLogRecord, pointers: dict[AssetKey, int | None] | None
-    ) -> tuple[list[tuple[AssetKey, str | None, list[Stored], bool]], bool, list[str]]:
+        self, record: EventLogRecord, pointers: dict[AssetKey, int | None] | None, late: Sequence[Stored]
+    ) -> tuple[list[_Option], bool, list[str]]:
         own = stored_of(record)
         run = self._log.run(own.run_id)
         parents = list(pointers) if pointers is not None else sorted(self._parents(own.key))
         notes: list[str] = []
-        found: list[tuple[AssetKey, str | None, list[Stored], bool]] = []
+        found: list[_Option] = []
         if pointers is None and parents:
-            notes.extend(_unpointed(own, run))
+            notes.extend(unpointed(own, run))
         for parent in self._beyond_virtual(parents):
             pointer = pointers.get(parent) if pointers is not None else None
             pointed = self._history.get(pointer) if pointer is not None else None
-            if pointer is not None and pointed is None and not self._observed_only(parent):
-                notes.append(f"the event log no longer holds what was newest of {name_of(parent)} when it was read")
-            elif self._wiped.get(parent, 0.0) > own.timestamp:
+            entry = self._entries.get(parent)
+            if pointer is not None and pointed is None and not self._outside(parent):
+                # The pointer of a source that was only ever observed points at an observation.
+                if entry and entry.last and entry.last.storage_id == pointer and self._survivor(entry.last):
+                    pointed = entry.last
+                else:
+                    notes.append(f"the event log no longer holds what was newest of {name_of(parent)} when it was read")
+            elif entry is not None and entry.wiped > own.timestamp and (self._partitioned(parent) or pointers is None):
                 notes.append(f"{name_of(parent)} was wiped after it was read, and its history with it")
             known = pointers is not None and parent in pointers
             cut = self._cut(own, pointer, pointed, run, known)
             found.extend(self._read(own, parent, cut, pointed))
-        return found, bool(parents), notes
+            found.extend(self._overtaken(own, parent, late))
+        if self._appends(record):
+            past = self._own_past(own.key, own.partition, own.storage_id, utc(own.timestamp))
+            entry = self._entries.get(own.key)
+            if not past and entry is not None and 0 < entry.wiped < own.timestamp:
+                notes.append("it was appended to what was there, and the history of that was wiped")
+            found.extend(past)
+        return found, any(p != own.key for p in parents), notes
+
+    def _own_past(self, key: AssetKey, partition: str | None, before: int, until: datetime) -> list[_Option]:
+        """What an asset held that is appended to: its version before, which holds the one before that."""
+        rows = list(self._history.latest(key, {partition}, before - 1).values())
+        kept = self._kept(key, partition, rows, until)
+        return [_Option(key, partition, rows, True, kept)] if rows or kept else []
+
+    def _appends(self, record: EventLogRecord) -> bool:
+        return writes_of(record, self._graph) == APPEND
+
+    def _overtaken(self, own: Stored, parent: AssetKey, late: Sequence[Stored]) -> list[_Option]:
+        rows = [s for s in late if s.key == parent]
+        if not rows:
+            return []
+        keys = None
+        if any(s.partition is not None for s in rows):
+            keys = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self._log.instance).keys
+        return [_Option(parent, s.partition, [s], False) for s in rows if keys is None or s.partition in keys]
+
+    def _survivor(self, stored: Stored) -> str | None:
+        """The run of a version whose Dagster run is gone, when the ledger knows it."""
+        known = self._recorded.newest(name_of(stored.key)).get(stored.partition)
+        return known.version.run if known is not None and known.at == utc(stored.timestamp) else None
+
+    def _kept(
+        self, key: AssetKey, partition: str | None, rows: Sequence[Stored], until: datetime
+    ) -> tuple[Version, ...]:
+        """What the ledger knows to be newer than what the log shows: its run was deleted since."""
+        known = self._recorded.newest(name_of(key)).get(partition)
+        if known is None or known.at is None or known.at > until or is_declared(known.version.run):
+            return ()
+        return () if any(utc(s.timestamp) >= known.at for s in rows) else (known.version,)
+
+    def _lost(self, key: AssetKey) -> bool:
+        """Whether the newest materialisation of an asset is no longer in the log."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.last is not None and self._history.get(entry.last.storage_id) is None
 
     def _cut(self, own: Stored, pointer: int | None, pointed: Stored | None, run: RunTimes | None, known: bool) -> Cut:
         if not known:
@@ -212,17 +256,16 @@ class Pins:
             return Cut(own.storage_id - 1, older_than=started, exact=False)
         if pointer is None:
             return Cut(-1)
-        if self._reads_early(own.key) and run and run.started and not (pointed and pointed.run_id == own.run_id):
+        if reads_early(self._graph, own.key) and run and run.started and not (pointed and pointed.run_id == own.run_id):
             # Dagster notes the pointer when the graph's last op begins; an earlier op did the reading.
             return Cut(pointer, older_than=run.started)
         return Cut(pointer)
 
-    def _read(
-        self, own: Stored, parent: AssetKey, cut: Cut, pointed: Stored | None
-    ) -> list[tuple[AssetKey, str | None, list[Stored], bool]]:
+    def _read(self, own: Stored, parent: AssetKey, cut: Cut, pointed: Stored | None) -> list[_Option]:
         if self._partitioned(parent) or (pointed is not None and pointed.partition is not None):
             rule = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self._log.instance)
-            return self._partitions_at(parent, rule, cut, own.storage_id, own.key, pointed)
+            until = utc(own.timestamp)
+            return self._partitions_at(parent, rule, cut, own.storage_id, own.key, until, pointed)
         found = _Found()
         if cut.older_than is None:
             low = pointed
@@ -232,11 +275,19 @@ class Pins:
         after = low.storage_id if low and cut.older_than is not None else cut.upto if cut.older_than is None else -1
         found.add(self._history.window(parent, after, own.storage_id), None)
         rows = [s for options in found.options.values() for s in options]
-        return [(parent, None, rows, cut.exact and len({s.partition for s in rows}) <= 1)]
+        kept = self._kept(parent, None, rows, utc(own.timestamp)) if self._lost(parent) else ()
+        return [_Option(parent, None, rows, cut.exact and len({s.partition for s in rows}) <= 1, kept)]
 
     def _partitions_at(
-        self, parent: AssetKey, rule: Mapped, cut: Cut, before: int, child: AssetKey, pointed: Stored | None = None
-    ) -> list[tuple[AssetKey, str | None, list[Stored], bool]]:
+        self,
+        parent: AssetKey,
+        rule: Mapped,
+        cut: Cut,
+        before: int,
+        child: AssetKey,
+        until: datetime,
+        pointed: Stored | None = None,
+    ) -> list[_Option]:
         found = _Found()
         if cut.upto >= 0:
             wanted = rule.keys if rule.keys is not None else None
@@ -251,39 +302,48 @@ class Pins:
         if rule.keys is not None and set(rule.keys) - set(lows):
             after = cut.upto if cut.older_than is None else -1
         found.add(self._history.window(parent, after, before), rule.keys)
-        results: list[tuple[AssetKey, str | None, list[Stored], bool]] = [
-            (parent, partition, rows, cut.exact and rule.exact) for partition, rows in found.options.items()
-        ]
-        if rule.keys is None:
-            return results or [(parent, None, [], True)]
-        if parent != child:
+        asked: set[str | None] = (
+            set(rule.keys or ()) if rule.keys is not None else {*self._recorded.newest(name_of(parent))}
+        )
+        results: list[_Option] = []
+        for partition in (*found.options, *sorted(asked - set(found.options), key=str)):
+            rows = found.options.get(partition, [])
+            kept = self._kept(parent, partition, rows, until)
             # A partition that should have been read and was never materialised is a gap. Of an asset's own
             # earlier partitions it is the start of history.
-            results.extend((parent, p, [], True) for p in sorted(rule.keys - set(found.options)))
-        return results
+            if rows or kept or (rule.keys is not None and parent != child):
+                results.append(_Option(parent, partition, rows, cut.exact and rule.exact, kept))
+        return results or ([_Option(parent, None, [], True)] if rule.keys is None else [])
 
-    def _named(
-        self, found: Iterable[tuple[AssetKey, str | None, list[Stored], bool]], own: Stored | None
-    ) -> tuple[Read, ...]:
+    def _named(self, found: Iterable[_Option], own: Stored | None) -> tuple[Read, ...]:
         target = self.version(own) if own else None
         reads: dict[Version, Read] = {}
-        for key, partition, rows, exact in found:
-            versions = {self.version(s): s for s in rows}
+        for key, partition, rows, exact, kept in found:
+            versions: dict[Version, Stored | None] = {self.version(s): s for s in rows}
+            more = [v for v in kept if v not in versions]
+            versions.update(dict.fromkeys(more))
             if target is not None:
                 versions.pop(target, None)
-            if not rows:
+            if not rows and not kept:
                 if own is not None and key == own.key:
                     continue
-                outside = self._outside(key)
-                gap = Version(self._namespace, name_of(key), None if outside else partition, None)
-                reads.setdefault(gap, Read(gap, Pin.EXACT, key))
-                continue
-            pin = Pin.EXACT if exact and len(versions) == 1 else Pin.CONSERVATIVE
+                versions = dict.fromkeys(self._unmade(key, partition, past=own is not None))
+            pin = Pin.EXACT if exact and not more and len(versions) == 1 else Pin.CONSERVATIVE
             for version, stored in versions.items():
                 before = reads.get(version)
                 if before is None or before.pin is Pin.CONSERVATIVE:
                     reads[version] = Read(version, pin, key, stored)
         return tuple(reads.values())
+
+    def _unmade(self, key: AssetKey, partition: str | None, past: bool) -> list[Version]:
+        """What was read of an asset that the log shows no materialisation of."""
+        if not self._outside(key):
+            return [Version(self._namespace, name_of(key), partition, None)]
+        today = self.declared(key)
+        known = self._recorded.newest(name_of(key)).get(None) if past else None
+        # What is declared has changed since the last collection, before or after the reader ran.
+        changed = known is not None and is_declared(known.version.run) and known.version != today
+        return [known.version, today] if known is not None and changed else [today]
 
     def _parents_of(self, record: EventLogRecord) -> list[AssetKey]:
         return self._parents(record.asset_key) if record.asset_key else []
@@ -311,49 +371,6 @@ class Pins:
     def _outside(self, key: AssetKey) -> bool:
         return self._graph.has(key) and not self._graph.get(key).is_materializable
 
-    def _observed_only(self, key: AssetKey) -> bool:
-        # The pointer of a source that was only ever observed points at an observation.
-        return self._outside(key)
 
-    def _reads_early(self, key: AssetKey) -> bool:
-        if not self._graph.has(key):
-            return False
-        node = self._graph.get(key)
-        if not isinstance(node, AssetNode):
-            return True
-        computation = node.assets_def.computation
-        return computation is not None and isinstance(computation.full_node_def, GraphDefinition)
-
-
-def pointers_of(record: EventLogRecord) -> dict[AssetKey, int | None] | None:
-    """Dagster's input pointers of a materialisation, by upstream asset.
-
-    Returns:
-        ``None`` when the record carries no provenance: it was not written by an asset's step.
-    """
-    materialization = record.asset_materialization
-    tags = (materialization.tags if materialization else None) or {}
-    prefix = INPUT_EVENT_POINTER_TAG_PREFIX + "/"
-    found = {
-        AssetKey.from_user_string(tag[len(prefix) :]): None if value == NULL_EVENT_POINTER else int(value)
-        for tag, value in tags.items()
-        if tag.startswith(prefix)
-    }
-    return found if found or "dagster/code_version" in tags else None
-
-
-def _unpointed(own: Stored, run: RunTimes | None) -> list[str]:
-    if not own.run_id:
-        return ["it was reported from outside a run, so which versions it read is not known"]
-    if run is None or run.started is None:
-        return ["its run is no longer on record, so which versions it read is not known"]
-    return []
-
-
-def _stored(found: Iterable[tuple[AssetKey, str | None, list[Stored], bool]]) -> Iterable[Stored]:
-    return (s for f in found for s in f[2])
-
-
-def graph_of(graph: object) -> Graph:
-    """The full graph behind a graph that may be pruned to one job or step."""
-    return cast("Graph", getattr(graph, "source_asset_graph", graph))
+def _run_ids(found: Iterable[_Option]) -> Iterable[str]:
+    return (s.run_id for f in found for s in f.rows)

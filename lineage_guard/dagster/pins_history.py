@@ -15,6 +15,8 @@ from lineage_guard.dagster.events import EventLog, Stored
 
 #: Ids a window may span before one query per asset is cheaper than one query for all assets.
 WIDE = 20_000
+#: Seconds by which times may run against the order of the log.
+SKEW = 60.0
 #: Rows read at once when an older version must be searched for.
 PAGE = 1_000
 
@@ -30,6 +32,7 @@ class History:
         self._log = log
         self._by_id: dict[int, Stored] = {}
         self._ids: dict[AssetKey, list[int]] = {}
+        self._all: list[int] = []
         # Id ranges (exclusive ends) known in full; under None for all assets together.
         self._known: dict[AssetKey | None, list[tuple[int, int]]] = {}
         self._newest: dict[tuple[AssetKey, bool], dict[str, int]] = {}
@@ -75,6 +78,30 @@ class History:
             self.add(self._log.summaries(key=key, after=after, before=before))
             self._mark(key, after, before)
         return list(self._between(key, after, before))
+
+    def since(self, when: float, before: int) -> list[Stored]:
+        """Materialisations of any asset later than a time, with a lower storage id, newest first.
+
+        Args:
+            when: seconds since the epoch.
+            before: storage id.
+        """
+        found: list[Stored] = []
+        while before > 0:
+            low = min((a for a, b in self._known.get(None, ()) if a < before - 1 and before <= b), default=None)
+            if low is None:
+                page = self._log.summaries(before=before, limit=PAGE, ascending=False)
+                low = page[-1].storage_id - 1 if len(page) == PAGE else -1
+                self.cover(low, before, page)
+            ids = self._all[bisect_left(self._all, low + 1) : bisect_left(self._all, before)]
+            for storage_id in reversed(ids):
+                stored = self._by_id[storage_id]
+                if stored.timestamp < when - SKEW:
+                    return found
+                if stored.timestamp > when:
+                    found.append(stored)
+            before = low + 1
+        return found
 
     def latest(
         self, key: AssetKey, partitions: Collection[str | None] | None, upto: int, older_than: float | None = None
@@ -148,6 +175,7 @@ class History:
             if row.storage_id not in self._by_id:
                 self._by_id[row.storage_id] = row
                 insort(self._ids.setdefault(row.key, []), row.storage_id)
+                insort(self._all, row.storage_id)
 
     def _between(self, key: AssetKey, after: int, before: int) -> Iterable[Stored]:
         ids = self._ids.get(key, [])

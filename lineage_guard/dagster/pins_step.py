@@ -13,6 +13,7 @@ from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.pins import Graph, Pins, Read, graph_of
 from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins_recorded import Recorded
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Completeness, Influence, Input, Production, Version
 from lineage_guard.domain.provenance import in_partitions, production_facts
@@ -48,6 +49,7 @@ def step_inputs(
     namespace: str,
     now: datetime,
     keys: Iterable[dg.AssetKey] | None = None,
+    recorded: Recorded | None = None,
 ) -> list[StepInputs]:
     """Resolve the exact versions that a step will read, for each asset it will write.
 
@@ -60,6 +62,7 @@ def step_inputs(
         namespace: OpenLineage namespace of this deployment's assets.
         now: the time (timezone-aware UTC).
         keys: which of its assets; all that are selected when ``None``.
+        recorded: what the ledger knows, for what the event log has lost.
 
     Raises:
         ConfigError: when the step writes no asset, or Dagster does not know its run.
@@ -78,7 +81,7 @@ def step_inputs(
     graph = graph_of(context.job_def.asset_layer.asset_graph)
     partitions = partitions_of(context)
     parent = ParentRun(context.run_id, namespace, run.job_name)
-    pins = Pins(log, History(log), graph, namespace)
+    pins = Pins(log, History(log), graph, namespace, recorded)
     head = log.head()
     found: list[StepInputs] = []
     for key in sorted(selected if keys is None else selected & set(keys)):

@@ -51,7 +51,15 @@ class Assertion(StrEnum):
 
 
 class Completeness(StrEnum):
-    """Whether the listed inputs and models are all there were."""
+    """Whether the listed inputs and models are all there were.
+
+    Attributes:
+        COMPLETE: they are all.
+        INCOMPLETE: they are not, or nobody who could say so does; no other record heals that.
+        UNKNOWN: whoever wrote this record does not know. It blocks like INCOMPLETE, until a
+            record of somebody who does know joins it (``union``), or until the catalog knows
+            the artefact that the record names (``closure.extend``).
+    """
 
     COMPLETE = "COMPLETE"
     INCOMPLETE = "INCOMPLETE"
@@ -248,7 +256,6 @@ class Production:
     note: str | None = None
 
 
-_WORST_FIRST = (Completeness.INCOMPLETE, Completeness.UNKNOWN, Completeness.COMPLETE)
 _WEAKEST_CLAIM_FIRST = (Assertion.INFERRED, Assertion.DECLARED, Assertion.OBSERVED)
 
 
@@ -257,7 +264,12 @@ def union(productions: Iterable[Production]) -> Production:
 
     Two records of one version can differ (a collector saw part of it, a foreign producer
     sent an update). Losing an edge would be a false ALLOW, so nothing is dropped: inputs,
-    models and licences are joined and completeness is the worst of them.
+    models and licences are joined.
+
+    Ignorance gives way to knowledge: COMPLETE outdoes UNKNOWN, and nothing outdoes INCOMPLETE.
+    An UNKNOWN record that names a public artefact is no ignorance. It says "it is that one,
+    ask the catalog", so it stays UNKNOWN until the catalog answers. Records that name different
+    artefacts contradict each other, which is INCOMPLETE.
 
     Args:
         productions: at least one record.
@@ -277,14 +289,27 @@ def union(productions: Iterable[Production]) -> Production:
     if len(items) == 1:
         return items[0]
     dates = [p.produced_at for p in items if p.produced_at is not None]
+    artefacts = dict.fromkeys(p.artefact for p in items if p.artefact)
+    notes = [p.note for p in items if p.note]
+    if len(artefacts) > 1:
+        notes.append(f"its records name different artefacts: {', '.join(artefacts)}")
     return Production(
         outputs=tuple(dict.fromkeys(v for p in items for v in p.outputs)),
         inputs=tuple(dict.fromkeys(i for p in items for i in p.inputs)),
         models=tuple(dict.fromkeys(m for p in items for m in p.models)),
         produced_at=max(dates) if dates else None,
         asserted_by=min((p.asserted_by for p in items), key=_WEAKEST_CLAIM_FIRST.index),
-        completeness=min((p.completeness for p in items), key=_WORST_FIRST.index),
+        completeness=Completeness.INCOMPLETE if len(artefacts) > 1 else _joined(items),
         licenses=tuple(dict.fromkeys(x for p in items for x in p.licenses)),
-        artefact=next((p.artefact for p in items if p.artefact), None),
-        note="; ".join(dict.fromkeys(p.note for p in items if p.note)) or None,
+        artefact=next(iter(artefacts), None),
+        note="; ".join(dict.fromkeys(notes)) or None,
     )
+
+
+def _joined(items: Iterable[Production]) -> Completeness:
+    said = {(p.completeness, p.completeness is Completeness.UNKNOWN and p.artefact is not None) for p in items}
+    if (Completeness.INCOMPLETE, False) in said:
+        return Completeness.INCOMPLETE
+    if (Completeness.UNKNOWN, True) in said or (Completeness.COMPLETE, False) not in said:
+        return Completeness.UNKNOWN
+    return Completeness.COMPLETE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
@@ -124,3 +124,29 @@ def asset_run_id(parent_run_id: str, name: str, partition: str | None, created: 
     bits = int.from_bytes(digest[:10], "big")
     value = millis << 80 | 0x7 << 76 | (bits >> 62 & 0xFFF) << 64 | 0b10 << 62 | bits & ((1 << 62) - 1)
     return str(UUID(int=value))
+
+
+#: How the run of a version begins that only a declaration speaks of.
+DECLARED = "00000000-0000-7"
+
+
+def declared_run_id(name: str, said: str) -> str:
+    """Stands as the run of a version that no run of ours made, only a declaration speaks of.
+
+    A corrected declaration is another version: what was read under the old one keeps it, and
+    what is read from now on is free of it. A UUIDv7 of the year 1970, which no real run has.
+
+    Args:
+        name: OpenLineage dataset name.
+        said: everything that is declared of it, as text.
+
+    Example:
+        >>> declared_run_id("raw", "human")
+        '00000000-0000-7f09-9c22-27b8738c633f'
+    """
+    return asset_run_id("declared", name, said, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def is_declared(run: str | None) -> bool:
+    """Whether a version's run is a declaration; see ``declared_run_id``."""
+    return run is not None and run.startswith(DECLARED)

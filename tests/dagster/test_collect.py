@@ -156,16 +156,50 @@ def test_one_odd_record_is_a_gap_and_hides_nothing(w: World) -> None:
         for _, e in w.ledger.events()
         if e["eventType"] == "COMPLETE" and e["job"]["name"] == "out"
     ]
-    assert sorted(str(n) for n in notes) == ["COMPLETE", "INCOMPLETE"]
+    assert sorted(str(n) for n in notes) == ["COMPLETE", "UNKNOWN"]
 
 
-def test_undeclared_asset_of_another_code_location_is_a_gap(w: World) -> None:
-    w.assets = [*chain(w), derived(w, "elsewhere", lambda c, p: w.read("raw"), deps=["raw"])]
+def test_undeclared_asset_of_another_code_location_is_a_gap_until_that_one_collects(w: World) -> None:
+    ours, theirs = chain(w), [derived(w, "elsewhere", lambda c, p: w.read("raw"), deps=["raw"])]
+    w.assets = [*ours, *theirs]
     w.run("raw", "elsewhere", raw="gpt-4o")
-    w.assets = chain(w)
+    w.assets = ours
     w.collect()
-    assert w.production("elsewhere").completeness is Completeness.INCOMPLETE
+    assert w.production("elsewhere").completeness is Completeness.UNKNOWN
     assert w.reached("elsewhere") == {"gpt-4o"}
+    assert w.collect().appended == 0
+    w.assets = [dg.AssetSpec("raw"), *theirs]
+    assert w.collect().appended == 1
+    assert w.production("elsewhere").completeness is Completeness.COMPLETE
+    assert w.reached("elsewhere") == {"gpt-4o"}
+    assert w.collect().records == 0
+
+
+def test_root_of_another_code_location_that_declares_nothing_stays_a_gap(w: World) -> None:
+    @dg.asset
+    def silent() -> None: ...
+
+    w.assets = [silent]
+    w.run("silent")
+    w.assets = [dg.AssetSpec("silent")]
+    w.collect()
+    assert w.production("silent").completeness is Completeness.UNKNOWN
+    w.assets = [silent]
+    w.collect()
+    assert w.production("silent").completeness is Completeness.INCOMPLETE
+
+
+def test_gate_of_the_location_that_defines_an_asset_collects_what_others_did_not_know(w: World) -> None:
+    w.assets = chain(w)
+    w.run("raw", "mid", raw="gpt-4o")
+    everything, w.assets = w.assets, [dg.AssetSpec("mid")]
+    w.collect()
+    assert w.production("mid").completeness is Completeness.UNKNOWN
+    w.assets = everything
+    log = EventLog(w.instance)
+    reads = Pins(log, History(log), w.graph, NAMESPACE).upcoming(dg.AssetKey("out"), [None], now(), log.head()).reads
+    collect_upstream(w.instance, w.graph, w.ledger, reads, namespace=NAMESPACE, now=now())
+    assert w.production("mid").completeness is Completeness.COMPLETE
 
 
 def test_what_backends_like_to_show(w: World) -> None:

@@ -1,16 +1,20 @@
 """Pins: the version each production really read, for every partition shape and mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
-from collect_world import World, derived, generated, now, world
+from collect_world import ModelConfig, World, derived, generated, model, now, world
 
-from lineage_guard.dagster.declare import source
+from lineage_guard.dagster.collect import collect_upstream
+from lineage_guard.dagster.declare import declare, source
 from lineage_guard.dagster.events import EventLog
-from lineage_guard.dagster.pins import Pins
+from lineage_guard.dagster.pins import Pins, Read
 from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins_recorded import LedgerRecords
 from lineage_guard.domain.facts import Completeness, Pin, Version
+from lineage_guard.domain.runs import is_declared
 
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10")
@@ -367,7 +371,7 @@ def test_wiped_upstream_leaves_a_gap(w: World) -> None:
     w.instance.wipe_assets([dg.AssetKey("raw")])
     w.collect()
     production = w.production("out")
-    assert production.completeness is Completeness.INCOMPLETE
+    assert production.completeness is Completeness.UNKNOWN
     assert production.note is not None
     assert "raw" in production.note
 
@@ -382,7 +386,7 @@ def test_wiped_partitioned_upstream_leaves_a_gap(w: World) -> None:
     w.instance.wipe_assets([dg.AssetKey("synth")])
     w.run("synth", partition="en", synth="qwen-2")
     w.collect()
-    assert w.production("out").completeness is Completeness.INCOMPLETE
+    assert w.production("out").completeness is Completeness.UNKNOWN
 
 
 def test_deleted_run_leaves_a_gap(w: World) -> None:
@@ -391,7 +395,7 @@ def test_deleted_run_leaves_a_gap(w: World) -> None:
     w.run("out")
     w.instance.delete_run(made)
     w.collect()
-    assert w.production("out").completeness is Completeness.INCOMPLETE
+    assert w.production("out").completeness is Completeness.UNKNOWN
 
 
 def test_deleted_run_that_was_collected_is_still_known(w: World) -> None:
@@ -429,7 +433,7 @@ def test_renamed_definition_is_conservative(w: World) -> None:
     w.collect()
     assert w.reached("old_name", "en") == {"gpt-4o", "llama-3"}
     assert not w.exact("old_name", "en")
-    assert w.production("old_name", "en").completeness is Completeness.INCOMPLETE
+    assert w.production("old_name", "en").completeness is Completeness.UNKNOWN
 
 
 def test_partitioned_asset_of_another_code_location(w: World) -> None:
@@ -445,3 +449,213 @@ def test_partitioned_asset_of_another_code_location(w: World) -> None:
     w.run("out")
     w.collect()
     assert w.reached("out") == {"gpt-4o", "llama-3"}
+
+
+def test_corrected_declaration_of_an_external_asset_is_another_version(w: World) -> None:
+    def declared(metadata: dict[str, Any]) -> list[Any]:
+        spec = dg.AssetSpec("feed", metadata=metadata)
+        return [
+            spec,
+            derived(w, "before", lambda c, p: frozenset(), deps=["feed"]),
+            derived(w, "after", lambda c, p: frozenset(), deps=["feed"]),
+        ]
+
+    w.assets = declared(declare(model("gpt-4o")))
+    w.run("before")
+    w.collect()
+    w.assets = declared(source(human=True))
+    log = EventLog(w.instance)
+    upcoming = Pins(log, History(log), w.graph, "default", LedgerRecords(w.ledger, "default")).upcoming
+    (read,) = upcoming(dg.AssetKey("after"), [None], now(), log.head()).reads
+    assert (read.pin, is_declared(read.version.run)) == (Pin.EXACT, True)
+    # Whether the first step after the change ran before or after it, nobody knows.
+    w.run("after")
+    w.collect()
+    assert (w.reached("before"), w.reached("after"), w.exact("after")) == ({"gpt-4o"}, {"gpt-4o"}, False)
+    w.run("after")
+    w.collect()
+    assert (w.reached("before"), w.reached("after"), w.exact("after")) == ({"gpt-4o"}, set(), True)
+    assert [r.completeness for r in w.closure("after").reached[1:]] == [Completeness.COMPLETE] * 2
+
+
+def test_clean_declaration_that_turned_out_wrong_does_not_stay(w: World) -> None:
+    out = derived(w, "out", lambda c, p: frozenset(), deps=["feed"])
+    for metadata in (source(human=True), declare(model("gpt-4o"))):
+        w.assets = [dg.AssetSpec("feed", metadata=metadata), out]
+        w.run("out")
+        w.collect()
+    assert w.reached("out") == {"gpt-4o"}
+    log = EventLog(w.instance)
+    pins = Pins(log, History(log), w.graph, "default", LedgerRecords(w.ledger, "default"))
+    reads = pins.upcoming(dg.AssetKey("out"), [None], now(), log.head()).reads
+    found = w.ledger.productions([r.version for r in reads])
+    assert [m.model for p in found.values() for m in p.models] == ["gpt-4o"]
+
+
+def test_reported_materialisations_of_an_external_asset_are_its_versions(w: World) -> None:
+    w.assets = [
+        dg.AssetSpec("feed", metadata=source(human=True)),
+        derived(w, "out", lambda c, p: frozenset(), deps=["feed"]),
+    ]
+    report = w.instance.report_runless_asset_event
+    report(dg.AssetMaterialization("feed", metadata=declare(model("gpt-4o"))))
+    w.run("out")
+    report(dg.AssetMaterialization("feed", metadata=declare(model("qwen-2"))))
+    w.collect()
+    assert (w.reached("out"), w.exact("out")) == ({"gpt-4o"}, True)
+    w.run("out")
+    w.collect()
+    assert (w.reached("out"), w.exact("out")) == ({"qwen-2"}, True)
+
+
+def test_observed_source_is_what_its_definition_says(w: World) -> None:
+    @dg.observable_source_asset(metadata=declare(model("gpt-4o")))
+    def feed() -> dg.DataVersion:
+        return dg.DataVersion("1")
+
+    w.assets = [feed, derived(w, "out", lambda c, p: frozenset(), deps=["feed"])]
+    w.instance.report_runless_asset_event(dg.AssetObservation("feed", tags={"dagster/data_version": "1"}))
+    w.run("out")
+    w.collect()
+    assert (w.reached("out"), w.exact("out")) == ({"gpt-4o"}, True)
+    assert w.production("out").completeness is Completeness.COMPLETE
+
+
+def test_newest_upstream_whose_run_was_deleted_is_known_from_the_ledger(w: World) -> None:
+    w.assets = [
+        generated(w, "raw"),
+        generated(w, "synth", partitions_def=LANGUAGES),
+        derived(w, "out", lambda c, p: w.read("raw") | w.all_of("synth"), deps=["raw", "synth"]),
+    ]
+    w.run("raw", raw="llama-3")
+    w.run("synth", partition="en", synth="mistral-7b")
+    gone = [w.run("raw", raw="gpt-4o"), w.run("synth", partition="en", synth="qwen-2")]
+    w.run("synth", partition="de", synth="other-1")
+    w.collect()
+    for run in gone:
+        w.instance.delete_run(run)
+    log = EventLog(w.instance)
+    pins = Pins(log, History(log), w.graph, "default", LedgerRecords(w.ledger, "default"))
+    reads = pins.upcoming(dg.AssetKey("out"), [None], now(), log.head()).reads
+    assert {m.model for p in w.ledger.productions([r.version for r in reads]).values() for m in p.models} >= {
+        "gpt-4o",
+        "qwen-2",
+        "other-1",
+    }
+    w.run("out")
+    w.collect()
+    assert w.data["out", None] == {"gpt-4o", "qwen-2", "other-1"} <= w.reached("out")
+    assert w.production("out").completeness is Completeness.COMPLETE
+    assert not w.exact("out")
+
+
+def test_append_holds_all_earlier_runs_until_an_overwrite(w: World) -> None:
+    @dg.asset(metadata={"lineage_guard/writes": "append"})
+    def table(context: dg.AssetExecutionContext, config: ModelConfig) -> None:
+        own, _, how = config.model.partition(" ")
+        w.write("table", frozenset([own]) if how else w.read("table") | {own})
+        context.add_output_metadata(declare(model(own), writes=how or None))
+
+    w.assets = [table, derived(w, "out", lambda c, p: w.read("table"), deps=["table"])]
+    for name in ("gpt-4o", "llama-3", "qwen-2"):
+        w.run("table", "out", table=name)
+    w.collect()
+    assert w.data["out", None] == w.reached("out") == {"gpt-4o", "llama-3", "qwen-2"}
+    assert w.exact("out")
+    assert len(w.inputs("table")) == 1
+    w.run("table", table="mistral-7b overwrite")
+    w.run("table", "out", table="other-1")
+    w.collect()
+    assert w.data["out", None] == w.reached("out") == {"mistral-7b", "other-1"}
+    assert w.exact("out")
+
+
+def test_append_to_a_partition(w: World) -> None:
+    w.assets = [generated(w, "synth", partitions_def=LANGUAGES, metadata=declare(model("x-1"), writes="append"))]
+    for partition, name in (("en", "gpt-4o"), ("de", "llama-3"), ("en", "qwen-2")):
+        w.run("synth", partition=partition, synth=name)
+    w.collect()
+    assert (w.reached("synth", "en"), w.reached("synth", "de")) == ({"gpt-4o", "qwen-2"}, {"llama-3"})
+    log = EventLog(w.instance)
+    reads = Pins(log, History(log), w.graph, "default").upcoming(dg.AssetKey("synth"), ["en"], now(), log.head()).reads
+    assert [r.version for r in reads] == [w.latest("synth", "en")]
+
+
+def test_append_after_a_deleted_run_still_holds_what_it_wrote(w: World) -> None:
+    w.assets = [generated(w, "table", metadata={"lineage_guard/writes": "append"})]
+    w.run("table", table="llama-3")
+    gone = w.run("table", table="gpt-4o")
+    w.collect()
+    w.instance.delete_run(gone)
+    w.run("table", table="qwen-2")
+    w.collect()
+    assert w.reached("table") == {"llama-3", "gpt-4o", "qwen-2"}
+
+
+def test_append_after_a_wipe_is_a_gap(w: World) -> None:
+    w.assets = [generated(w, "table", metadata={"lineage_guard/writes": "append"})]
+    w.run("table", table="gpt-4o")
+    w.instance.wipe_assets([dg.AssetKey("table")])
+    w.run("table", table="qwen-2")
+    w.collect()
+    assert w.production("table").completeness is not Completeness.COMPLETE
+
+
+def test_root_that_reads_only_its_own_past_needs_a_declaration(w: World) -> None:
+    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=DAYS, deps=[dg.AssetDep("running", partition_mapping=before)])
+    def running() -> None: ...
+
+    w.assets = [running]
+    w.run("running", partition="2026-01-03")
+    w.run("running", partition="2026-01-04")
+    w.collect()
+    assert w.production("running", "2026-01-04").completeness is Completeness.INCOMPLETE
+
+
+def in_flight(w: World, upto: Callable[[], None]) -> None:
+    """While ``raw`` has stored its data and not logged it yet, ``out`` reads it."""
+
+    @dg.asset
+    def raw(context: dg.AssetExecutionContext, config: ModelConfig) -> None:
+        w.write("raw", frozenset([config.model]))
+        context.add_output_metadata(declare(model(config.model)))
+        if config.model == "gpt-4o":
+            w.run("out")
+            upto()
+
+    w.assets = [raw, derived(w, "out", lambda c, p: w.read("raw"), deps=["raw"])]
+    w.run("raw", raw="llama-3")
+    w.run("raw", raw="gpt-4o")
+
+
+def test_read_before_it_was_logged(w: World) -> None:
+    in_flight(w, lambda: None)
+    w.collect()
+    assert w.data["out", None] == {"gpt-4o"}
+    assert w.reached("out") == {"llama-3", "gpt-4o"}
+    assert not w.exact("out")
+    # A reader that ran afterwards is not held to it.
+    w.run("out")
+    w.collect()
+    assert (w.reached("out"), w.exact("out")) == ({"gpt-4o"}, True)
+
+
+def test_read_before_it_was_logged_and_collected_in_between(w: World) -> None:
+    in_flight(w, lambda: [w.collect(), None][1])
+    assert w.reached("out") == {"llama-3"}
+    w.collect()
+    assert w.reached("out") == {"llama-3", "gpt-4o"}
+    assert not w.exact("out")
+    before = len(list(w.ledger.events()))
+    assert w.collect().appended == 0
+    assert len(list(w.ledger.events())) == before
+
+
+def test_gate_sees_a_write_in_flight_that_no_sensor_has_collected(w: World) -> None:
+    in_flight(w, lambda: [w.collect(), None][1])
+    reads = [Read(w.latest("out"), Pin.EXACT, dg.AssetKey("out"))]
+    got = collect_upstream(w.instance, w.graph, w.ledger, reads, namespace="default", now=now())
+    assert got.blind == ()
+    assert w.reached("out") == {"llama-3", "gpt-4o"}
