@@ -27,7 +27,9 @@ COLD_LIMIT = """
 import json, sys
 import duckdb, numpy as np
 start, here, there, files = int(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
-edges = duckdb.connect().execute(f"SELECT {here}, {there} FROM read_parquet($f)", {"f": files}).fetchnumpy()
+connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
+edges = connection.execute(f"SELECT {here}, {there} FROM read_parquet($f)", {"f": files}).fetchnumpy()
 a, b = edges[here], edges[there]
 n = int(max(a.max(), b.max())) + 1
 order = np.argsort(a, kind="stable")

@@ -80,7 +80,7 @@ def impact_of(
     """
     world = joined(index, tail)
     recent = world.by_version
-    made = _made_with(recent, model, provider) if model is not None else []
+    made = made_with(recent, model, provider) if model is not None else []
     given = list(dict.fromkeys((*versions, *made)))
     nodes = Nodes(index, recent, (*given, *world.mentioned()))
     ids = [nodes.id[v] for v in given]
@@ -113,19 +113,21 @@ def _affected(walked: Walked, known: Mapping[int, Version]) -> Iterator[Affected
         yield make((known[n], INFLUENCE[indirect], depth - 1, toward - 1, PIN[conservative]))
 
 
-def _made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:
+def made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:
+    """Those versions whose records name a model that matches."""
     return [
         version
         for version, productions in recent.items()
-        if any(_matches(m.model, m.provider, model, provider) for p in productions for m in p.models)
+        if any(matches(m.model, m.provider, model, provider) for p in productions for m in p.models)
     ]
 
 
 def _indexed(index: Index, model: str, provider: str) -> Sequence[int]:
     # A lake holds few distinct models, so the pattern means here what it means in Python.
-    pairs = [(p, m) for p, m in index.rows("models_known") if _matches(m, p, model, provider)]
+    pairs = [(p, m) for p, m in index.rows("models_known") if matches(m, p, model, provider)]
     return [row[0] for p, m in pairs for row in index.rows("made_with", provider=p, model=m)]
 
 
-def _matches(model: str, provider: str, wanted_model: str, wanted_provider: str) -> bool:
+def matches(model: str, provider: str, wanted_model: str, wanted_provider: str) -> bool:
+    """Whether a model on record is one of those asked for, by shell patterns."""
     return fnmatchcase(model, wanted_model) and fnmatchcase(provider, wanted_provider)

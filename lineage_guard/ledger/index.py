@@ -210,13 +210,16 @@ def connect() -> duckdb.DuckDBPyConnection:
     """A private in-memory DuckDB that touches no network and no extension."""
     import duckdb
 
-    return duckdb.connect(
+    connection = duckdb.connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         },
     )
+    # It would write to the standard output of whoever asked, after two seconds.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 @cache

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
 from lineage_guard.ledger.archive import Archive, open_archive
+from lineage_guard.ledger.closing import Nodes
+from lineage_guard.ledger.impact import made_with, matches
+from lineage_guard.ledger.index import Index
+from lineage_guard.ledger.joining import Joined, joined
 from lineage_guard.ledger.manifest import Manifest, newest
 from lineage_guard.ledger.tables import BY_NAME, Table
+from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -68,6 +73,28 @@ class SparkIndex:
             return _frame(self.session, [], _schema(table))
         return self.session.read.schema(_schema(table)).parquet(*paths)
 
+    @cached_property
+    def _joined(self) -> tuple[Joined, Nodes]:
+        """What other producers say, which is resolved here, on the driver, as for every other answer."""
+        index = Index(self.archive, self.manifest)
+        world = joined(index, Tail(self.manifest.seq, self.manifest.chain))
+        return world, Nodes(index, world.by_version, world.mentioned())
+
+    def _edges(self) -> DataFrame:
+        """child, parent, indirect: the index's own and those that foreign events add."""
+        world, nodes = self._joined
+        added = nodes.segment(world.fresh())
+        rows = list(zip(added.child.tolist(), added.parent.tolist(), added.indirect.tolist(), strict=True))
+        edges = self.table("edges").select("child", "parent", "indirect")
+        return edges.union(_frame(self.session, rows, "child INT, parent INT, indirect BOOLEAN")) if rows else edges
+
+    def _versions(self) -> DataFrame:
+        """Ids with the four fields of every version."""
+        _, nodes = self._joined
+        rows = [(id_, *version) for id_, version in nodes.new.items()]
+        versions = self.table("versions")
+        return versions.union(_frame(self.session, rows, _schema(BY_NAME["versions"]))) if rows else versions
+
     def upstream(self, versions: Iterable[Version]) -> DataFrame:
         """Everything some versions were made from, themselves included, without any depth limit.
 
@@ -78,7 +105,12 @@ class SparkIndex:
             Rows of id, namespace, name, partition, run and influence: DIRECT when a path of
             DIRECT edges alone leads there.
         """
-        return self._named(self._reached(self._ids(versions), "child", "parent"))
+        world, nodes = self._joined
+        edges = self._edges()
+        if hidden := [(nodes.id[v],) for v in world.loose]:
+            # Foreign events say which versions these names stand for.
+            edges = edges.join(_frame(self.session, hidden, "parent INT"), "parent", "left_anti")
+        return self._named(self._reached(self._ids(versions), edges, "child", "parent"))
 
     def downstream(self, versions: Iterable[Version] = (), model: str | None = None, provider: str = "*") -> DataFrame:
         """Everything made from some versions, or from what a model made, without any depth limit.
@@ -93,15 +125,17 @@ class SparkIndex:
         """
         starts = self._ids(versions)
         if model is not None:
-            starts = starts.union(self._made_with(model, provider)).distinct()
-        return self._named(self._reached(starts, "parent", "child"))
+            world, nodes = self._joined
+            foreign = [(nodes.id[v],) for v in made_with(world.by_version, model, provider)]
+            starts = starts.union(self._made_with(model, provider)).union(_frame(self.session, foreign, "id INT"))
+        return self._named(self._reached(starts, self._edges(), "parent", "child"))
 
     def _ids(self, versions: Iterable[Version]) -> DataFrame:
         from pyspark.sql import functions as F
 
         rows = [tuple(v) for v in dict.fromkeys(versions)]
         asked = _frame(self.session, rows, "namespace STRING, name STRING, partition STRING, run STRING")
-        known = self.table("versions")
+        known = self._versions()
         same = [known[c].eqNullSafe(asked[c]) for c in ("namespace", "name", "partition", "run")]
         return known.join(F.broadcast(asked), same, "left_semi").select("id")
 
@@ -109,15 +143,15 @@ class SparkIndex:
         models = self.table("models")
         # A lake holds few distinct models, so the pattern means here what it means in Python.
         known = [(str(r[0]), str(r[1])) for r in models.select("provider", "model").distinct().collect()]
-        matching = [(p, m) for p, m in known if fnmatchcase(m, model) and fnmatchcase(p, provider)]
+        matching = [(p, m) for p, m in known if matches(m, p, model, provider)]
         wanted = _frame(self.session, matching, "provider STRING, model STRING")
         return models.join(wanted, ["provider", "model"], "left_semi").select("id").distinct()
 
-    def _reached(self, starts: DataFrame, here: str, there: str) -> DataFrame:
+    def _reached(self, starts: DataFrame, edges: DataFrame, here: str, there: str) -> DataFrame:
         """(id, influence): over DIRECT edges to the end first, then over all."""
         from pyspark.sql import functions as F
 
-        edges = self.table("edges").select(F.col(here).alias("id"), F.col(there).alias("there"), "indirect")
+        edges = edges.select(F.col(here).alias("id"), F.col(there).alias("there"), "indirect")
         edges = edges.distinct().persist()
         try:
             direct = _fixpoint(starts, edges.where(~F.col("indirect")))
@@ -130,7 +164,7 @@ class SparkIndex:
         )
 
     def _named(self, reached: DataFrame) -> DataFrame:
-        names = self.table("versions")
+        names = self._versions()
         return names.join(reached, "id").select(*names.columns, "influence")
 
 
@@ -142,8 +176,8 @@ def read_index(session: SparkSession, location: str | Path) -> SparkIndex:
         location: as for ``open_ledger``. Spark reads ``s3://`` through its ``s3a`` file system.
 
     Raises:
-        LedgerError: when the manifest cannot be read, or nothing was compacted yet: an empty
-            answer would look like a clean one.
+        LedgerError: when the manifest cannot be read, nothing was compacted yet, or the ledger
+            holds events of other producers: an empty or smaller answer would look like a clean one.
     """
     archive = open_archive(location)
     manifest = newest(archive)
@@ -152,6 +186,12 @@ def read_index(session: SparkSession, location: str | Path) -> SparkIndex:
             "there is no index for Spark to read",
             where=archive.describe("index/"),
             fix="check the location, then run open_ledger(location).compact()",
+        )
+    if manifest.files("statements"):
+        raise LedgerError(
+            "it holds lineage of other producers, whose edges are resolved by Ledger.closure and Ledger.impact alone",
+            where=archive.describe("index/"),
+            fix="ask those; an answer from Spark would be smaller than the truth",
         )
     return SparkIndex(session, archive, manifest)
 

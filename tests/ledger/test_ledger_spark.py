@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import histories
 import pytest
+import test_ledger_foreign as foreign
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Pin, Production, Version
@@ -108,6 +109,22 @@ def test_same_answers_as_the_ledger(spark: "SparkSession", tmp_path: Path, seed:
         impact = ledger.impact(**question)
         assert found(lake.downstream(**question)) == {a.version: a.influence for a in impact.reached}
     assert found(lake.downstream(model="gpt-4o*", provider="azure")) == {}
+
+
+def test_what_other_producers_say_is_part_of_the_answer(spark: "SparkSession", tmp_path: Path) -> None:
+    """Airflow and Spark made a table that Dagster knows by another name and trains on."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(foreign.through_airflow_and_spark("openai|gpt-4o"))
+    ledger.append([foreign.dagster_run("curated", 20, foreign.ORDERS)])
+    assert ledger.compact()
+    lake = read_index(spark, tmp_path)
+    impact = ledger.impact(model="gpt-4o")
+    assert {a.version.name for a in impact.downstream} == {"db.orders", "curated"}
+    assert found(lake.downstream(model="gpt-4o")) == {a.version: a.influence for a in impact.reached}
+    [curated] = ledger.latest("dagster", "curated")
+    closure = ledger.closure(foreign.student(curated))
+    assert {r.version.name for r in closure.reached[1:]} >= {"curated", "db.orders", "raw"}
+    assert found(lake.upstream([curated])) == {r.version: r.influence for r in closure.reached[1:]}
 
 
 def test_a_deep_chain_and_a_cycle_are_followed_to_their_end(spark: "SparkSession", tmp_path: Path) -> None:
