@@ -37,11 +37,16 @@ class Waiver:
     model: str | None = None
     use: str | None = None
 
+    @property
+    def _approved_by_another(self) -> bool:
+        asked, decided = (name.strip().casefold() for name in (self.requested_by, self.approved_by))
+        return bool(asked and decided) and asked != decided
+
     def covers(self, rule: str, target: Version, model: ModelSource | None, use: str, at: datetime) -> bool:
         """Whether it covers one finding at a time."""
         return (
             at < self.expires
-            and self.approved_by != self.requested_by
+            and self._approved_by_another
             and self.rule == rule
             and fnmatchcase(target.name, self.asset)
             and (self.use is None or self.use == use)

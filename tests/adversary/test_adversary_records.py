@@ -1,6 +1,5 @@
 """Doors behind the gate: records that hide what data was made from."""
 
-from dataclasses import replace
 from typing import Any
 
 import dagster as dg
