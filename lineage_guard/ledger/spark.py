@@ -176,8 +176,8 @@ def read_index(session: SparkSession, location: str | Path) -> SparkIndex:
         location: as for ``open_ledger``. Spark reads ``s3://`` through its ``s3a`` file system.
 
     Raises:
-        LedgerError: when the manifest cannot be read, nothing was compacted yet, or the ledger
-            holds events of other producers: an empty or smaller answer would look like a clean one.
+        LedgerError: when the manifest cannot be read, or nothing was compacted yet: an empty
+            answer would look like a clean one.
     """
     archive = open_archive(location)
     manifest = newest(archive)
@@ -186,12 +186,6 @@ def read_index(session: SparkSession, location: str | Path) -> SparkIndex:
             "there is no index for Spark to read",
             where=archive.describe("index/"),
             fix="check the location, then run open_ledger(location).compact()",
-        )
-    if manifest.files("statements"):
-        raise LedgerError(
-            "it holds lineage of other producers, whose edges are resolved by Ledger.closure and Ledger.impact alone",
-            where=archive.describe("index/"),
-            fix="ask those; an answer from Spark would be smaller than the truth",
         )
     return SparkIndex(session, archive, manifest)
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,14 +16,12 @@ from hypothesis import strategies as st
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.domain.closure import Closure, extend
 from lineage_guard.domain.decide import Verdict, decide
-from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Pin, Production, Version
 from lineage_guard.domain.provenance import ProductionFacts, production_facts
 from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id, declared_run_id
 from lineage_guard.domain.waivers import Waivers
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.ledger import Ledger
-from lineage_guard.ledger.spark import read_index
 from lineage_guard.openlineage.encode import event_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "openlineage"))
@@ -275,10 +273,3 @@ def test_foreign_runs_are_found_by_version_and_by_name(ledger: Ledger) -> None:
     assert ledger.latest("s3://lake", "raw") == (version,)
     [production] = ledger.productions([version]).values()
     assert production.produced_at == DAY + timedelta(minutes=5) == datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
-
-
-def test_spark_does_not_answer_without_foreign_lineage(ledger: Ledger) -> None:
-    ledger.append(through_airflow_and_spark("openai|gpt-4o"))
-    ledger.compact()
-    with pytest.raises(LedgerError, match="other producers"):
-        read_index(cast("Any", None), ledger.location)
