@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from lineage_guard.domain.errors import EventError
+from lineage_guard.ledger.collector import collector_paused
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.log import Log, canonical
 from lineage_guard.ledger.tail import IDENTITY, Facts, Tail, facts_of
@@ -38,17 +39,18 @@ def prepare(events: Sequence[Mapping[str, object]], now: datetime, refused: dict
         EventError: when one cannot be understood and ``refused`` is ``None``.
     """
     prepared = Prepared()
-    for n, event in enumerate(events):
-        try:
-            line = canonical(event)
-            d = sha256(line).digest()
-            if d not in prepared.lines:
-                prepared.meaning[d] = facts_of(line, now)
-                prepared.lines[d] = line
-        except EventError as e:
-            if refused is None:
-                raise
-            refused[n] = e
+    with collector_paused():
+        for n, event in enumerate(events):
+            try:
+                line = canonical(event)
+                d = sha256(line).digest()
+                if d not in prepared.lines:
+                    prepared.meaning[d] = facts_of(line, now)
+                    prepared.lines[d] = line
+            except EventError as e:
+                if refused is None:
+                    raise
+                refused[n] = e
     return prepared
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from lineage_guard.domain.closure import Closure, Reached
 from lineage_guard.domain.facts import Influence, Input, Pin, Production, Version, union
 from lineage_guard.ledger import recall
+from lineage_guard.ledger.collector import collector_paused
 from lineage_guard.ledger.graph import Segment, Walked, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
@@ -80,22 +79,6 @@ def _reached(
         else:
             said = [*(r.production(version) for r in on_record), *recent.get(version, ())]
             yield _with_facts(place, union(said)) if said else Reached(*place)
-
-
-@contextmanager
-def collector_paused() -> Generator[None]:
-    """Pause the cyclic garbage collector while many objects are made that are all kept.
-
-    It would go through all of them again and again, which doubles the time of a large closure,
-    and find nothing.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class Nodes:

@@ -11,7 +11,8 @@ import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.ledger import recall
-from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes, collector_paused
+from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes
+from lineage_guard.ledger.collector import collector_paused
 from lineage_guard.ledger.graph import Ints, Segment, Walked, reverse, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
