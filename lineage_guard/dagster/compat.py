@@ -7,10 +7,11 @@ here, so that a Dagster release that moves one fails a test and not, silently, t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.definition.asset_spec import SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import (
     CacheableAssetsDefinition as CacheableAssetsDefinition,
 )
@@ -67,6 +68,11 @@ def replace_body(op_def: dg.OpDefinition, body: AnyFunction) -> None:
 def assets_of_job(job: dg.JobDefinition) -> Sequence[dg.AssetsDefinition]:
     """The assets a ready-built job runs; none for a job of plain ops."""
     return [data.assets_def for data in job.asset_layer.data]
+
+
+def is_stub(metadata: Mapping[str, object]) -> bool:
+    """Whether Dagster made this asset up because another one names it and nothing defines it."""
+    return SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET in metadata
 
 
 def kind_of(body: AnyFunction) -> str:

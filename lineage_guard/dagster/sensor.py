@@ -135,7 +135,8 @@ def tick(
     context.update_cursor(json.dumps({"rules": rules, "end": end, "shown": shown, "again": again}, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
-    return dg.SensorResult(asset_events=[evaluation(j) for j in changed])
+    # The reason is what the UI shows beside the tick; without one it says that the result was empty.
+    return dg.SensorResult(skip_reason=said, asset_events=[evaluation(j) for j in changed])
 
 
 def _alert(

@@ -41,6 +41,14 @@ def test_private_names_stay_in_few_places() -> None:
     }
 
 
+def test_an_asset_that_nothing_defines_is_known_as_one() -> None:
+    @dg.asset(deps=["named_only", dg.AssetSpec("described")])
+    def reader() -> None: ...
+
+    graph = dg.Definitions(assets=[reader, dg.AssetSpec("described")]).resolve_asset_graph()
+    assert {n.key.to_user_string() for n in graph.asset_nodes if compat.is_stub(n.metadata)} == {"named_only"}
+
+
 def test_an_op_keeps_its_function_in_compute_fn() -> None:
     @dg.asset
     def plain(context: dg.AssetExecutionContext) -> int:

@@ -88,6 +88,29 @@ def test_doctor_finds_a_training_asset_without_a_gate(run_json, tmp_path):
     assert "does not call guard()" in found["code location bare.py"]["found"]
 
 
+def test_doctor_names_data_that_was_described_and_not_loaded(run_json, tmp_path):
+    (tmp_path / "described.py").write_text(
+        "import dagster as dg\nimport lineage_guard\nfrom lineage_guard import public_assets, source, training\n\n"
+        "survey = dg.AssetSpec('survey', metadata=source(human=True))\n"
+        "public = public_assets('simplescaling/s1K-1.1')\n\n"
+        "@dg.asset(deps=[survey, public[0]], tags=training())\ndef student(): ...\n"
+    )
+    loading = (
+        "import sys, dagster as dg, lineage_guard\nsys.path.insert(0, {here!r})\nimport described\n"
+        "defs = lineage_guard.guard(dg.Definitions(assets=dg.load_assets_from_modules([described]{specs})))\n"
+    )
+    (tmp_path / "without.py").write_text(loading.format(here=str(tmp_path), specs=""))
+    (tmp_path / "with_specs.py").write_text(loading.format(here=str(tmp_path), specs=", include_specs=True"))
+    _, data = run_json("doctor", "-f", "without.py", target=False)
+    found = checks(data)["upstream"]
+    assert found["state"] == "warn"
+    assert "survey" in found["found"]
+    assert "huggingface/simplescaling/s1K_1_1" in found["found"]
+    assert "include_specs=True" in found["fix"]
+    _, data = run_json("doctor", "-f", "with_specs.py", target=False)
+    assert "upstream" not in checks(data)
+
+
 def test_doctor_goes_on_past_what_is_broken(run_json, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.delenv("DAGSTER_HOME")
