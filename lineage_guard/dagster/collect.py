@@ -363,7 +363,10 @@ def _state(ledger: Ledger, source: str) -> tuple[int, set[str]]:
         state = ledger.load(_state_name(source)) or {}
         # A ledger that holds less than its state says was put back from an older copy.
         if ledger.position(source) >= int(str(state.get("held", -1))):
-            return int(str(state.get("position", -1))), set(cast("list[str]", state.get("seen", [])))
-    except (LineageGuardError, TypeError, ValueError):
+            seen = set(cast("list[str]", state.get("seen", [])))
+            for each in seen:  # a release before this one may have written them in another shape
+                int(each.partition(" ")[0])
+            return int(str(state.get("position", -1))), seen
+    except (LineageGuardError, AttributeError, TypeError, ValueError):
         pass
     return -1, set()

@@ -60,6 +60,20 @@ def test_twice_changes_nothing(w: World) -> None:
     assert states(w) == before
 
 
+@pytest.mark.parametrize("seen", [[1, 2], ["one run"], 7])
+def test_a_cursor_of_another_shape_is_read_as_lost(w: World, seen: object) -> None:
+    w.assets = chain(w)
+    w.run("raw", "mid", "out", raw="gpt-4o")
+    first = w.collect()
+    before = states(w)
+    state = w.ledger.load(f"collect-{first.source}")
+    assert state is not None
+    w.ledger.store(f"collect-{first.source}", {**state, "seen": seen})
+    again = w.collect()
+    assert (again.records, again.appended) == (3, 0)
+    assert states(w) == before
+
+
 def test_in_pieces_as_in_one_go(w: World, tmp_path: Path) -> None:
     w.assets = chain(w)
     for name in ("a-1", "b-1", "c-1"):
