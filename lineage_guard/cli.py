@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from lineage_guard.cli_archive import prune, verify
 from lineage_guard.cli_import import import_, receive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
@@ -129,6 +130,8 @@ def cli() -> None:
 
 cli.add_command(import_)
 cli.add_command(receive)
+cli.add_command(verify)
+cli.add_command(prune)
 
 
 @cli.command()

@@ -88,7 +88,8 @@ def latest(
             at = micros(production.produced_at)
             ages[version] = (_UNDATED if at is None else at, -1)
     for part, run, at, record in index.rows("latest", namespace=namespace, name=name):
-        ages[Version(namespace, name, part, run)] = (_UNDATED if at is None else at, record)
+        version, age = Version(namespace, name, part, run), (_UNDATED if at is None else at, record)
+        ages[version] = max(age, ages.get(version, age))
     for n, (production, _) in enumerate(tail.facts.productions, index.manifest.records):
         for version in production.outputs:
             if version[:2] == (namespace, name):
@@ -98,7 +99,7 @@ def latest(
     newest: dict[str | None, Version] = {}
     for version, age in ages.items():
         best = newest.get(version.partition)
-        if best is None or age > ages[best]:
+        if best is None or (age, version.run or "") > (ages[best], best.run or ""):  # siblings of one record tie
             newest[version.partition] = version
     chosen = [v for p, v in newest.items() if isinstance(partition, AnyPartition) or p == partition]
     return tuple(sorted(chosen, key=lambda v: (v.partition is not None, v.partition or "")))

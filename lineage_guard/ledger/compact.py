@@ -7,7 +7,7 @@ and publishing is one ``put_if_absent``.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
+from lineage_guard.ledger.batch import Batch
 from lineage_guard.ledger.index import Index, PartGone, connect
 from lineage_guard.ledger.manifest import REBUILD, Manifest, Part, PartFile, newest, publish
 from lineage_guard.ledger.rows import rows_of
@@ -26,6 +27,8 @@ from lineage_guard.ledger.tail import Tail
 
 #: A part is merged with the one after it unless it holds this many times its events: parts stay few.
 RATIO = 4
+#: Events that a rebuild holds in memory at once.
+_REBUILD_STEP = 20_000
 
 
 def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
@@ -43,32 +46,68 @@ def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
         LedgerError: when something cannot be read or written.
         PartGone: when a file of the index was superseded meanwhile.
     """
-    manifest = index.manifest
     if not tail.batches:
-        return manifest
-    if newest(archive).generation != manifest.generation:
+        return index.manifest
+    if newest(archive).generation != index.manifest.generation:
         return None
+    following = replace(advanced(archive, index, tail), generation=index.manifest.generation + 1)
+    if not publish(archive, following):
+        return None
+    archive.sweep()
+    return following
+
+
+def rebuilt(archive: Archive, batches: Iterable[Batch], generation: int) -> Manifest:
+    """Make the whole index again, from the log alone. Nothing is published.
+
+    Args:
+        archive: where the index is.
+        batches: the log from its first batch on.
+        generation: of the manifest that is returned.
+
+    Raises:
+        LedgerError: when something cannot be read or written.
+    """
+    manifest, tail = Manifest(), Tail()
+    written: set[str] = set()
+    for batch in batches:
+        tail.extend(batch)
+        if tail.events >= _REBUILD_STEP:
+            manifest = advanced(archive, Index(archive, manifest), tail)
+            written |= manifest.keys()
+            tail = Tail(manifest.seq, manifest.chain)
+    if tail.batches:
+        manifest = advanced(archive, Index(archive, manifest), tail)
+    for key in written - manifest.keys():
+        archive.delete(key)
+    return replace(manifest, generation=generation)
+
+
+def advanced(archive: Archive, index: Index, tail: Tail) -> Manifest:
+    """Write the files that cover the tail. The manifest that names them is not published.
+
+    Raises:
+        LedgerError: when something cannot be read or written.
+        PartGone: when a file of the index was superseded meanwhile.
+    """
+    manifest = index.manifest
     rows = rows_of(index, tail)
     part = write_part(archive, tail.base + 1, tail.seq, tail.events, rows.columns)
     parts = _merged(archive, [*manifest.parts, part])
     positions = dict(manifest.positions)
     for source, position in tail.facts.positions.items():
         positions[source] = max(position, positions.get(source, -1))
-    following = replace(
+    return replace(
         manifest,
-        generation=manifest.generation + 1,
         seq=tail.seq,
         chain=tail.chain,
         versions=rows.versions,
         records=rows.records,
         events=manifest.events + tail.events,
+        dropped=manifest.dropped + sum(not line for batch in tail.batches for line in batch.lines),
         positions=positions,
         parts=tuple(parts),
     )
-    if not publish(archive, following):
-        return None
-    archive.sweep()
-    return following
 
 
 def write_part(

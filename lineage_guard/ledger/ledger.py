@@ -27,6 +27,7 @@ from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
     from lineage_guard.ledger.impact import Impact
+    from lineage_guard.ledger.prune import Plan
 
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
@@ -173,6 +174,41 @@ class Ledger:
         published = self._state.compact()
         self._state.pack()
         return published
+
+    def prune(
+        self,
+        before: datetime,
+        live: Iterable[Version] = (),
+        keep: Sequence[tuple[str, str]] = (),
+        until: str | None = None,
+        dry_run: bool = True,
+    ) -> Plan:
+        """Drop old events that nothing alive descends from; ``ledger.prune`` says what stays.
+
+        Args:
+            before: events recorded or dated at or after this moment stay.
+            live: versions that may still be read, besides the newest of each partition.
+            keep: (namespace, name) of datasets of which every version may still be read.
+            until: position up to which events were delivered; later ones stay. ``None``: nobody waits for them.
+            dry_run: only say what would go.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        from lineage_guard.ledger import prune
+
+        if not dry_run:
+            self.compact()
+        seq = self._state.read(lambda index, tail: tail.seq if dry_run else index.manifest.seq)
+        delivered = None if until is None else _position(until)
+        planned = prune.plan(prune.everything(self._log, seq), before, live, keep, delivered)
+        if not dry_run:
+            self._log.pack(seq, at_least=1)
+            prune.apply(self.archive, self._log, planned)
+            dropped = planned.events + planned.gone
+            while self._state.read(lambda index, _: index.manifest.dropped) < dropped and not self._state.rebuild():
+                pass
+        return planned
 
     # -- reading -------------------------------------------------------------------------------
 

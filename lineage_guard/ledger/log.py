@@ -87,7 +87,7 @@ class Log:
                 until = min((p.first for p in packs), default=end + 1)
                 read = [(n, d) for n, d in zip(numbers, fetched, strict=True) if n < until] or [(seq + 1, None)]
             for number, data in read:
-                batch = self._parsed(number, data, chain)
+                batch = self._parsed(number, data, chain, pack)
                 seq, chain = batch.seq, batch.chain
                 yield batch
             if seq == end and not pack:
@@ -181,14 +181,14 @@ class Log:
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(self._archive.get, map(key_of, numbers)))
 
-    def _parsed(self, seq: int, data: bytes | None, prev: str | None) -> Batch:
-        where = self._archive.describe(key_of(seq))
+    def _parsed(self, seq: int, data: bytes | None, prev: str | None, pack: Pack | None = None) -> Batch:
+        where = self._archive.describe(pack.key if pack else key_of(seq))
         if data is None:
             raise LedgerError("batch is missing", where=where, fix=RESTORE)
         try:
             return parse(data, seq, prev)
         except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise LedgerError(f"batch is damaged: {e}", where=where, fix=RESTORE) from e
+            raise LedgerError(f"batch {seq} is damaged: {e}", where=where, fix=RESTORE) from e
 
 
 def new_writer() -> str:

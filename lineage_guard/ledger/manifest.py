@@ -7,6 +7,7 @@ of two compactions that started from generation n, one wins and the other's file
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -52,6 +53,7 @@ class Manifest:
         versions: ids given so far; the next version gets this id.
         records: productions counted so far.
         events: events covered.
+        dropped: those of them that retention had dropped when they were read.
         positions: greatest position of each source.
         parts: in archive order.
     """
@@ -62,12 +64,17 @@ class Manifest:
     versions: int = 0
     records: int = 0
     events: int = 0
+    dropped: int = 0
     positions: dict[str, int] = field(default_factory=dict[str, int])
     parts: tuple[Part, ...] = ()
 
     def files(self, table: str) -> list[PartFile]:
         """The files of one table, in archive order."""
         return [p.files[table] for p in self.parts if table in p.files]
+
+    def keys(self) -> set[str]:
+        """The archive keys of all files."""
+        return {f.key for p in self.parts for f in p.files.values()}
 
 
 def newest(archive: Archive) -> Manifest:
@@ -86,6 +93,18 @@ def newest(archive: Archive) -> Manifest:
     raise LedgerError("index keeps changing while it is read", where=archive.describe(_PREFIX), fix="try again")
 
 
+def published(archive: Archive) -> Iterator[tuple[Manifest, str]]:
+    """Every manifest that is kept, oldest first, and where it is.
+
+    Raises:
+        LedgerError: when one cannot be read.
+    """
+    for key in archive.list(_PREFIX):
+        data = archive.get(key)
+        if data is not None:
+            yield _parse(data, archive.describe(key)), archive.describe(key)
+
+
 def publish(archive: Archive, manifest: Manifest) -> bool:
     """Make a manifest the newest. ``False`` when another process published that generation first."""
     text = json.dumps({"format": FORMAT, **asdict(manifest)}, sort_keys=True, indent=1)
@@ -98,7 +117,7 @@ def publish(archive: Archive, manifest: Manifest) -> bool:
 def _drop_superseded(archive: Archive, manifest: Manifest) -> None:
     """Delete manifests older than ``KEEP`` generations and the files that only they name."""
     old: list[Manifest] = []
-    kept: set[str] = {f.key for p in manifest.parts for f in p.files.values()}
+    kept = manifest.keys()
     for key in archive.list(_PREFIX):
         if key == _key(manifest.generation):
             continue
@@ -109,9 +128,9 @@ def _drop_superseded(archive: Archive, manifest: Manifest) -> None:
         if other.generation < manifest.generation - KEEP:
             old.append(other)
         else:
-            kept |= {f.key for p in other.parts for f in p.files.values()}
+            kept |= other.keys()
     for other in old:
-        for f in {f.key for p in other.parts for f in p.files.values()} - kept:
+        for f in other.keys() - kept:
             archive.delete(f)
         archive.delete(_key(other.generation))
 

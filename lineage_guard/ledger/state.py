@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TypeVar
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
 from lineage_guard.ledger.index import Index, PartGone
-from lineage_guard.ledger.log import Log, key_of
-from lineage_guard.ledger.manifest import REBUILD, Manifest, newest
+from lineage_guard.ledger.log import GENESIS, Log, key_of
+from lineage_guard.ledger.manifest import REBUILD, Manifest, newest, publish
 from lineage_guard.ledger.tail import Tail
 
 T = TypeVar("T")
@@ -108,6 +109,26 @@ class State:
                 size, self._unpacked = self._unpacked, 0
                 if self._log.pack(self._index.manifest.seq, size):
                     self._unpacked = 0
+
+    def rebuild(self) -> bool:
+        """Make the index again from the log, as far as it covers it; ``False`` when another process published first.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        from lineage_guard.ledger.compact import rebuilt
+
+        with self._lock:
+            now = newest(self._archive)
+            batches = takewhile(lambda b: b.seq <= now.seq, self._log.after(0, GENESIS))
+            following = rebuilt(self._archive, batches, now.generation + 1)
+            done = publish(self._archive, following)
+            if not done:
+                for key in following.keys() - now.keys():
+                    self._archive.delete(key)
+            self._index = None
+            self._reload()
+            return done
 
     def _refresh(self) -> Index:
         """Read what was appended since the last question."""
