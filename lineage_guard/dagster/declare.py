@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Optional, TypeVar, cast
 
 from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
 
@@ -41,8 +41,9 @@ class DeclarationMetadata(NamespacedMetadataSet):
         writes: ``"append"`` or ``"overwrite"``.
     """
 
-    declaration: JsonMetadataValue | None = None
-    writes: str | None = None
+    # Dagster before 1.12 does not read ``X | None`` here.
+    declaration: Optional[JsonMetadataValue] = None  # noqa: UP045
+    writes: Optional[str] = None  # noqa: UP045
 
     @classmethod
     def namespace(cls) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import declaration_of, metadata_of, use_of
+from lineage_guard.dagster.declare import WRITES_KEY, declaration_of, declared_writes, metadata_of, use_of
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.dagster.wrap import wrapped_by
+from lineage_guard.domain.provenance import Declaration
 
 
 @dataclass(eq=False)
@@ -83,8 +84,12 @@ def _record_declarations(context: dg.OpExecutionContext) -> None:
     try:
         asset_context = dg.AssetExecutionContext.get()
         for key in context.selected_asset_keys:
-            declaration = declaration_of(context.assets_def.specs_by_key[key].metadata, key.to_user_string())
-            if declaration is not None:
-                asset_context.add_asset_metadata(metadata_of(declaration), asset_key=key)
+            metadata = context.assets_def.specs_by_key[key].metadata
+            # Silence is written down too: a collector without the definition can then tell it from ignorance.
+            declaration = declaration_of(metadata, key.to_user_string()) or Declaration()
+            said = metadata_of(declaration)
+            if (writes := declared_writes(metadata)) is not None:
+                said[WRITES_KEY] = writes
+            asset_context.add_asset_metadata(said, asset_key=key)
     except Exception as error:  # noqa: BLE001 - recording is not the gate: the collector falls back to the definition
         context.log.warning(f"lineage_guard could not record the declaration of this asset: {error}")

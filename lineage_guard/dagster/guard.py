@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import DECLARATION_KEY, use_of
+from lineage_guard.dagster.declare import DECLARATION_KEY, WRITES_KEY, use_of
 from lineage_guard.dagster.enter import Entry
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.settings import Settings
@@ -179,7 +179,9 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
     trained = [spec.key for spec in specs if use_of(spec.tags) is not None]
     if trained and not asset.is_executable:
         raise _not_executable(trained[0])
-    if not asset.is_executable or not (trained or any(DECLARATION_KEY in spec.metadata for spec in specs)):
+    if not asset.is_executable or not (
+        trained or any(spec.metadata.keys() & {DECLARATION_KEY, WRITES_KEY} for spec in specs)
+    ):
         return
     name = asset.keys and next(iter(asset.keys)).to_user_string()
     for op_def in asset.node_def.iterate_op_defs():

@@ -113,7 +113,7 @@ def test_the_declaration_lands_on_the_materialization(asset, instance) -> None:
     assert declaration_of(made.metadata) == EXPECTED
     assert declaration_of({}) is None
     for other in materializations(instance, "other"):
-        assert declaration_of(other.metadata) is None
+        assert declaration_of(other.metadata) == Declaration()
 
 
 def test_the_users_own_metadata_stays(instance) -> None:
