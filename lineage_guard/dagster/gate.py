@@ -169,6 +169,9 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> None:
     verdicts = _verdicts(context, settings, uses, at)
     stopped = [v for v in verdicts.values() if v.stops]
     if stopped:
+        from lineage_guard.dagster.sensor_check import show_stopped
+
+        show_stopped(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
         raise _failure(stopped)
     asset_context = dg.AssetExecutionContext.get()
     for key, verdict in verdicts.items():

@@ -4,7 +4,7 @@ Dagster looks at the annotations of a check's function as objects, so this modul
 postpone their evaluation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,7 +14,7 @@ from lineage_guard.dagster.pins import graph_of
 from lineage_guard.dagster.present import metadata_of_verdict
 from lineage_guard.dagster.sensor_decide import Judgement, judge
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
-from lineage_guard.domain.decide import Decision
+from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.explain import headline
 
 #: Name of the asset check.
@@ -37,6 +37,27 @@ def evaluation(judgement: Judgement) -> dg.AssetCheckEvaluation:
         description=about + headline(verdict),
         metadata=metadata_of_verdict(verdict),
     )
+
+
+def show_stopped(context: dg.OpExecutionContext, stopped: Mapping[dg.AssetKey, Verdict]) -> None:
+    """Show the verdicts that stop a step on their checks, from within the step.
+
+    A run of the asset plans its check, and the check's own step is skipped when the asset is
+    stopped. Dagster then shows "Execution failed" in the place of the verdict; a result
+    reported after the plan stands instead. Never raises: the gate stops the step either way.
+
+    Args:
+        context: of the step that is about to fail.
+        stopped: the training assets of the step and the verdicts that stop them.
+    """
+    try:
+        known = context.job_def.asset_layer.asset_graph.source_asset_graph.asset_check_keys
+        for key, verdict in stopped.items():
+            if dg.AssetCheckKey(key, CHECK_NAME) in known:
+                found = evaluation(Judgement(key, verdict, trained=False, digest=""))
+                context.instance.report_runless_asset_event(found)
+    except Exception as error:  # noqa: BLE001  the step's failure says the same; this is only where else it shows
+        context.log.warning(f"lineage_guard could not show its verdict as an asset check: {error}")
 
 
 def training_checks(specs: Sequence[dg.AssetSpec], settings: Settings) -> list[dg.AssetChecksDefinition]:
