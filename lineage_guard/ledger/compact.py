@@ -157,7 +157,8 @@ def _merged(archive: Archive, parts: list[Part]) -> list[Part]:
 def _write(archive: Archive, table: Table, last: int, data: bytes, rows: int) -> PartFile:
     """Store one file under a name that no other compaction uses."""
     key = f"index/parts/{last:012d}-{table.name}-{uuid4().hex[:12]}.parquet"
-    if not archive.put_if_absent(key, data):
+    # A bucket that failed after it had stored the file is asked again, and says that the name is taken.
+    if not archive.put_if_absent(key, data) and archive.get(key) != data:
         raise LedgerError("a random name was taken", where=archive.describe(key), fix="try again")
     return PartFile(key, rows, len(data), sha256(data).hexdigest())
 

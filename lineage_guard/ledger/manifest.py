@@ -108,7 +108,9 @@ def published(archive: Archive) -> Iterator[tuple[Manifest, str]]:
 def publish(archive: Archive, manifest: Manifest) -> bool:
     """Make a manifest the newest. ``False`` when another process published that generation first."""
     text = json.dumps({"format": FORMAT, **asdict(manifest)}, sort_keys=True, indent=1)
-    if not archive.put_if_absent(_key(manifest.generation), text.encode()):
+    key, data = _key(manifest.generation), text.encode()
+    # The names in it are random: the same bytes are our own, stored by a try that the archive said had failed.
+    if not archive.put_if_absent(key, data) and archive.get(key) != data:
         return False
     _drop_superseded(archive, manifest)
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import histories
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.log import Log
 
 
 def append_all(place: str, numbers: list[int], batch: int) -> None:
@@ -60,14 +62,35 @@ def append_forever(place: str, first: int, acknowledged: Connection) -> None:
 def compact_forever(place: str) -> None:
     while True:
         ledger = open_ledger(place)
-        ledger.compact()
+        if ledger.compact():
+            Log(ledger.archive).pack(int(ledger.watermark().split(":")[0]), at_least=4)
 
 
 def die_at(call: int, place: str, numbers: list[int], out: Connection) -> None:
-    """Append and compact, killed before the ``call``-th operation that changes the disk.
+    """Append, compact and pack, killed before the ``call``-th operation that changes the disk.
 
     Says ``appended`` once the append is acknowledged, ``compacted`` when there was no such operation.
     """
+    ledger = open_ledger(place)
+    ledger.watermark()
+    _killed_before(call)
+    ledger.append([histories.simple(n) for n in numbers])
+    out.send("appended")
+    ledger.compact()
+    Log(ledger.archive).pack(2, at_least=1)
+    out.send("compacted")
+
+
+def die_pruning(call: int, place: str, before: datetime, out: Connection) -> None:
+    """Prune, killed before the ``call``-th operation that changes the disk."""
+    ledger = open_ledger(place)
+    ledger.watermark()
+    _killed_before(call)
+    ledger.prune(before, dry_run=False)
+    out.send("pruned")
+
+
+def _killed_before(call: int) -> None:
     left = call
 
     def counted(function: Callable[..., object]) -> Callable[..., object]:
@@ -80,14 +103,8 @@ def die_at(call: int, place: str, numbers: list[int], out: Connection) -> None:
 
         return wrapper
 
-    ledger = open_ledger(place)
-    ledger.watermark()
     for name in ("link", "unlink", "replace", "fsync", "mkdir"):
         setattr(os, name, counted(getattr(os, name)))
-    ledger.append([histories.simple(n) for n in numbers])
-    out.send("appended")
-    ledger.compact()
-    out.send("compacted")
 
 
 def append_on_a_full_disk(place: str, out: str) -> None:

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import shutil
+from datetime import timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.ledger.verify import verify
 
 KILLS = int(os.environ.get("LINEAGE_GUARD_KILLS", "20"))
 
@@ -123,6 +125,41 @@ def test_a_process_killed_before_any_change_to_the_disk_leaves_a_sound_ledger(
         # An append is about ten operations; of the many of a compaction every ninth will do, unless asked for all.
         call += 1 if call < 10 or KILLS >= 200 else 9
     assert call > 20
+
+
+def test_a_process_killed_while_pruning_leaves_what_lives(tmp_path: Path, processes: ForkServerContext) -> None:
+    """Killed before its first disk operation, its second, and so on: live closures stay, the next prune finishes."""
+    start = tmp_path / "start"
+    made = histories.layered(30)
+    later = histories.START + timedelta(days=400)
+    before = open_ledger(start, lambda: histories.START)
+    for event in histories.history(made):
+        before.append([event])
+    before.compact()
+    live = [v for name in sorted({p.outputs[0].name for p in made}) for v in before.latest("default", name)]
+    wanted = [Production((Version("d", "s"),), inputs=(Input(v),)) for v in live]
+    expected = [before.closure(t).reached for t in wanted]
+    dropped = before.prune(later).events
+    assert dropped > 0
+    call, finished = 0, False
+    while not finished:
+        place = tmp_path / f"ledger{call}"
+        shutil.copytree(start, place)
+        read, write = processes.Pipe(duplex=False)
+        job = processes.Process(daemon=True, target=workers.die_pruning, args=(call, str(place), later, write))
+        job.start()
+        write.close()
+        job.join(60)
+        finished = False
+        with contextlib.suppress(EOFError):
+            finished = read.recv() == "pruned"
+        for ledger in (open_ledger(place), open_ledger(place)):
+            assert verify(ledger.archive).findings == ()
+            assert [ledger.closure(t).reached for t in wanted] == expected
+            ledger.prune(later, dry_run=False)
+            assert ledger.prune(later).gone == dropped
+        shutil.rmtree(place)
+        call += 1 if KILLS >= 200 else 13
 
 
 def test_a_write_that_the_disk_refuses_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
