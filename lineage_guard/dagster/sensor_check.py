@@ -15,7 +15,7 @@ from lineage_guard.dagster.present import metadata_of_verdict
 from lineage_guard.dagster.sensor_decide import Judgement, judge
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.decide import Decision, Verdict
-from lineage_guard.domain.explain import headline
+from lineage_guard.domain.explain import headline, path_text
 
 #: Name of the asset check.
 CHECK_NAME = "lineage_guard"
@@ -34,7 +34,7 @@ def evaluation(judgement: Judgement) -> dg.AssetCheckEvaluation:
         check_name=CHECK_NAME,
         passed=verdict.decision in (Decision.ALLOW, Decision.WAIVED),
         severity=dg.AssetCheckSeverity.ERROR if verdict.stops else dg.AssetCheckSeverity.WARN,
-        description=about + headline(verdict),
+        description=about + headline(verdict) + "".join(f"\n{path_text(f)}" for f in verdict.findings[:1]),
         metadata=metadata_of_verdict(verdict),
     )
 

@@ -88,7 +88,7 @@ def _finding(finding: Finding) -> list[str]:
     facts = f": terms {terms_text(finding.terms)}" if finding.terms else f": {finding.reason.value}"
     lines = [f"  {finding.effect.name} {_subject(finding)}{facts}"]
     if len(finding.path) > 1 or finding.model:
-        lines.append(f"    {path_text(finding)}")
+        lines.append(f"    Path: {path_text(finding)}")
     lines.append(f"    Why: {finding.message}")
     lines.append(f"    Rule: {finding.rule} ({finding.reason.value})")
     if finding.terms and finding.terms.url:

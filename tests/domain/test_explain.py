@@ -55,7 +55,7 @@ def test_a_blocked_verdict_holds_path_fact_rule_and_way_out() -> None:
     assert explain(tainted()) == (
         "BLOCKED  default:student (train_competing) by policy default\n"
         "  BLOCK openai/gpt-4o via api.openai.com: terms openai-api (LicenseRef-OpenAI, from 2026-01-01, verified)\n"
-        "    default:student <- default:curated[de]@aaaaaaaa <- default:synthetic[de]@bbbbbbbb"
+        "    Path: default:student <- default:curated[de]@aaaaaaaa <- default:synthetic[de]@bbbbbbbb"
         " <- openai/gpt-4o via api.openai.com\n"
         "    Why: default:synthetic[de]@bbbbbbbb holds generation output of openai/gpt-4o via api.openai.com,"
         " whose terms (openai-api) do not permit train_competing. Not to compete.\n"
