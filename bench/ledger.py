@@ -173,8 +173,8 @@ def fill(place: Path, edges: int, incremental: float, table: Table) -> list[Vers
     table.add_row(f"append {count:,} events", f"{appending:.2f} s", f"{count / appending:,.0f} events/s", "")
     table.add_row("compact them", f"{compacting:.2f} s", f"{count / compacting:,.0f} events/s", "")
     size = sum(p.stat().st_size for p in (place / "index").rglob("*.parquet")) / 1e6
-    log = sum(p.stat().st_size for p in (place / "log").rglob("*.jsonl")) / 1e6
-    table.add_row("size", f"log {log:.1f} MB", f"index {size:.1f} MB", "")
+    log = sum(p.stat().st_size for d in ("log", "packs") for p in (place / d).rglob("*.jsonl*")) / 1e6
+    table.add_row("size", f"log, packed {log:.1f} MB", f"index {size:.1f} MB", "")
     return made
 
 
