@@ -130,7 +130,12 @@ def test_a_process_killed_before_any_change_to_the_disk_leaves_a_sound_ledger(
 def test_a_process_killed_while_pruning_leaves_what_lives(tmp_path: Path, processes: ForkServerContext) -> None:
     """Killed before its first disk operation, its second, and so on: live closures stay, the next prune finishes."""
     start = tmp_path / "start"
-    made = histories.layered(30)
+    # A source that was made again and again, and tables made from early versions of it.
+    made: list[Production] = []
+    for n in range(30):
+        version = Version("default", f"made{n}" if n % 10 == 9 else "source", None, histories.run_uuid(n))
+        inputs = (Input(made[n // 2].outputs[0]),) if n % 10 == 9 else ()
+        made.append(Production((version,), inputs=inputs, produced_at=histories.START + timedelta(seconds=n)))
     later = histories.START + timedelta(days=400)
     before = open_ledger(start, lambda: histories.START)
     for event in histories.history(made):
