@@ -45,6 +45,18 @@ def current_step() -> dg.OpExecutionContext | None:
         return None
 
 
+def loaded_up_to(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> dict[dg.AssetKey, int]:
+    """How far each upstream asset's history went just before Dagster loaded the inputs of a step.
+
+    Returns:
+        Storage id of the newest event of each upstream asset, ``-1`` where there was none. Empty for a
+        step that Dagster does not look this up for: the earlier ops of a graph.
+    """
+    step: Any = context.get_step_execution_context()
+    found: dict[dg.AssetKey, Any] = step.input_asset_records or {}
+    return {key: -1 if info is None else int(info.storage_id) for key, info in found.items()}
+
+
 def body_of(op_def: dg.OpDefinition) -> AnyFunction | None:
     """The user's function of an op, or ``None`` when it has a shape we do not know."""
     compute: object = op_def.compute_fn

@@ -127,14 +127,26 @@ class Pins:
             for record, (options, has_deps, notes) in zip(records, readings, strict=True)
         ]
 
-    def upcoming(self, key: AssetKey, partitions: Sequence[str | None], now: datetime, head: int) -> Reading:
+    def upcoming(
+        self,
+        key: AssetKey,
+        partitions: Sequence[str | None],
+        now: datetime,
+        head: int,
+        loaded: Mapping[AssetKey, int] | None = None,
+    ) -> Reading:
         """What a step that is about to run will read: the newest versions as of ``head``.
+
+        Dagster loads the inputs of a step before its code runs, and the gate stands in that code. What was
+        newest when they were loaded may be what was read, so it counts beside all that came since.
 
         Args:
             key: the asset that would be written.
             partitions: the partitions that would be written; ``[None]`` without partitions.
             now: the time (timezone-aware UTC).
             head: storage id up to which the log counts.
+            loaded: storage id up to which each upstream asset's history went when the step's inputs were
+                loaded; an asset that is not named counts up to ``head`` only.
         """
         self._history.forget_newest()
         parents = self._parents(key)
@@ -147,19 +159,27 @@ class Pins:
         for partition in partitions if appends else ():
             found.extend(self._own_past(key, partition, head + 1, now))
         for parent in parents:
+            start = min((loaded or {}).get(parent, head), head)
             stored = latest.get(parent)
             if parent in plain and stored is not None and stored.partition is not None:
                 # Partitioned where it is made; this code location knows it as a bare external asset.
-                found.extend(self._partitions_at(parent, ANYTHING, Cut(head), head + 1, key, now))
+                found.extend(self._partitions_at(parent, ANYTHING, Cut(start), head + 1, key, now))
                 continue
             if parent in plain:
-                found.append(_Option(parent, None, [stored] if stored else [], True))
+                found.append(_Option(parent, None, self._since(parent, stored, start, head), True))
                 continue
             for partition in partitions:
                 rule = mapped(self._graph, key, partition, parent, now, self._log.instance, live=True)
-                found.extend(self._partitions_at(parent, rule, Cut(head), head + 1, key, now))
+                found.extend(self._partitions_at(parent, rule, Cut(start), head + 1, key, now))
         self._log.runs(_run_ids(found))
         return Reading(self._named(found, None), any(p != key for p in parents))
+
+    def _since(self, parent: AssetKey, newest: Stored | None, start: int, head: int) -> list[Stored]:
+        """The newest of an unpartitioned asset, and what was newest or came when inputs were loaded at ``start``."""
+        if newest is None or newest.storage_id <= start:
+            return [newest] if newest else []
+        before = self._history.latest(parent, {None}, start).get(None) if start >= 0 else None
+        return list(dict.fromkeys([*([before] if before else []), *self._history.window(parent, start, head + 1)]))
 
     def version(self, stored: Stored) -> Version:
         """The version that one materialisation wrote."""

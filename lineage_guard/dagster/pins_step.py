@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
 import dagster as dg
 
+from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.pins import Graph, Pins, Read, graph_of
@@ -83,12 +84,13 @@ def step_inputs(
     parent = ParentRun(context.run_id, namespace, run.job_name)
     pins = Pins(log, History(log), graph, namespace, recorded)
     head = log.head()
+    loaded = compat.loaded_up_to(context)
     found: list[StepInputs] = []
     for key in sorted(selected if keys is None else selected & set(keys)):
         own = partitions if graph.has(key) and graph.get(key).partitions_def is not None else [None]
         name = name_of(key)
         outputs = tuple(Version(namespace, name, p, asset_run_id(context.run_id, name, p, run.created)) for p in own)
-        found.append(upcoming(key, outputs, pins, graph, now, head, parent, selected))
+        found.append(upcoming(key, outputs, pins, graph, now, head, parent, selected, loaded))
     return found
 
 
@@ -101,6 +103,7 @@ def upcoming(
     head: int,
     parent: ParentRun,
     together: Iterable[dg.AssetKey] = (),
+    loaded: Mapping[dg.AssetKey, int] | None = None,
 ) -> StepInputs:
     """What an asset would be made from if it were made now.
 
@@ -113,6 +116,7 @@ def upcoming(
         head: storage id up to which the event log counts.
         parent: the Dagster run.
         together: assets written by the same step.
+        loaded: how far each upstream asset's history went when the step's inputs were loaded.
     """
     inside = _inside(key, graph, set(together))
     partitions = [v.partition for v in outputs]
@@ -120,7 +124,7 @@ def upcoming(
     target = Production(outputs)
     notes: list[str] = []
     for each in inside:
-        reading = pins.upcoming(each, partitions, now, head)
+        reading = pins.upcoming(each, partitions, now, head, loaded)
         within = {name_of(k) for k in inside if k != each}
         mine = [r for r in reading.reads if r.version.name not in within]
         for read in mine:

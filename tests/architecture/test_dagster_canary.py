@@ -132,3 +132,22 @@ def test_kinds_of_functions_are_told_apart() -> None:
         "async_generator",
     ]
     assert all(inspect.isfunction(f) for f in (sync, generator, coroutine, async_generator))
+
+
+def test_a_step_knows_how_far_upstream_went_before_its_inputs_were_loaded() -> None:
+    seen: dict[dg.AssetKey, int] = {}
+
+    @dg.asset
+    def upstream() -> int:
+        return 1
+
+    @dg.asset(deps=["never_made"])
+    def reader(context: dg.AssetExecutionContext, upstream: int) -> None:
+        seen.update(compat.loaded_up_to(context))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([upstream, reader], instance=instance)
+        record = instance.get_latest_materialization_event(dg.AssetKey("upstream"))
+        [made] = instance.fetch_materializations(dg.AssetKey("upstream"), limit=1).records
+    assert record is not None
+    assert seen == {dg.AssetKey("upstream"): made.storage_id, dg.AssetKey("never_made"): -1}
