@@ -75,13 +75,12 @@ class SnsSink:
         """Publish it; every refusal and every failure to reach SNS is ``Undelivered``."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        message = json.dumps(_bodies(alert), ensure_ascii=False)
         order = {"MessageGroupId": alert.incident, "MessageDeduplicationId": alert.id} if self._fifo else {}
         try:
             self._client.publish(
                 TopicArn=self._arn,
                 Subject=subject(alert.headline),
-                Message=message,
+                Message=_message(alert),
                 MessageStructure="json",
                 MessageAttributes=_attributes(alert),
                 **order,
@@ -109,12 +108,14 @@ def subject(headline: str) -> str:
     return text if len(text) <= SUBJECT_CHARACTERS else text[: SUBJECT_CHARACTERS - 3] + "..."
 
 
-def _bodies(alert: Alert) -> dict[str, str]:
-    return {
+def _message(alert: Alert) -> str:
+    """One JSON object with a body per protocol; not escaped to ASCII, which would cost six bytes a letter."""
+    bodies = {
         "default": json.dumps(alert.to_dict(), ensure_ascii=False, sort_keys=True),
         "email": alert.text(),
         "sms": alert.headline[:140],
     }
+    return json.dumps(bodies, ensure_ascii=False)
 
 
 def _attributes(alert: Alert) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lineage_guard.alerts import Alert, Context, LogSink, SnsSink, WebhookSink, alert_of, send, sinks_from_env
 from lineage_guard.alerts.content import runbook_of, sample
-from lineage_guard.alerts.sns import MESSAGE_BYTES, _attributes, _bodies, subject
+from lineage_guard.alerts.sns import MESSAGE_BYTES, _attributes, _message, subject
 from lineage_guard.domain.decide import GUARD_CANNOT_SEE
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import ModelSource, Version
@@ -57,8 +57,8 @@ def test_hostile_names_stay_within_every_limit_and_on_one_line(name, times):
     v = verdict(0, ModelSource(name, "gpt-4o", channel=name), target=name, sources=(name + "x",))
     v = replace(v, findings=tuple(replace(f, path=f.path * 500, message=name * 9) for f in v.findings))
     (alert,) = alerts(v, context=Context(name, "https://d.example", owners={name: (name,) * 200}))
-    body = json.dumps(_bodies(alert)).encode() + json.dumps(_attributes(alert)).encode()
-    assert len(body) < MESSAGE_BYTES
+    attributes = "".join(k + v["DataType"] + v["StringValue"] for k, v in _attributes(alert).items())
+    assert len((_message(alert) + attributes).encode()) < MESSAGE_BYTES
     assert "\n" not in alert.headline
     assert len(alert.headline) <= 1024
     line = subject(alert.headline)
