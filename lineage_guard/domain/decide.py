@@ -58,6 +58,11 @@ class Finding:
     versions: int = 1
     waived_by: str | None = None
 
+    @property
+    def restates(self) -> bool:
+        """Whether it is the lineage suite's word on what the rules have judged already."""
+        return self.rule == "suite:lineage" and self.reason is ReasonCode.EXPECTATIONS_FAILED
+
 
 @dataclass(frozen=True)
 class Verdict:

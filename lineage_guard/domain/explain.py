@@ -45,11 +45,14 @@ def explain(verdict: Verdict, most: int | None = None) -> str:
         Lines joined with newlines, without a trailing one.
     """
     lines = [headline(verdict)]
-    shown = verdict.findings if most is None else verdict.findings[:most]
+    spoken = tuple(f for f in verdict.findings if not f.restates) or verdict.findings
+    shown = spoken if most is None else spoken[:most]
     for finding in shown:
         lines += _finding(finding)
-    if hidden := len(verdict.findings) - len(shown):
+    if hidden := len(spoken) - len(shown):
         lines.append(f"  ... and {hidden} more finding{'s' if hidden > 1 else ''}")
+    if len(spoken) < len(verdict.findings):
+        lines.append("  The expectation suite 'lineage' ran over the same versions and fails too.")
     if not verdict.stops:
         lines += [f"  Duty: {duty}" for duty in verdict.obligations]
     seen = f"{verdict.closure_size} upstream version{'' if verdict.closure_size == 1 else 's'}"

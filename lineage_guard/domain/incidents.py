@@ -203,11 +203,7 @@ def stopping(verdict: Verdict) -> tuple[Finding, ...]:
     if not verdict.stops:
         return ()
     found = tuple(f for f in verdict.findings if not f.waived_by and f.effect >= Effect.UNKNOWN)
-    return tuple(f for f in found if not _repeats(f)) or found
-
-
-def _repeats(finding: Finding) -> bool:
-    return finding.rule == "suite:lineage" and finding.reason is ReasonCode.EXPECTATIONS_FAILED
+    return tuple(f for f in found if not f.restates) or found
 
 
 def step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from lineage_guard.domain.closure import close
@@ -73,12 +74,19 @@ def test_a_gap_is_told_from_a_model() -> None:
     assert "Fix: Declare it." in text
 
 
-def test_a_failed_suite_comes_after_what_it_repeats() -> None:
+def test_a_failed_suite_that_repeats_the_rules_is_one_line() -> None:
     failed = Evidence(
         "lineage", "s", "c", "p", False, 3, 3, AT, (FailedExpectation("expect_x", "terms", 1, "openai-api"),)
     )
     text = explain(tainted().joined(findings_of(failed, STUDENT)))
-    assert text.index("openai/gpt-4o") < text.index("BLOCK suite:lineage: EXPECTATIONS_FAILED")
+    assert "The expectation suite 'lineage' ran over the same versions and fails too." in text
+    assert "expect_x" not in text
+
+
+def test_a_suite_that_fails_alone_is_spelled_out() -> None:
+    failed = Evidence("lineage", "s", "c", "p", False, 3, 3, AT, (FailedExpectation("expect_x", "terms", 1, "more"),))
+    alone = replace(tainted(), findings=()).joined(findings_of(failed, STUDENT))
+    assert "expect_x" in explain(alone)
 
 
 def test_uncertain_pins_and_repeats_are_said() -> None:
