@@ -25,6 +25,7 @@ def reference() -> str:
     parts = []
     group = click.Context(cli, info_name="lineage-guard", **cli.context_settings)
     for name, command in commands().items():
+        command._help_option = None  # click keeps the option of the first context that ever asked
         context = click.Context(command, parent=group, info_name=name, max_content_width=100, terminal_width=100)
         parts.append(f"### {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

@@ -213,7 +213,8 @@ def test_a_wrapped_asset_can_still_be_called_as_a_function() -> None:
         return upstream + 1
 
     guard([made], ledger="unused")
-    assert made(dg.build_asset_context(), 3) == 4
+    with dg.build_asset_context() as context:
+        assert made(context, 3) == 4
 
 
 def test_a_failed_step_leaves_no_record(instance) -> None:
