@@ -35,7 +35,7 @@ def findings(place: Path, *expected: str) -> list[str]:
 
 
 def run(place: Path, *options: str) -> tuple[int, dict[str, object]]:
-    from lineage_guard.cli_archive import verify as command
+    from lineage_guard.cli.archiving import verify as command
 
     result = CliRunner().invoke(command, ["--ledger", str(place), "--json", *options], standalone_mode=False)
     return int(result.return_value or 0), json.loads(result.stdout)

@@ -228,7 +228,7 @@ def _undescribed(patient: Patient) -> list[Result]:
 
 
 def _instance(patient: Patient) -> list[Result]:
-    from lineage_guard.asking import instance_of_here
+    from lineage_guard.cli.asking import instance_of_here
 
     instance = cast("dg.DagsterInstance", instance_of_here().__enter__())
     patient.instance = instance

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
-from lineage_guard.cli_archive import prune, verify
-from lineage_guard.cli_import import import_, receive
+from lineage_guard.cli.archiving import prune, verify
+from lineage_guard.cli.importing import import_, receive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
-    from lineage_guard.asking import Asked
+    from lineage_guard.cli.asking import Asked
     from lineage_guard.dagster.target import Target
 
 #: What the exit code says.
@@ -167,7 +167,7 @@ def check(**options: Any) -> int:
 @_target_options
 def explain(**options: Any) -> int:
     """Print the verdict on ASSET with each path, fact and rule, and the ways out."""
-    from lineage_guard.asking import story
+    from lineage_guard.cli.asking import story
 
     asked = _ask(options)
     if not options["as_json"]:
@@ -186,7 +186,7 @@ def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
 
     Running it again, or beside the sensor, changes nothing. What cannot be delivered now waits.
     """
-    from lineage_guard.syncing import synchronise
+    from lineage_guard.cli.syncing import synchronise
 
     return synchronise(_target(options), options["ledger"], options["namespace"], not no_deliver, as_json, _now())
 
@@ -201,7 +201,7 @@ def doctor(full: bool, as_json: bool, **options: Any) -> int:
 
     Exits 1 when something needs mending, 0 otherwise.
     """
-    from lineage_guard.doctor import examine, table
+    from lineage_guard.cli.examining import examine, table
 
     results = examine(_target(options), options["ledger"], full, _now())
     failed = any(r.state == "fail" for r in results)
@@ -223,7 +223,7 @@ def _target(options: dict[str, Any]) -> Target:
 
 
 def _ask(options: dict[str, Any]) -> list[Asked]:
-    from lineage_guard.asking import ask
+    from lineage_guard.cli.asking import ask
 
     return ask(
         _target(options),
@@ -239,7 +239,7 @@ def _ask(options: dict[str, Any]) -> list[Asked]:
 
 def _conclude(asked: list[Asked], options: dict[str, Any]) -> int:
     """Print JSON when asked to; the exit code is that of the strictest verdict."""
-    from lineage_guard.asking import strictest, to_json
+    from lineage_guard.cli.asking import strictest, to_json
 
     code = {"BLOCK": EXIT_BLOCK, "UNKNOWN": EXIT_UNKNOWN}.get(strictest(asked).value, EXIT_ALLOW)
     if options["as_json"]:
@@ -250,7 +250,3 @@ def _conclude(asked: list[Asked], options: dict[str, Any]) -> int:
 def main() -> NoReturn:
     """Entry point of the console script."""
     cli.main(prog_name="lineage-guard")
-
-
-if __name__ == "__main__":
-    main()

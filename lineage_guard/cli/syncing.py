@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lineage_guard.asking import instance_of_here
+from lineage_guard.cli.asking import instance_of_here
 from lineage_guard.dagster.collect import BATCH, Collected, collect
 from lineage_guard.dagster.locations import graph_of_all, load_locations, settings_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
