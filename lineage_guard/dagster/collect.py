@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dagster import AssetKey, DagsterInstance, EventLogRecord
 
@@ -26,7 +26,7 @@ from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, graph_of
 from lineage_guard.dagster.pins_history import WIDE, History
 from lineage_guard.dagster.pins_inflight import overtaken
 from lineage_guard.dagster.pins_recorded import LedgerRecords
-from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.errors import EventError, LineageGuardError
 from lineage_guard.domain.facts import Completeness, Production, Version, union
 from lineage_guard.domain.runs import AssetRun
 from lineage_guard.openlineage.encode import event_of
@@ -170,8 +170,15 @@ class Collector:
         """Append what says more than the ledger already knows; how many events were new."""
         known = self.ledger.productions([v for r in runs for v in r.production.outputs])
         fresh = [r for r in runs if not _says_no_more(known.get(r.production.outputs[0]), r.production)]
-        events = [event_of(r) for r in (*starts, *fresh)]
-        return self.ledger.append(events).new if events else 0
+        said = [*starts, *fresh]
+        refused: dict[int, EventError] = {}
+        new = self.ledger.append([_event(r) for r in said], refused).new if said else 0
+        if not refused:
+            return new
+        # One record that cannot be written down must not keep the others out: what it says is left out, and it
+        # says so. Missing provenance is not clean, so whatever is made from it is not either.
+        bare = [event_of(_unsayable(said[n], error)) for n, error in refused.items()]
+        return new + self.ledger.append(bare).new
 
     def _readings(self, records: Sequence[EventLogRecord], late: Late | None) -> Sequence[Reading | Exception]:
         try:
@@ -337,6 +344,24 @@ def collect_upstream(
         incomplete=sum(r.production.completeness is not Completeness.COMPLETE for r in runs),
         queries=collector.log.queries,
         blind=tuple(blind),
+    )
+
+
+def _event(run: AssetRun) -> dict[str, Any]:
+    try:
+        return event_of(run)
+    except EventError as error:
+        return event_of(_unsayable(run, error))
+
+
+def _unsayable(run: AssetRun, error: EventError) -> AssetRun:
+    """The same run without what could not be written down."""
+    note = f"what its record declares cannot be written down ({error.what})"
+    production = Production(
+        run.production.outputs, run.production.inputs, completeness=Completeness.INCOMPLETE, note=note
+    )
+    return AssetRun(
+        run.run_id, run.state, run.at, run.job_namespace, run.job_name, production, run.parent, source=run.source
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Optional, TypeVar, cast
 
 from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
@@ -239,6 +239,16 @@ def _checked_source(value: ModelSource, where: str) -> ModelSource:
             raise DeclarationError(f"a ModelSource has no {name}", where=where, fix=f"name its {name}")
     if value.license is not None:
         _checked_licenses([value.license], where)
+    try:
+        "".join(str(getattr(value, f.name)) for f in fields(value)).encode()
+    except UnicodeEncodeError as error:
+        raise DeclarationError(
+            f"a ModelSource holds what is no text: {error.reason}", where=where, fix="spell it in Unicode characters"
+        ) from None
+    if value.generated_at is not None and value.generated_at.tzinfo is None:
+        raise DeclarationError(
+            f"generated_at {value.generated_at} has no time zone", where=where, fix="use datetime(..., tzinfo=UTC)"
+        )
     influence = value.influence and _enum(Influence, value.influence, where)
     return replace(value, usage=_enum(Usage, value.usage, where), influence=influence)
 
