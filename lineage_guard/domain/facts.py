@@ -2,7 +2,7 @@
 
 Identity of data is a *version*, never "the dataset": one name may have been written by
 GPT-4o on Monday and by Qwen on Tuesday, and a table built on Monday still holds GPT-4o's
-text. See DESIGN "What a fact is".
+text.
 """
 
 from __future__ import annotations
