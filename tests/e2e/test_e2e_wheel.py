@@ -57,7 +57,7 @@ def test_the_wheel_alone_runs_the_quickstart(tmp_path: Path) -> None:
     assert "Rule: model-terms" in said
     assert "openai/gpt-4o via api.openai.com" in said
     # The lineage suite, loaded from the wheel, has run: it is a finding of its own.
-    assert "suite:lineage" in said
+    assert "expectation suite 'lineage' ran over the same versions" in said
 
     assert "ALLOWED" in done(*guard, "check", "allowed_student", *code, cwd=work, **here)
     assert "BLOCKED" in done(*guard, "check", "blocked_student", *code, cwd=work, expect=1, **here)
