@@ -21,12 +21,12 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.dagster_run import DagsterRun
 
 from lineage_guard.alerts import LogSink
-from lineage_guard.dagster.collect import collect, collect_upstream
+from lineage_guard.dagster.collect.collect import collect, collect_upstream
 from lineage_guard.dagster.declare import source, training
 from lineage_guard.dagster.events import EventLog
-from lineage_guard.dagster.pins import Pins
-from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.sensor import Delivery, tick
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.resolve import Pins
+from lineage_guard.dagster.sensor.sensor import Delivery, tick
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.ledger import open_ledger
 

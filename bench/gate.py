@@ -64,7 +64,7 @@ def step(guarded: bool, only_student: bool, tables: int) -> None:
     held: list[float] = []
     suite_ran = False
     if guarded:
-        from lineage_guard.dagster import gate
+        from lineage_guard.dagster.gate import gate
 
         hold = gate.hold
 

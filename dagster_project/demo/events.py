@@ -13,8 +13,8 @@ from typing import Any
 
 import dagster as dg
 
-from lineage_guard.dagster.collect import collect
-from lineage_guard.dagster.sensor import SENSOR_NAME
+from lineage_guard.dagster.collect.collect import collect
+from lineage_guard.dagster.sensor.sensor import SENSOR_NAME
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.validate import validate

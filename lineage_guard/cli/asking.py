@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 
 from lineage_guard.alerts.ways import ways_to_unblock
-from lineage_guard.dagster.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.declare import use_of
+from lineage_guard.dagster.gate.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.locations import Found, find, load_locations
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.dagster.target import Target

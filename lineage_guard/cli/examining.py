@@ -130,7 +130,7 @@ def _dagster_names(patient: Patient) -> list[Result]:
     """Whether Dagster still runs a step through the function we swap."""
     import dagster as dg
 
-    from lineage_guard.dagster.wrap import wrap, wrapped_by
+    from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 
     ran: list[str] = []
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lineage_guard.cli.asking import instance_of_here
-from lineage_guard.dagster.collect import BATCH, Collected, collect
+from lineage_guard.dagster.collect.collect import BATCH, Collected, collect
 from lineage_guard.dagster.locations import graph_of_all, load_locations, settings_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
 from lineage_guard.dagster.target import Target

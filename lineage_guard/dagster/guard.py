@@ -10,10 +10,10 @@ import dagster as dg
 
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import DECLARATION_KEY, WRITES_KEY, use_of
-from lineage_guard.dagster.enter import Entry
+from lineage_guard.dagster.gate.enter import Entry
+from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.settings import Settings
-from lineage_guard.dagster.wrap import wrap, wrapped_by
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.waivers import Waiver
@@ -44,7 +44,7 @@ def guard(
 
     Args:
         defs: Definitions (also lazily loaded), or a list of assets; for a list, add the
-            sensor of ``lineage_guard.dagster.sensor`` yourself.
+            sensor of ``lineage_guard.dagster.sensor.sensor`` yourself.
         policy: ``"default"``, ``"strict"``, ``"research"``, ``"observe"``, the path of a
             policy file, or a ``Policy``.
         ledger: folder, ``file://`` or ``s3://`` URL; else ``LINEAGE_GUARD_LEDGER``, else a
@@ -127,8 +127,8 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
     _wrap_all(assets, settings)
     if not sensor:
         return defs
-    from lineage_guard.dagster.sensor import SENSOR_NAME, build_sensor
-    from lineage_guard.dagster.sensor_check import CHECK_NAME, training_checks
+    from lineage_guard.dagster.sensor.check import CHECK_NAME, training_checks
+    from lineage_guard.dagster.sensor.sensor import SENSOR_NAME, build_sensor
 
     checked = _checked_by(defs, CHECK_NAME)
     specs = {s.key: s for a in assets if isinstance(a, dg.AssetsDefinition) for s in a.specs if s.key not in checked}

@@ -27,10 +27,10 @@ from dagster._core.workspace.load_target import (
 )
 from dagster._grpc.server import LoadedRepositories
 
-from lineage_guard.dagster.enter import Entry
+from lineage_guard.dagster.gate.enter import Entry
+from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.dagster.target import Target
-from lineage_guard.dagster.wrap import wrapped_by
 from lineage_guard.domain.errors import ConfigError
 
 

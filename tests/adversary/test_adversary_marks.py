@@ -8,7 +8,7 @@ import pytest
 from guarding import PERMITTED, RESTRICTED, Lane, failure_of, made_by
 
 from lineage_guard import guard, training
-from lineage_guard.dagster.wrap import wrapped_by
+from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.domain.errors import ConfigError, LineageGuardError
 
 

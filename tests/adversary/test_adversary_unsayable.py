@@ -7,7 +7,7 @@ import pytest
 from guarding import PERMITTED, Lane, made_by
 
 from lineage_guard import ModelSource, declare
-from lineage_guard.dagster.collect import collect
+from lineage_guard.dagster.collect.collect import collect
 from lineage_guard.dagster.declare import DECLARATION_KEY
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Completeness

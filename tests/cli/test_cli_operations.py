@@ -173,7 +173,7 @@ def _no_user_configuration(monkeypatch, tmp_path):
 
 def test_doctor_reports_a_name_that_dagster_has_moved(run_json, monkeypatch):
     """What a Dagster release that the guard does not fit looks like from here."""
-    from lineage_guard.dagster import wrap
+    from lineage_guard.dagster.gate import wrap
 
     monkeypatch.delattr(wrap, "wrapped_by")
     monkeypatch.delitem(sys.modules, "lineage_guard.dagster.locations", raising=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from lineage_guard.dagster.collect import Collected, collect
+from lineage_guard.dagster.collect.collect import Collected, collect
 from lineage_guard.dagster.declare import declare
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Input, ModelSource, Pin, Production, Version

@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 from collect_world import NAMESPACE, World, derived, generated, now, world
 
-from lineage_guard.dagster.collect import collect, collect_upstream
+from lineage_guard.dagster.collect.collect import collect, collect_upstream
 from lineage_guard.dagster.declare import DECLARATION_KEY
 from lineage_guard.dagster.events import EventLog
-from lineage_guard.dagster.pins import Pins
-from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.resolve import Pins
 from lineage_guard.domain.facts import Completeness
 from lineage_guard.ledger import open_ledger
 
@@ -259,9 +259,9 @@ def test_queries_grow_with_levels_and_not_with_history(w: World) -> None:
 PROJECT = """
 import dagster as dg
 from datetime import UTC, datetime
-from lineage_guard.dagster.collect import collect, collect_upstream
+from lineage_guard.dagster.collect.collect import collect, collect_upstream
 from lineage_guard.dagster.declare import declare, source
-from lineage_guard.dagster.pins_step import step_inputs
+from lineage_guard.dagster.pins.step import step_inputs
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.ledger import open_ledger
 

@@ -14,9 +14,9 @@ from dagster.components.definitions import LazyDefinitions
 from guarding import PERMITTED, RESTRICTED, Lane, made_by, written_by_people
 
 from lineage_guard import declare, guard, training
-from lineage_guard.dagster.enter import Entry
+from lineage_guard.dagster.gate.enter import Entry
+from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.dagster.settings import ledger_location, lineage_namespace
-from lineage_guard.dagster.wrap import wrapped_by
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
 
 
@@ -205,7 +205,7 @@ def test_direct_invocation_in_a_unit_test_is_not_a_launch(lane: Lane) -> None:
 def test_an_interrupt_at_the_gate_is_not_turned_into_a_verdict(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.errors import DagsterExecutionInterruptedError
 
-    from lineage_guard.dagster import collect
+    from lineage_guard.dagster.collect import collect
 
     def interrupted(*args: object, **kwargs: object) -> None:
         raise DagsterExecutionInterruptedError()

@@ -7,12 +7,12 @@ import dagster as dg
 import pytest
 from collect_world import ModelConfig, World, derived, generated, model, now, world
 
-from lineage_guard.dagster.collect import collect_upstream
+from lineage_guard.dagster.collect.collect import collect_upstream
 from lineage_guard.dagster.declare import declare, source
 from lineage_guard.dagster.events import EventLog
-from lineage_guard.dagster.pins import Pins, Read
-from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.pins_recorded import LedgerRecords
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.recorded import LedgerRecords
+from lineage_guard.dagster.pins.resolve import Pins, Read
 from lineage_guard.domain.facts import Completeness, Pin, Version
 from lineage_guard.domain.runs import is_declared
 

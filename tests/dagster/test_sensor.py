@@ -14,8 +14,8 @@ from collect_world import World, derived, now, world
 
 from lineage_guard.alerts import Alert, LogSink
 from lineage_guard.dagster.declare import declare, source, training
-from lineage_guard.dagster.sensor import Delivery, build_sensor, tick
-from lineage_guard.dagster.sensor_check import CHECK_NAME, training_checks
+from lineage_guard.dagster.sensor.check import CHECK_NAME, training_checks
+from lineage_guard.dagster.sensor.sensor import Delivery, build_sensor, tick
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.facts import ModelSource
 
@@ -148,10 +148,10 @@ def test_training_on_missing_provenance_is_not_clean(w: World) -> None:
 
 def test_what_the_gate_collected_is_judged_too(w: World) -> None:
     """The gate writes to the ledger from its own process; the sensor must not miss what it wrote."""
-    from lineage_guard.dagster.collect import collect_upstream
+    from lineage_guard.dagster.collect.collect import collect_upstream
     from lineage_guard.dagster.events import EventLog
-    from lineage_guard.dagster.pins import Pins
-    from lineage_guard.dagster.pins_history import History
+    from lineage_guard.dagster.pins.history import History
+    from lineage_guard.dagster.pins.resolve import Pins
 
     w.assets = [human("text"), student(w, "text")]
     w.run("text")
@@ -204,7 +204,7 @@ def test_lost_cursor_shows_again_and_nothing_else(w: World) -> None:
 
 def test_waiver_that_ends_is_noticed(w: World) -> None:
     from lineage_guard.catalog import load_catalog, load_policy
-    from lineage_guard.dagster.sensor import _rules
+    from lineage_guard.dagster.sensor.sensor import _rules
     from lineage_guard.domain.waivers import Waiver
 
     catalog = load_catalog()
@@ -241,7 +241,7 @@ import sys
 import dagster as dg
 from datetime import datetime, UTC
 from lineage_guard.dagster.declare import declare, source, training
-from lineage_guard.dagster.sensor import Delivery, tick
+from lineage_guard.dagster.sensor.sensor import Delivery, tick
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.alerts import LogSink
 

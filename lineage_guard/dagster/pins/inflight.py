@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dagster import AssetKey
 
 from lineage_guard.dagster.events import EventLog, Stored
-from lineage_guard.dagster.pins import Graph, reads_early
-from lineage_guard.dagster.pins_history import History
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.resolve import Graph, reads_early
 
 
 def overtaken(log: EventLog, history: History, graph: Graph, written: Sequence[Stored]) -> dict[Stored, list[Stored]]:

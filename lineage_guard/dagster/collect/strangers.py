@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from dagster import AssetKey
 
 from lineage_guard.dagster.events import EventLog, Stored
-from lineage_guard.dagster.pins import Graph
+from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness
 from lineage_guard.domain.runs import AssetRun

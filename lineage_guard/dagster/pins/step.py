@@ -12,9 +12,9 @@ import dagster as dg
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
-from lineage_guard.dagster.pins import Graph, Pins, Read, graph_of
-from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.pins_recorded import Recorded
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.recorded import Recorded
+from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, graph_of
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Completeness, Influence, Input, Production, Version
 from lineage_guard.domain.provenance import in_partitions, production_facts

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dagster import AssetKey, DagsterInstance, EventLogRecord
 
-from lineage_guard.dagster.collect_failed import failed_runs, mark
-from lineage_guard.dagster.collect_run import AssetRuns, begun
-from lineage_guard.dagster.collect_strangers import remember, returned, stranger
+from lineage_guard.dagster.collect.failed import failed_runs, mark
+from lineage_guard.dagster.collect.run import AssetRuns, begun
+from lineage_guard.dagster.collect.strangers import remember, returned, stranger
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of
-from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, graph_of
-from lineage_guard.dagster.pins_history import WIDE, History
-from lineage_guard.dagster.pins_inflight import overtaken
-from lineage_guard.dagster.pins_recorded import LedgerRecords
+from lineage_guard.dagster.pins.history import WIDE, History
+from lineage_guard.dagster.pins.inflight import overtaken
+from lineage_guard.dagster.pins.recorded import LedgerRecords
+from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, graph_of
 from lineage_guard.domain.errors import EventError, LineageGuardError
 from lineage_guard.domain.facts import Completeness, Production, Version, union
 from lineage_guard.domain.runs import AssetRun

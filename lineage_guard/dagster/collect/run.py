@@ -20,7 +20,7 @@ from dagster import (
 from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableMetadataSet
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
-from lineage_guard.dagster.pins import Graph, Pins, Read, Reading, pointers_of
+from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
 from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.collect import Collector, collect_upstream
+from lineage_guard.dagster.collect.collect import Collector, collect_upstream
 from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.events import name_of
-from lineage_guard.dagster.gate import Request, cannot_see, check
-from lineage_guard.dagster.pins import Graph
-from lineage_guard.dagster.pins_step import upcoming
+from lineage_guard.dagster.gate.gate import Request, cannot_see, check
+from lineage_guard.dagster.pins.resolve import Graph
+from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from lineage_guard.dagster.declare import use_of
-from lineage_guard.dagster.pins import graph_of
-from lineage_guard.dagster.present import metadata_of_verdict
-from lineage_guard.dagster.sensor_decide import Judgement, judge
+from lineage_guard.dagster.gate.present import metadata_of_verdict
+from lineage_guard.dagster.pins.resolve import graph_of
+from lineage_guard.dagster.sensor.decide import Judgement, judge
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.explain import headline, path_text

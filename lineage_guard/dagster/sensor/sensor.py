@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.collect import Collected, collect
+from lineage_guard.dagster.collect.collect import Collected, collect
 from lineage_guard.dagster.events import name_of
-from lineage_guard.dagster.pins import graph_of
-from lineage_guard.dagster.sensor_check import evaluation
-from lineage_guard.dagster.sensor_decide import Judgement, affected, judge, training_assets
+from lineage_guard.dagster.pins.resolve import graph_of
+from lineage_guard.dagster.sensor.check import evaluation
+from lineage_guard.dagster.sensor.decide import Judgement, affected, judge, training_assets
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.policy import Policy

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lineage_guard.dagster.declare import use_of
-from lineage_guard.dagster.present import metadata_of_verdict
+from lineage_guard.dagster.gate.present import metadata_of_verdict
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.closure import Closure, Reached, extend
 from lineage_guard.domain.decide import Verdict, decide
@@ -169,7 +169,7 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> None:
     verdicts = _verdicts(context, settings, uses, at)
     stopped = [v for v in verdicts.values() if v.stops]
     if stopped:
-        from lineage_guard.dagster.sensor_check import show_stopped
+        from lineage_guard.dagster.sensor.check import show_stopped
 
         show_stopped(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
         raise _failure(stopped)
@@ -213,9 +213,9 @@ def _verdicts(
     namespace = lineage_namespace(settings.namespace)
     doing = "load the policy"
     try:
-        from lineage_guard.dagster.collect import collect_upstream
-        from lineage_guard.dagster.pins_recorded import LedgerRecords
-        from lineage_guard.dagster.pins_step import step_inputs
+        from lineage_guard.dagster.collect.collect import collect_upstream
+        from lineage_guard.dagster.pins.recorded import LedgerRecords
+        from lineage_guard.dagster.pins.step import step_inputs
         from lineage_guard.ledger import open_ledger
 
         catalog, policy = rulebook(settings)
@@ -254,7 +254,7 @@ def _record_unseen(
     """Write down that the gate could not see, where that is still possible. It blocks either way."""
     try:
         from lineage_guard.dagster.events import EventLog
-        from lineage_guard.dagster.pins_step import partitions_of
+        from lineage_guard.dagster.pins.step import partitions_of
         from lineage_guard.ledger import open_ledger
 
         run = EventLog(context.instance).run(context.run_id)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from dagster import AssetKey, DagsterEventType, EventLogRecord, RunStatusChangeRecordsFilter
 
-from lineage_guard.dagster.collect_run import AssetRuns
+from lineage_guard.dagster.collect.run import AssetRuns
 from lineage_guard.dagster.events import EventLog, Stored
-from lineage_guard.dagster.pins import Pins
+from lineage_guard.dagster.pins.resolve import Pins
 from lineage_guard.domain.runs import AssetRun, RunState
 
 _PAGE = 500

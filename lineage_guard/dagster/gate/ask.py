@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.collect import collect_upstream
+from lineage_guard.dagster.collect.collect import collect_upstream
 from lineage_guard.dagster.events import EventLog, name_of
-from lineage_guard.dagster.gate import Answer, Request, check
-from lineage_guard.dagster.pins import Pins, graph_of
-from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.pins_recorded import LedgerRecords
-from lineage_guard.dagster.pins_step import upcoming
+from lineage_guard.dagster.gate.gate import Answer, Request, check
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.recorded import LedgerRecords
+from lineage_guard.dagster.pins.resolve import Pins, graph_of
+from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version

@@ -8,8 +8,8 @@ import dagster as dg
 
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import WRITES_KEY, declaration_of, declared_writes, metadata_of, use_of
+from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.dagster.settings import Settings
-from lineage_guard.dagster.wrap import wrapped_by
 from lineage_guard.domain.provenance import Declaration
 
 
@@ -45,7 +45,7 @@ class Entry:
             return
         # Asked of the tags that run, too: an asset may have been tagged after it was guarded.
         if self.trains or any(use_of(spec.tags) is not None for spec in context.assets_def.specs):
-            from lineage_guard.dagster import gate
+            from lineage_guard.dagster.gate import gate
 
             gate.hold(context, self.settings)
         _record_declarations(context)
@@ -57,7 +57,7 @@ class Entry:
             dagster.Failure: unless it is one op of several in the asset's graph, which a plain
                 job may share without training anything.
         """
-        from lineage_guard.dagster import gate
+        from lineage_guard.dagster.gate import gate
 
         shared = wrapped_by(context.op_def) is self and not self.whole
         where = f"op {context.op.name!r} of job {context.job_name!r}"

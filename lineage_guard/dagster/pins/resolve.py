@@ -23,16 +23,16 @@ from dagster import AssetKey, EventLogRecord
 
 from lineage_guard.dagster.declare import APPEND, declared_writes
 from lineage_guard.dagster.events import Entry, EventLog, RunTimes, Stored, name_of, stored_of, utc
-from lineage_guard.dagster.pins_facts import Cut as Cut
-from lineage_guard.dagster.pins_facts import Graph as Graph
-from lineage_guard.dagster.pins_facts import Read as Read
-from lineage_guard.dagster.pins_facts import Reading as Reading
-from lineage_guard.dagster.pins_facts import graph_of as graph_of
-from lineage_guard.dagster.pins_facts import pointers_of as pointers_of
-from lineage_guard.dagster.pins_facts import reads_early, unpointed, writes_of
-from lineage_guard.dagster.pins_history import History
-from lineage_guard.dagster.pins_mapping import ANYTHING, Mapped, mapped
-from lineage_guard.dagster.pins_recorded import NothingRecorded, Recorded, declared_version
+from lineage_guard.dagster.pins.facts import Cut as Cut
+from lineage_guard.dagster.pins.facts import Graph as Graph
+from lineage_guard.dagster.pins.facts import Read as Read
+from lineage_guard.dagster.pins.facts import Reading as Reading
+from lineage_guard.dagster.pins.facts import graph_of as graph_of
+from lineage_guard.dagster.pins.facts import pointers_of as pointers_of
+from lineage_guard.dagster.pins.facts import reads_early, unpointed, writes_of
+from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.mapping import ANYTHING, Mapped, mapped
+from lineage_guard.dagster.pins.recorded import NothingRecorded, Recorded, declared_version
 from lineage_guard.domain.facts import Pin, Version
 from lineage_guard.domain.runs import asset_run_id, is_declared
 
