@@ -9,6 +9,7 @@ import dagster as dg
 
 from lineage_guard.dagster.declare import NAMESPACE, metadata_of
 from lineage_guard.domain.closure import Ancestry
+from lineage_guard.domain.decide import terms_day
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Influence, Production, Version
 from lineage_guard.domain.provenance import Declaration
@@ -147,9 +148,8 @@ def _describe(version: Version, production: Production) -> str:
 
 
 def _restricted(production: Production, terms: TermsSource) -> bool:
-    date = production.produced_at.date() if production.produced_at else None
     return any(
         layer.effect_on(TRAIN_COMPETING) is Effect.BLOCK
         for model in production.models
-        for layer in terms.resolve(model, date).layers
+        for layer in terms.resolve(model, terms_day(production.produced_at)).layers
     )

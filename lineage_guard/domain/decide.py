@@ -169,7 +169,7 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
             influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
             if influence is Influence.INDIRECT and not policy.counts_indirect:
                 continue
-            resolution = policy.terms.resolve(model, _day(model.generated_at or r.produced_at))
+            resolution = policy.terms.resolve(model, terms_day(model.generated_at or r.produced_at))
             for terms in resolution.layers:
                 yield from _rules(
                     closure,
@@ -189,8 +189,16 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
                 )
 
 
-def _day(when: datetime | None) -> date | None:
-    """The day in UTC, so that the version of the terms does not depend on who looks."""
+def terms_day(when: datetime | None) -> date | None:
+    """The day whose terms bind: in UTC, so that it does not depend on who looks.
+
+    Args:
+        when: a time; one without a zone is taken as UTC.
+
+    Example:
+        >>> terms_day(datetime.fromisoformat("2026-01-01T00:30:00+02:00")).isoformat()
+        '2025-12-31'
+    """
     if when is None:
         return None
     return (when.astimezone(UTC) if when.tzinfo else when).date()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lineage_guard.domain.closure import Closure, Reached
-from lineage_guard.domain.decide import Judged, judge
+from lineage_guard.domain.decide import Judged, judge, terms_day
 from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
@@ -118,8 +118,7 @@ def lineage_rows(closure: Closure, policy: Policy, use: str, waivers: Waivers, a
 def _subjects(r: Reached, policy: Policy) -> Iterator[tuple[ModelSource | None, Terms | None, str | None]]:
     yield None, None, None
     for model in dict.fromkeys(r.models):
-        when = model.generated_at or r.produced_at
-        resolution: Resolution = policy.terms.resolve(model, when.date() if when else None)
+        resolution: Resolution = policy.terms.resolve(model, terms_day(model.generated_at or r.produced_at))
         for terms in dict.fromkeys(t.id for t in resolution.layers):
             yield model, next(t for t in resolution.layers if t.id == terms), None
         if resolution.unresolved or not resolution.layers:

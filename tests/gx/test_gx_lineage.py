@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Production, Usage, Version
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Terms
+from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
 from lineage_guard.domain.waivers import Waiver, Waivers
 from lineage_guard.gx import lineage
 from lineage_guard.gx.lineage import LineageRow, lineage_evidence_key, lineage_rows, run_lineage_suite
@@ -321,3 +321,21 @@ def test_the_table_and_the_sets_agree_with_decide(c: Closure, policy: Policy, wa
     verdict = decide(c, policy, waived, use, AT)
     rows = lineage_rows(c, policy, use, waived, AT)
     assert holds(rows, lineage.lineage_parameters(c, policy, use, ALL)) is not verdict.stops, verdict.findings
+
+
+def test_the_day_of_the_terms_does_not_depend_on_the_zone_it_is_written_in() -> None:
+    """At half past midnight in Helsinki it is still the day before in UTC, and the terms of that day bind."""
+
+    class NewTerms(FixedTerms):
+        def resolve(self, model: ModelSource, on: date | None) -> Resolution:
+            layers = (OPENAI,) if on is not None and on < date(2026, 1, 1) else (QWEN,)
+            return Resolution(layers=layers, how="by day")
+
+    late = datetime.fromisoformat("2026-01-01T00:30:00+02:00")
+    policy = replace(POLICY, terms=NewTerms())
+    for when, stops in ((late, True), (late.astimezone(UTC), True), (late + timedelta(hours=2), False)):
+        made = closure(replace(model("gpt-4o"), generated_at=when))
+        evidence = run_lineage_suite(made, policy, TRAIN_COMPETING, ALL, AT)
+        assert evidence.passes is not stops, evidence
+        assert evidence.error is None
+        assert decide(made, policy, (), TRAIN_COMPETING, AT).stops is stops
