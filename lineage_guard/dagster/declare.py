@@ -7,7 +7,6 @@ Everything here returns plain metadata or tags, so it works on any asset kind: `
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Optional, TypeVar, cast
@@ -15,22 +14,16 @@ from typing import Any, Optional, TypeVar, cast
 from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
 
 from lineage_guard.dagster.compat import NamespacedMetadataSet
+from lineage_guard.dagster.keys import DECLARATION_KEY, NAMESPACE, USE_TAG, WRITES_KEY, is_use
+from lineage_guard.dagster.keys import use_of as use_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Completeness, Influence, License, ModelSource, Usage
 from lineage_guard.domain.provenance import Declaration
 from lineage_guard.domain.terms import TRAIN_COMPETING
 
-NAMESPACE = "lineage_guard"
-#: Metadata key of a declaration, on definitions and on materialisations.
-DECLARATION_KEY = f"{NAMESPACE}/declaration"
-#: Tag key of the use a training asset is for.
-USE_TAG = f"{NAMESPACE}/use"
-#: Metadata key of how an asset writes, on definitions and on materialisations.
-WRITES_KEY = f"{NAMESPACE}/writes"
 APPEND = "append"
 OVERWRITE = "overwrite"
 _E = TypeVar("_E", Completeness, Usage, Influence)
-_USE = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 
 
 class DeclarationMetadata(NamespacedMetadataSet):
@@ -214,16 +207,6 @@ def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
             fix="use letters, digits, '_', '-' and '.', at most 63 of them",
         )
     return {USE_TAG: use}
-
-
-def is_use(name: str) -> bool:
-    """Whether a text can be the name of a use."""
-    return _USE.fullmatch(name) is not None
-
-
-def use_of(tags: Mapping[str, str]) -> str | None:
-    """The use that asset tags mark, or ``None`` for an asset that trains nothing."""
-    return tags.get(USE_TAG)
 
 
 def _checked_source(value: ModelSource, where: str) -> ModelSource:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import DECLARATION_KEY, WRITES_KEY, use_of
 from lineage_guard.dagster.gate.enter import Entry
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
+from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.waivers import Waiver
+
+if TYPE_CHECKING:
+    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.waivers import Waiver
 
 #: Policies that ship with the package; anything else is the path of a file.
 SHIPPED_POLICIES = ("default", "strict", "research", "observe")
@@ -96,8 +98,10 @@ def guard(
 
 
 def _existing(policy: str | Path | Policy) -> str | Path | Policy:
-    if isinstance(policy, Policy) or policy in SHIPPED_POLICIES or Path(policy).is_file():
-        return policy if isinstance(policy, Policy) or policy in SHIPPED_POLICIES else Path(policy).resolve()
+    if not isinstance(policy, str | Path) or policy in SHIPPED_POLICIES:
+        return policy
+    if Path(policy).is_file():
+        return Path(policy).resolve()
     raise ConfigError(
         f"there is no policy {str(policy)!r}",
         where="guard(policy=...)",
@@ -127,8 +131,8 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
     _wrap_all(assets, settings)
     if not sensor:
         return defs
-    from lineage_guard.dagster.sensor.check import CHECK_NAME, training_checks
-    from lineage_guard.dagster.sensor.sensor import SENSOR_NAME, build_sensor
+    from lineage_guard.dagster.sensor.check import training_checks
+    from lineage_guard.dagster.sensor.sensor import build_sensor
 
     checked = _checked_by(defs, CHECK_NAME)
     specs = {s.key: s for a in assets if isinstance(a, dg.AssetsDefinition) for s in a.specs if s.key not in checked}

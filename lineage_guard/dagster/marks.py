@@ -13,8 +13,7 @@ from typing import Any, cast
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import USE_TAG, is_use
-from lineage_guard.dagster.public import RESTRICTED_TAG
+from lineage_guard.dagster.keys import RESTRICTED_TAG, USE_TAG, is_use
 from lineage_guard.domain.errors import ConfigError, DeclarationError
 
 _OURS = re.compile(r"lineage[^a-z0-9]*guard", re.IGNORECASE)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from lineage_guard.dagster.declare import NAMESPACE, metadata_of
+from lineage_guard.dagster.declare import metadata_of
+from lineage_guard.dagster.keys import NAMESPACE, RESTRICTED_TAG
 from lineage_guard.domain.closure import Ancestry
 from lineage_guard.domain.decide import terms_day
 from lineage_guard.domain.errors import DeclarationError
@@ -16,8 +17,6 @@ from lineage_guard.domain.provenance import Declaration
 from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, TermsSource
 
 GROUP = "public"
-#: On assets whose own terms block ``train_competing`` (what is inherited is computed, not tagged).
-RESTRICTED_TAG = f"{NAMESPACE}/restricted"
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
 
 

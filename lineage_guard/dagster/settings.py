@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.waivers import Waivers
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
+    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.waivers import Waivers
 
 LEDGER_VARIABLE = "LINEAGE_GUARD_LEDGER"
 #: The variable openlineage-python and dagster-openlineage read, so that names agree.
@@ -71,7 +71,7 @@ def rulebook(
         own = tuple(Path(p) for p in environment.get(CATALOG_VARIABLE, "").split(os.pathsep) if p)
     catalog = load_catalog(*own)
     chosen = settings.policy if policy is None else policy
-    return catalog, chosen if isinstance(chosen, Policy) else load_policy(chosen, catalog)
+    return catalog, load_policy(chosen, catalog) if isinstance(chosen, str | Path) else chosen
 
 
 def ledger_location(ledger: str | None, environment: Mapping[str, str] = os.environ) -> str:

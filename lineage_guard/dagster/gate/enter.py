@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.declare import WRITES_KEY, declaration_of, declared_writes, metadata_of, use_of
 from lineage_guard.dagster.gate.wrap import wrapped_by
+from lineage_guard.dagster.keys import WRITES_KEY, use_of
 from lineage_guard.dagster.settings import Settings
-from lineage_guard.domain.provenance import Declaration
 
 
 @dataclass(eq=False)
@@ -82,6 +81,9 @@ def _record_declarations(context: dg.OpExecutionContext) -> None:
     even after the code has changed.
     """
     try:
+        from lineage_guard.dagster.declare import declaration_of, declared_writes, metadata_of
+        from lineage_guard.domain.provenance import Declaration
+
         asset_context = dg.AssetExecutionContext.get()
         for key in context.selected_asset_keys:
             metadata = context.assets_def.specs_by_key[key].metadata

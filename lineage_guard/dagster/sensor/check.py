@@ -6,27 +6,30 @@ postpone their evaluation.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from lineage_guard.dagster.declare import use_of
-from lineage_guard.dagster.gate.present import metadata_of_verdict
-from lineage_guard.dagster.pins.resolve import graph_of
-from lineage_guard.dagster.sensor.decide import Judgement, judge
+from lineage_guard.dagster.keys import CHECK_NAME as CHECK_NAME
+from lineage_guard.dagster.keys import use_of
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
-from lineage_guard.domain.decide import Decision, Verdict
-from lineage_guard.domain.explain import headline, path_text
 
-#: Name of the asset check.
-CHECK_NAME = "lineage_guard"
+# Code locations build checks at every load; what judges is imported when something is judged.
+if TYPE_CHECKING:
+    from lineage_guard.dagster.sensor.decide import Judgement
+    from lineage_guard.domain.decide import Verdict
 
 
-def evaluation(judgement: Judgement) -> dg.AssetCheckEvaluation:
+def evaluation(judgement: "Judgement") -> dg.AssetCheckEvaluation:
     """The verdict as the result of the check ``lineage_guard`` on the training asset.
 
     Args:
         judgement: what holds for the asset now.
     """
+    from lineage_guard.dagster.gate.present import metadata_of_verdict
+    from lineage_guard.domain.decide import Decision
+    from lineage_guard.domain.explain import headline, path_text
+
     verdict = judgement.verdict
     about = "What was trained last: " if judgement.trained else ""
     return dg.AssetCheckEvaluation(
@@ -39,7 +42,7 @@ def evaluation(judgement: Judgement) -> dg.AssetCheckEvaluation:
     )
 
 
-def show_stopped(context: dg.OpExecutionContext, stopped: Mapping[dg.AssetKey, Verdict]) -> None:
+def show_stopped(context: dg.OpExecutionContext, stopped: Mapping[dg.AssetKey, "Verdict"]) -> None:
     """Show the verdicts that stop a step on their checks, from within the step.
 
     A run of the asset plans its check, and the check's own step is skipped when the asset is
@@ -51,6 +54,8 @@ def show_stopped(context: dg.OpExecutionContext, stopped: Mapping[dg.AssetKey, V
         stopped: the training assets of the step and the verdicts that stop them.
     """
     try:
+        from lineage_guard.dagster.sensor.decide import Judgement
+
         known = context.job_def.asset_layer.asset_graph.source_asset_graph.asset_check_keys
         for key, verdict in stopped.items():
             if dg.AssetCheckKey(key, CHECK_NAME) in known:
@@ -79,6 +84,8 @@ def _check(key: dg.AssetKey, use: str, settings: Settings) -> dg.AssetChecksDefi
         description="Whether this asset may be trained on everything upstream of it, as Lineage Guard sees it.",
     )
     def verdict(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        from lineage_guard.dagster.pins.resolve import graph_of
+        from lineage_guard.dagster.sensor.decide import judge
         from lineage_guard.ledger import open_ledger
 
         catalog, policy = rulebook(settings)

@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.collect.collect import Collected, collect
-from lineage_guard.dagster.events import name_of
-from lineage_guard.dagster.pins.resolve import graph_of
+from lineage_guard.dagster.keys import SENSOR_NAME as SENSOR_NAME
 from lineage_guard.dagster.sensor.check import evaluation
-from lineage_guard.dagster.sensor.decide import Judgement, affected, judge, training_assets
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.policy import Policy
 
+# Code locations build the sensor at every load; what a tick needs is imported by the tick.
 if TYPE_CHECKING:
     from lineage_guard.alerts import Context, Sink
     from lineage_guard.catalog import Catalog
+    from lineage_guard.dagster.collect.collect import Collected
+    from lineage_guard.dagster.sensor.decide import Judgement
+    from lineage_guard.domain.policy import Policy
     from lineage_guard.ledger import Ledger
 
-SENSOR_NAME = "lineage_guard"
 #: Materialisations collected by one tick; the next one goes on. A tick has about 60 s.
 PER_TICK = 2_000
 #: Events in the ledger that its index does not cover, above which a tick compacts it.
@@ -98,6 +97,10 @@ def tick(
         LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
         ConfigError: when the policy or the ledger's place is wrong.
     """
+    from lineage_guard.dagster.collect.collect import collect
+    from lineage_guard.dagster.events import name_of
+    from lineage_guard.dagster.pins.resolve import graph_of
+    from lineage_guard.dagster.sensor.decide import affected, judge, training_assets
     from lineage_guard.ledger import open_ledger
 
     repository = context.repository_def
