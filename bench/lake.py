@@ -141,6 +141,7 @@ def _versions(low: int, high: int, tables: int) -> dict[str, dict[str, Any]]:
     models |= {c: [None] * by_model.size for c in ("influence", "license", "terms", "purl", "digest")}
     models |= {"base_models": empty, "fields": empty, "partitions": empty}
     models |= {c: [None] * by_model.size for c in ("record_count", "generated_at")}
+    models["asserted_by"] = ["DECLARED"] * by_model.size
     digests = np.frombuffer(
         b"".join(sha256(json.dumps(n).encode()).digest()[:16] for n in range(low, high)), dtype=">i8"
     )

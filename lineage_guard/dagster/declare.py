@@ -17,7 +17,7 @@ from lineage_guard.dagster.compat import NamespacedMetadataSet
 from lineage_guard.dagster.keys import DECLARATION_KEY, NAMESPACE, USE_TAG, WRITES_KEY, is_use
 from lineage_guard.dagster.keys import use_of as use_of
 from lineage_guard.domain.errors import DeclarationError
-from lineage_guard.domain.facts import Completeness, Influence, License, ModelSource, Usage
+from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource, Usage
 from lineage_guard.domain.provenance import Declaration
 from lineage_guard.domain.terms import TRAIN_COMPETING
 
@@ -233,7 +233,7 @@ def _checked_source(value: ModelSource, where: str) -> ModelSource:
             f"generated_at {value.generated_at} has no time zone", where=where, fix="use datetime(..., tzinfo=UTC)"
         )
     influence = value.influence and _enum(Influence, value.influence, where)
-    return replace(value, usage=_enum(Usage, value.usage, where), influence=influence)
+    return replace(value, usage=_enum(Usage, value.usage, where), influence=influence, asserted_by=Assertion.DECLARED)
 
 
 def _checked_writes(value: object, where: str) -> str:

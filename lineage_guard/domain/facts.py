@@ -167,6 +167,8 @@ class ModelSource:
         partitions: partitions it wrote; empty means all of them.
         record_count: rows it wrote, when known.
         generated_at: when it answered; the producing run's time is used when ``None``.
+        asserted_by: who says that it took part: the author, or an observation of the running code,
+            which is INFERRED where it stands in for a declaration that nobody made.
 
     Example:
         >>> ModelSource(provider="openai", model="gpt-4o", channel="api.openai.com").direct
@@ -188,6 +190,7 @@ class ModelSource:
     partitions: tuple[str, ...] = ()
     record_count: int | None = None
     generated_at: datetime | None = None
+    asserted_by: Assertion = Assertion.DECLARED
 
     @property
     def effective_influence(self) -> Influence:

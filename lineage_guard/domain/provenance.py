@@ -248,6 +248,8 @@ def _model(value: object) -> ModelSource:
         data["usage"] = Usage(cast("str", data["usage"]))
     if data.get("influence") is not None:
         data["influence"] = Influence(cast("str", data["influence"]))
+    if "asserted_by" in data:
+        data["asserted_by"] = Assertion(cast("str", data["asserted_by"]))
     if data.get("generated_at") is not None:
         data["generated_at"] = datetime.fromisoformat(cast("str", data["generated_at"]))
     return ModelSource(**data)  # type: ignore[arg-type]

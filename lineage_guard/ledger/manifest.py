@@ -15,7 +15,7 @@ from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
 from lineage_guard.ledger.log import GENESIS
 
-FORMAT = 1
+FORMAT = 2
 _PREFIX = "index/manifests/"
 #: Superseded manifests, and files only they name, are kept this many generations for readers that still use them.
 KEEP = 8

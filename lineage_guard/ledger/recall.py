@@ -184,7 +184,7 @@ def _productions(index: Index, ids: Ints) -> dict[int, list[Production]]:
 
 def _model(row: tuple[Any, ...]) -> ModelSource:
     (provider, model, version, channel, usage, influence, license_, terms, purl, digest, *rest) = row
-    base_models, fields, partitions, record_count, generated_at = rest
+    base_models, fields, partitions, record_count, generated_at, asserted_by = rest
     return ModelSource(
         provider=provider,
         model=model,
@@ -201,6 +201,7 @@ def _model(row: tuple[Any, ...]) -> ModelSource:
         partitions=tuple(partitions),
         record_count=record_count,
         generated_at=moment(generated_at),
+        asserted_by=_ASSERTION[asserted_by],
     )
 
 

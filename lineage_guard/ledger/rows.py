@@ -109,6 +109,7 @@ def _model(m: ModelSource) -> tuple[object, ...]:
         m.partitions,
         m.record_count,
         m.generated_at,
+        m.asserted_by.value,
     )
 
 

@@ -94,6 +94,7 @@ TABLES: tuple[Table, ...] = (
             ("partitions", "VARCHAR[]"),
             ("record_count", "BIGINT"),
             ("generated_at", "TIMESTAMPTZ"),
+            ("asserted_by", "VARCHAR"),
         ),
         ("id", "record", "ord"),
     ),

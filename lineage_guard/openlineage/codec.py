@@ -10,6 +10,7 @@ from datetime import date
 
 from lineage_guard.domain.facts import (
     Acknowledgement,
+    Assertion,
     Influence,
     License,
     LicenseScope,
@@ -39,7 +40,7 @@ def version_from(fields: Fields) -> Version:
 def model_json(model: ModelSource) -> Json:
     """A model use as an entry of ``lineageGuard_modelSource.models``.
 
-    ``influence`` is left out when it follows from ``usage``.
+    ``influence`` is left out when it follows from ``usage``, ``assertedBy`` when the author says so.
     """
     return present(
         {
@@ -58,6 +59,7 @@ def model_json(model: ModelSource) -> Json:
             "partitions": list(model.partitions),
             "recordCount": model.record_count,
             "generatedAt": format_time(model.generated_at) if model.generated_at else None,
+            "assertedBy": None if model.asserted_by is Assertion.DECLARED else model.asserted_by.value,
         }
     )
 
@@ -80,6 +82,7 @@ def model_from(fields: Fields) -> ModelSource:
         partitions=fields.texts("partitions"),
         record_count=fields.maybe_integer("recordCount"),
         generated_at=fields.maybe_time("generatedAt"),
+        asserted_by=fields.maybe_one_of("assertedBy", Assertion) or Assertion.DECLARED,
     )
 
 

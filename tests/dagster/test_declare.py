@@ -38,6 +38,7 @@ sources = st.builds(
     partitions=st.lists(texts, max_size=2).map(tuple),
     record_count=st.none() | st.integers(0, 10**12),
     generated_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    asserted_by=st.sampled_from(Assertion),
 )
 licenses = st.builds(
     License,

@@ -49,6 +49,7 @@ models = st.builds(
     partitions=few(texts),
     record_count=maybe(st.integers(0, 10**12)),
     generated_at=maybe(times),
+    asserted_by=st.sampled_from(Assertion),
 )
 licenses = st.builds(
     License,
