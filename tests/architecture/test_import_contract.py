@@ -83,6 +83,12 @@ def test_heavy_modules_are_only_imported_inside_functions() -> None:
             assert not heavy & {n.split(".")[0] for n in names}, f"{path}: {names}"
 
 
+def test_the_gate_does_not_import_what_watches_afterwards() -> None:
+    for path in sorted((PACKAGE / "dagster" / "gate").glob("*.py")):
+        for module in imports_of(path):
+            assert not module.startswith("lineage_guard.dagster.sensor"), f"{path}: {module}"
+
+
 def test_no_module_is_too_long() -> None:
     lengths = {p.relative_to(PACKAGE).as_posix(): len(p.read_text().splitlines()) for p in PACKAGE.rglob("*.py")}
     assert {name for name, length in lengths.items() if length > 400} == set()

@@ -8,7 +8,7 @@ import dagster as dg
 from guarding import RESTRICTED, made_by
 
 from lineage_guard import guard, training
-from lineage_guard.dagster.sensor.check import CHECK_NAME
+from lineage_guard.dagster.keys import CHECK_NAME
 
 KEY = dg.AssetKey("student")
 

@@ -14,7 +14,8 @@ from collect_world import World, derived, now, world
 
 from lineage_guard.alerts import Alert, LogSink
 from lineage_guard.dagster.declare import declare, source, training
-from lineage_guard.dagster.sensor.check import CHECK_NAME, training_checks
+from lineage_guard.dagster.keys import CHECK_NAME
+from lineage_guard.dagster.sensor.check import training_checks
 from lineage_guard.dagster.sensor.sensor import Delivery, build_sensor, tick
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.facts import ModelSource

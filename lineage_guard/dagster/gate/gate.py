@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lineage_guard.dagster.declare import use_of
-from lineage_guard.dagster.gate.present import metadata_of_verdict
+from lineage_guard.dagster.gate.present import metadata_of_verdict, show
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.closure import Closure, Reached, extend
 from lineage_guard.domain.decide import Verdict, decide
@@ -169,9 +169,7 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> None:
     verdicts = _verdicts(context, settings, uses, at)
     stopped = [v for v in verdicts.values() if v.stops]
     if stopped:
-        from lineage_guard.dagster.sensor.check import show_stopped
-
-        show_stopped(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
+        show(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
         raise _failure(stopped)
     asset_context = dg.AssetExecutionContext.get()
     for key, verdict in verdicts.items():

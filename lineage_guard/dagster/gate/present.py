@@ -1,13 +1,14 @@
-"""A verdict as Dagster metadata: shown on the failed step, on materialisations and on checks."""
+"""A verdict as Dagster shows it: metadata on steps and materialisations, and the asset check ``lineage_guard``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from lineage_guard.dagster.declare import NAMESPACE
-from lineage_guard.domain.decide import Finding, Verdict
+from lineage_guard.dagster.keys import CHECK_NAME, NAMESPACE
+from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.explain import explain, headline, outcome, path_text, terms_text
 
 _COLUMNS = ("effect", "reason", "model", "terms", "rule", "path", "why", "fix")
@@ -41,6 +42,45 @@ def metadata_of_verdict(verdict: Verdict) -> dict[str, Any]:
     if verdict.waivers:
         entries["waivers"] = dg.MetadataValue.json(list(verdict.waivers))
     return {f"{NAMESPACE}/{key}": value for key, value in entries.items()}
+
+
+def evaluation(key: dg.AssetKey, verdict: Verdict, *, trained: bool = False) -> dg.AssetCheckEvaluation:
+    """The verdict as the result of the check ``lineage_guard`` on the training asset.
+
+    Args:
+        key: the training asset.
+        verdict: what holds for it now.
+        trained: whether the verdict is about what was trained already.
+    """
+    about = "What was trained last: " if trained else ""
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=CHECK_NAME,
+        passed=verdict.decision in (Decision.ALLOW, Decision.WAIVED),
+        severity=dg.AssetCheckSeverity.ERROR if verdict.stops else dg.AssetCheckSeverity.WARN,
+        description=about + headline(verdict) + "".join(f"\n{path_text(f)}" for f in verdict.findings[:1]),
+        metadata=metadata_of_verdict(verdict),
+    )
+
+
+def show(context: dg.OpExecutionContext, verdicts: Mapping[dg.AssetKey, Verdict]) -> None:
+    """Show verdicts that stop on their checks, from within the step.
+
+    A run of the asset plans its check, and the check's own step is skipped when the asset is
+    stopped. Dagster then shows "Execution failed" in the place of the verdict; a result
+    reported after the plan stands instead. Never raises: the gate stops the step either way.
+
+    Args:
+        context: of the step.
+        verdicts: training assets of the step and their verdicts.
+    """
+    try:
+        known = context.job_def.asset_layer.asset_graph.source_asset_graph.asset_check_keys
+        for key, verdict in verdicts.items():
+            if dg.AssetCheckKey(key, CHECK_NAME) in known:
+                context.instance.report_runless_asset_event(evaluation(key, verdict))
+    except Exception as error:  # noqa: BLE001  the step says the same; this is only where else it shows
+        context.log.warning(f"lineage_guard could not show its verdict as an asset check: {error}")
 
 
 def _row(finding: Finding) -> dict[str, str | int | float | bool | None]:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
+from lineage_guard.dagster.gate.present import evaluation
 from lineage_guard.dagster.keys import SENSOR_NAME as SENSOR_NAME
-from lineage_guard.dagster.sensor.check import evaluation
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.errors import LineageGuardError
 
@@ -139,7 +139,9 @@ def tick(
     if not changed:
         return dg.SkipReason(said)
     # The reason is what the UI shows beside the tick; without one it says that the result was empty.
-    return dg.SensorResult(skip_reason=said, asset_events=[evaluation(j) for j in changed])
+    return dg.SensorResult(
+        skip_reason=said, asset_events=[evaluation(j.key, j.verdict, trained=j.trained) for j in changed]
+    )
 
 
 def _alert(
