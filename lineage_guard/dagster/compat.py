@@ -7,8 +7,8 @@ here, so that a Dagster release that moves one fails a test and not, silently, t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.assets.definition.asset_spec import SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET
@@ -28,7 +28,16 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
 )
 from dagster._core.errors import DagsterInvariantViolationError
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as ASSET_PARTITION_RANGE_END_TAG
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG as MAX_RETRIES_TAG
+from dagster._core.storage.tags import PARTITION_NAME_TAG as PARTITION_NAME_TAG
+from dagster._record import replace
+from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster.components.definitions import LazyDefinitions as LazyDefinitions
+
+if TYPE_CHECKING:
+    from dagster._core.run_coordinator.base import SubmitRunContext as SubmitRunContext
 
 AnyFunction = Callable[..., Any]
 
@@ -77,6 +86,28 @@ def replace_body(op_def: dg.OpDefinition, body: AnyFunction) -> None:
     op_def._compute_fn = new  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
 
+def refuse_jobs(op_def: dg.OpDefinition, refuse: Callable[[], None]) -> None:
+    """Have ``refuse`` raise whenever Dagster builds a job that holds this op, and not before.
+
+    Resolving definitions to an asset graph, which component folders do to apply
+    ``post_processing``, asks the op for its resources without an asset layer; building a job
+    asks with one.
+    """
+    ask = op_def.get_resource_requirements
+
+    def asked(handle: Any, asset_layer: Any) -> Any:
+        if asset_layer is not None:
+            refuse()
+        return ask(handle, asset_layer)
+
+    op_def.get_resource_requirements = asked
+
+
+def with_asset_checks(defs: dg.Definitions, checks: Sequence[Any]) -> dg.Definitions:
+    """The same definitions with other asset checks."""
+    return replace(defs, asset_checks=checks)
+
+
 def assets_of_job(job: dg.JobDefinition) -> Sequence[dg.AssetsDefinition]:
     """The assets a ready-built job runs; none for a job of plain ops."""
     return [data.assets_def for data in job.asset_layer.data]
@@ -94,3 +125,96 @@ def kind_of(body: AnyFunction) -> str:
     if inspect.iscoroutinefunction(body):
         return "async"
     return "generator" if inspect.isgeneratorfunction(body) else "sync"
+
+
+def tag_op(op_def: dg.OpDefinition, tags: Mapping[str, str]) -> None:
+    """Add tags to an op, in place. They reach the execution plan, where the host process can read them."""
+    op_def._tags = {**op_def.tags, **tags}  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+class PlannedStep(NamedTuple):
+    """One step of a run that has not started.
+
+    Attributes:
+        key: step key.
+        executed: whether the run executes it; a re-execution leaves out what succeeded.
+        assets: what it writes.
+        tags: of its op.
+    """
+
+    key: str
+    executed: bool
+    assets: tuple[dg.AssetKey, ...]
+    tags: Mapping[str, str]
+
+
+def planned_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[PlannedStep]:
+    """The steps of a run, as its execution plan was stored when the run was created.
+
+    Raises:
+        LookupError: when no plan is stored.
+    """
+    if run.execution_plan_snapshot_id is None:
+        raise LookupError(f"run {run.run_id} has no execution plan")
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    chosen = set(plan.step_keys_to_execute if run.step_keys_to_execute is None else run.step_keys_to_execute)
+    return [
+        PlannedStep(
+            step.key,
+            step.key in chosen,
+            tuple(o.properties.asset_key for o in step.outputs if o.properties and o.properties.asset_key),
+            step.tags or {},
+        )
+        for step in plan.steps
+    ]
+
+
+class Place(NamedTuple):
+    """Where an asset is defined, as the host process sees it.
+
+    Attributes:
+        location: code location.
+        repository: repository in it.
+        jobs: jobs there that hold the asset.
+        node: the asset as this place defines it.
+    """
+
+    location: str
+    repository: str
+    jobs: Sequence[str]
+    node: BaseAssetNode
+
+
+def places_of(node: BaseAssetNode) -> Iterable[Place]:
+    """Every code location that defines or names an asset; nothing for a node of an in-process graph."""
+    infos: Sequence[Any] = getattr(node, "repo_scoped_asset_infos", ())
+    for info in infos:
+        scoped = info.asset_node
+        handle = scoped.repository_handle
+        yield Place(handle.location_name, handle.repository_name, scoped.job_names, scoped)
+
+
+def place_of_run(run: dg.DagsterRun) -> tuple[str, str]:
+    """The code location and the repository a run was created from; empty names when it does not say."""
+    origin = run.remote_job_origin
+    if origin is None:
+        return "", ""
+    return origin.repository_origin.code_location_origin.location_name, origin.repository_origin.repository_name
+
+
+def made_by_a_graph(node: BaseAssetNode) -> bool | None:
+    """Whether a graph of ops makes an asset; ``None`` when the node does not say."""
+    if isinstance(node, AssetNode):
+        computation = node.assets_def.computation
+        return computation is not None and isinstance(computation.full_node_def, dg.GraphDefinition)
+    scoped: Any = getattr(node, "resolve_to_singular_repo_scoped_node", None)
+    return None if scoped is None else scoped().asset_node_snap.graph_name is not None
+
+
+def report_engine_event(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, message: str, metadata: Mapping[str, Any]
+) -> None:
+    """Write an event of the engine, with metadata, into the log of a run."""
+    from dagster._core.events import EngineEventData
+
+    instance.report_engine_event(message, run, EngineEventData(metadata))

@@ -34,21 +34,38 @@ def check_marks(assets: Iterable[object], jobs: Iterable[object] = ()) -> None:
     for asset in assets:
         if isinstance(asset, dg.AssetsDefinition):
             for spec in asset.specs:
-                _check(spec.key.to_user_string(), spec.tags, spec.metadata)
+                check_asset_marks(spec.key.to_user_string(), spec.tags, spec.metadata)
             if asset.is_executable:
                 for op in (asset.node_def, *asset.node_def.iterate_op_defs()):
                     _nowhere(op.tags, f"the op tags of {op.name!r}")
         elif isinstance(asset, dg.AssetSpec | dg.SourceAsset):
-            _check(asset.key.to_user_string(), asset.tags or {}, cast("Mapping[str, Any]", asset.metadata or {}))
+            metadata = cast("Mapping[str, Any]", asset.metadata or {})
+            check_asset_marks(asset.key.to_user_string(), asset.tags or {}, metadata)
     for job in jobs:
         if isinstance(job, dg.JobDefinition | compat.UnresolvedAssetJobDefinition):
             for tags in (job.tags, job.run_tags):
                 _nowhere(tags or {}, f"the tags of job {job.name!r}")
 
 
-def _check(asset: str, tags: Mapping[str, str], metadata: Mapping[str, object]) -> None:
+def is_ours(tag: str) -> bool:
+    """Whether a tag marks an asset as a training asset, or was meant to."""
+    return _OURS.match(tag) is not None and tag != RESTRICTED_TAG
+
+
+def check_asset_marks(asset: str, tags: Mapping[str, str], metadata: Mapping[str, object]) -> None:
+    """Refuse the marks of one asset that mark nothing.
+
+    Args:
+        asset: its name.
+        tags: its tags.
+        metadata: its metadata.
+
+    Raises:
+        ConfigError: for a mark in the wrong place or a tag of ours that does not exist.
+        DeclarationError: for a use that is no name, the empty one included.
+    """
     for tag in tags:
-        if _OURS.match(tag) and tag not in (USE_TAG, RESTRICTED_TAG):
+        if is_ours(tag) and tag != USE_TAG:
             raise ConfigError(
                 f"lineage_guard has no asset tag {tag!r}", where=asset, fix=f"write {USE_TAG!r}, or {_FIX}"
             )

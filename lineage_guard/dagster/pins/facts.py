@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
-from dagster import AssetKey, EventLogRecord, GraphDefinition
+from dagster import AssetKey, EventLogRecord
 
 from lineage_guard.dagster.compat import (
     INPUT_EVENT_POINTER_TAG_PREFIX,
     NULL_EVENT_POINTER,
-    AssetNode,
     BaseAssetGraph,
     BaseAssetNode,
+    made_by_a_graph,
 )
 from lineage_guard.dagster.declare import declared_writes
 from lineage_guard.dagster.events import RunTimes, Stored
@@ -70,6 +71,39 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
+class Option(NamedTuple):
+    """One partition of one upstream asset, and what may have been read of it.
+
+    Attributes:
+        key: the asset.
+        partition: partition key, or ``None``.
+        rows: what the log shows.
+        exact: whether the cut is exact.
+        kept: what the log no longer shows and the ledger knows.
+    """
+
+    key: AssetKey
+    partition: str | None
+    rows: list[Stored]
+    exact: bool
+    kept: tuple[Version, ...] = ()
+
+
+@dataclass
+class Found:
+    """Candidates for one upstream asset while they are gathered."""
+
+    options: dict[str | None, list[Stored]] = field(default_factory=dict[str | None, list[Stored]])
+
+    def add(self, rows: Iterable[Stored], wanted: frozenset[str] | None) -> None:
+        """Add those of the wanted partitions; all of them for ``None``."""
+        for row in rows:
+            if wanted is None or row.partition in wanted:
+                known = self.options.setdefault(row.partition, [])
+                if row not in known:
+                    known.append(row)
+
+
 def pointers_of(record: EventLogRecord) -> dict[AssetKey, int | None] | None:
     """Dagster's input pointers of a materialisation, by upstream asset.
 
@@ -105,11 +139,7 @@ def reads_early(graph: Graph, key: AssetKey) -> bool:
     """Whether what an asset reads may be read before its last op begins: when a graph of ops makes it."""
     if not graph.has(key):
         return False
-    node = graph.get(key)
-    if not isinstance(node, AssetNode):
-        return True
-    computation = node.assets_def.computation
-    return computation is not None and isinstance(computation.full_node_def, GraphDefinition)
+    return made_by_a_graph(graph.get(key)) is not False
 
 
 def writes_of(record: EventLogRecord, graph: Graph) -> str | None:
