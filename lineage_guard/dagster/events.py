@@ -17,15 +17,26 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogRecord, EventRecordsFilter, RunsFilter
+from dagster import (
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    EventLogRecord,
+    EventRecordsFilter,
+    RunsFilter,
+    RunStatusChangeRecordsFilter,
+)
 
 if TYPE_CHECKING:
     from dagster import RunRecord
 
 #: Rows per query: below SQLite's limit on bound variables (32,766 since 3.32, 999 before).
 CHUNK = 900
+#: Seconds between the starts of two runs above which they are looked up apart.
+_APART = 3600.0
+_PAGE = 1_000
 _T = TypeVar("_T")
 
 
@@ -77,6 +88,18 @@ class RunTimes:
     job_name: str
 
 
+class Began(NamedTuple):
+    """The start of a step.
+
+    Attributes:
+        storage_id: of its event; comparable to those of materialisations on ``one_sequence`` only.
+        timestamp: seconds since the epoch, by the clock of the host it ran on.
+    """
+
+    storage_id: int
+    timestamp: float
+
+
 def name_of(key: AssetKey) -> str:
     """The OpenLineage dataset name of an asset: its path joined with ``/``.
 
@@ -99,7 +122,8 @@ class EventLog:
         self.instance = instance
         self.queries = 0
         self._runs: dict[str, RunTimes | None] = {}
-        self._starts: dict[str, dict[str, float]] = {}
+        self._starts: dict[str, dict[str, Began]] = {}
+        self._start_ids: dict[str, int] = {}
         self._source: str | None = None
 
     @property
@@ -150,7 +174,7 @@ class EventLog:
             limit=limit or None,
             ascending=ascending,
         )
-        return [Stored(r.storage_id, r.run_id or "", r.asset_key, r.partition or None, r.timestamp) for r in rows]
+        return [Stored(r.storage_id, r.run_id or "", r.asset_key, _plain(r.partition), r.timestamp) for r in rows]
 
     def summaries_by_id(self, storage_ids: Collection[int]) -> dict[int, Stored]:
         """The materialisations with these storage ids, those that were wiped since included."""
@@ -164,7 +188,7 @@ class EventLog:
             )
             for r in rows:
                 found[r.storage_id] = Stored(
-                    r.storage_id, r.run_id or "", r.asset_key, r.partition or None, r.timestamp
+                    r.storage_id, r.run_id or "", r.asset_key, _plain(r.partition), r.timestamp
                 )
         return found
 
@@ -217,15 +241,60 @@ class EventLog:
                 found[entry.asset_key] = Entry(stored_of(last) if last is not None else None, wiped or 0.0)
         return found
 
-    def step_starts(self, run_id: str) -> dict[str, float]:
-        """When each step of a run first began, seconds since the epoch, by step key. One query per run."""
+    @property
+    def one_sequence(self) -> bool:
+        """Whether step events share their ids with materialisations; on SQLite they do not."""
+        from dagster._core.storage.event_log import SqliteEventLogStorage
+
+        return not isinstance(self.instance.event_log_storage, SqliteEventLogStorage)
+
+    def step_starts(self, run_id: str) -> dict[str, Began]:
+        """When each step of a run first began, by step key. One query per run."""
         if run_id not in self._starts:
             self.queries += 1
             starts = self._starts[run_id] = {}
             for record in self.instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_START).records:
                 if record.event_log_entry.step_key:
-                    starts.setdefault(record.event_log_entry.step_key, record.timestamp)
+                    starts.setdefault(record.event_log_entry.step_key, Began(record.storage_id, record.timestamp))
         return self._starts[run_id]
+
+    def start_ids(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """Where in the log runs started: an order that holds whatever the clocks of the hosts say.
+
+        Args:
+            run_ids: Dagster runs.
+
+        Returns:
+            Storage id of the start of each run; one that is not on record or has not started is not in it.
+        """
+        wanted = {r for r in run_ids if r}
+        self.runs(wanted)
+        starts = sorted(
+            (t.started, r) for r in wanted - set(self._start_ids) if (t := self._runs.get(r)) and t.started is not None
+        )
+        while starts:
+            near = [starts.pop(0)]
+            while starts and starts[0][0] - near[-1][0] < _APART:
+                near.append(starts.pop(0))
+            self._find_starts({run for _, run in near}, near[0][0] - 1, near[-1][0] + 1)
+        return {r: self._start_ids[r] for r in wanted if r in self._start_ids}
+
+    def _find_starts(self, run_ids: set[str], after: float, before: float) -> None:
+        cursor: str | None = None
+        while True:
+            self.queries += 1
+            page = self.instance.fetch_run_status_changes(
+                RunStatusChangeRecordsFilter(
+                    DagsterEventType.RUN_START, after_timestamp=after, before_timestamp=before
+                ),
+                limit=_PAGE,
+                cursor=cursor,
+                ascending=True,
+            )
+            self._start_ids.update({r.run_id: r.storage_id for r in page.records if r.run_id in run_ids})
+            if not page.has_more:
+                return
+            cursor = page.cursor
 
     def runs(self, run_ids: Iterable[str]) -> None:
         """Load what is known of these runs in one query; ``run`` then answers from memory."""
@@ -252,7 +321,12 @@ def stored_of(record: EventLogRecord) -> Stored:
     key = record.asset_key
     if key is None:
         raise ValueError(f"record {record.storage_id} is of no asset")
-    return Stored(record.storage_id, record.run_id, key, record.partition_key or None, record.timestamp)
+    return Stored(record.storage_id, record.run_id, key, _plain(record.partition_key), record.timestamp)
+
+
+def _plain(partition: str | None) -> str | None:
+    """A partition key as nothing but text: Dagster's key of several dimensions is a class of its own."""
+    return str(partition) if partition else None
 
 
 def utc(timestamp: float) -> datetime:

@@ -62,3 +62,48 @@ def test_a_table_remade_with_what_is_permitted_too_still_trains(lane: Lane) -> N
     assets = deployment(lane, PERMITTED, PERMITTED)
     assert lane.run(assets, resources={"io": RemadeWhileLoading(PERMITTED)}).success
     assert lane.trained == ["student"]
+
+
+def graph_that_loads_first(lane: Lane, **arguments: Any) -> dg.AssetsDefinition:
+    """A training graph whose first op loads the table; another op writes the asset."""
+
+    @dg.op
+    def load(synthetic: str) -> str:
+        lane.mark("loaded")
+        return synthetic
+
+    @dg.op(out=dg.Out(io_manager_key="io"))
+    def fit(rows: str) -> str:
+        lane.mark("student")
+        return "weights"
+
+    @dg.graph_asset(tags=training(), **arguments)
+    def student(synthetic: str) -> Any:
+        return fit(load(synthetic))
+
+    return student
+
+
+@pytest.mark.parametrize("partitions", [None, DAYS], ids=["unpartitioned", "partitioned"])
+def test_a_table_remade_clean_while_an_early_op_of_a_training_graph_loaded_it_is_not_clean(
+    lane: Lane, partitions: dg.PartitionsDefinition[Any] | None
+) -> None:
+    how = {"partitions_def": partitions} if partitions else {}
+    key = "1" if partitions else None
+    synthetic = deployment(lane, RESTRICTED, PERMITTED, **how)[0]
+    io = {"io": RemadeWhileLoading(PERMITTED)}
+    assets = [synthetic, graph_that_loads_first(lane, **how)]
+    lane.run(assets, selection=[synthetic], resources=io, partition_key=key)
+    result = lane.run(assets, selection=["student"], resources=io, partition_key=key)
+    assert lane.trained == []
+    text = failure_of(result, "student.load").description or ""
+    assert "openai/gpt-4o" in text
+    assert "may hold" in text
+
+
+def test_a_training_graph_reads_what_its_own_run_made_and_not_what_was_there_before(lane: Lane) -> None:
+    tainted = deployment(lane, RESTRICTED, PERMITTED)[0]
+    lane.run([tainted], resources={"io": dg.mem_io_manager})
+    clean = deployment(lane, PERMITTED, PERMITTED)[0]
+    assert lane.run([clean, graph_that_loads_first(lane)], resources={"io": dg.mem_io_manager}).success
+    assert lane.trained == ["loaded", "student"]

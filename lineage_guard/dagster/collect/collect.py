@@ -163,7 +163,7 @@ class Collector:
             dagster_run, step = self._steps.get(run.run_id, ("", ""))
             at = self.log.step_starts(dagster_run).get(step) if dagster_run else None
             if at is not None:
-                found.append(begun(run, at))
+                found.append(begun(run, at.timestamp))
         return found
 
     def append(self, runs: Sequence[AssetRun], starts: Sequence[AssetRun] = ()) -> int:

@@ -15,8 +15,6 @@ from lineage_guard.dagster.events import EventLog, Stored
 
 #: Ids a window may span before one query per asset is cheaper than one query for all assets.
 WIDE = 20_000
-#: Seconds by which times may run against the order of the log.
-SKEW = 60.0
 #: Rows read at once when an older version must be searched for.
 PAGE = 1_000
 
@@ -79,29 +77,17 @@ class History:
             self._mark(key, after, before)
         return list(self._between(key, after, before))
 
-    def since(self, when: float, before: int) -> list[Stored]:
-        """Materialisations of any asset later than a time, with a lower storage id, newest first.
-
-        Args:
-            when: seconds since the epoch.
-            before: storage id.
-        """
-        found: list[Stored] = []
-        while before > 0:
-            low = min((a for a, b in self._known.get(None, ()) if a < before - 1 and before <= b), default=None)
+    def between(self, after: int, before: int) -> list[Stored]:
+        """Materialisations of any asset with ``after < storage id < before``, ascending."""
+        top = before
+        while top - after > 1:
+            low = min((a for a, b in self._known.get(None, ()) if a < top - 1 and top <= b), default=None)
             if low is None:
-                page = self._log.summaries(before=before, limit=PAGE, ascending=False)
-                low = page[-1].storage_id - 1 if len(page) == PAGE else -1
-                self.cover(low, before, page)
-            ids = self._all[bisect_left(self._all, low + 1) : bisect_left(self._all, before)]
-            for storage_id in reversed(ids):
-                stored = self._by_id[storage_id]
-                if stored.timestamp < when - SKEW:
-                    return found
-                if stored.timestamp > when:
-                    found.append(stored)
-            before = low + 1
-        return found
+                page = self._log.summaries(after=after, before=top, limit=PAGE, ascending=False)
+                low = page[-1].storage_id - 1 if len(page) == PAGE else after
+                self.cover(low, top, page)
+            top = low + 1
+        return [self._by_id[i] for i in self._all[bisect_left(self._all, after + 1) : bisect_left(self._all, before)]]
 
     def latest(
         self, key: AssetKey, partitions: Collection[str | None] | None, upto: int, older_than: float | None = None

@@ -12,9 +12,13 @@ from collections.abc import Iterable, Sequence
 
 from dagster import AssetKey
 
-from lineage_guard.dagster.events import EventLog, Stored
+from lineage_guard.dagster.events import Began, EventLog, Stored
 from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.resolve import Graph, reads_early
+
+#: Seconds by which the time in an event may run against the order of the log without a clock having been set:
+#: an event is stored some time after it is dated.
+LATE = 5.0
 
 
 def overtaken(log: EventLog, history: History, graph: Graph, written: Sequence[Stored]) -> dict[Stored, list[Stored]]:
@@ -27,29 +31,48 @@ def overtaken(log: EventLog, history: History, graph: Graph, written: Sequence[S
         written: materialisations.
 
     Returns:
-        By the reader's materialisation: those of ``written`` that it may have read. Times of
-        different hosts are compared, so hosts must agree on the time to better than a step takes.
+        By the reader's materialisation: those of ``written`` that it may have read.
     """
-    log.runs(w.run_id for w in written)
-    began = {w: run.started for w in written if (run := log.run(w.run_id)) is not None and run.started is not None}
-    children = {key: _children(graph, key) for key in {w.key for w in began}}
-    began = {w: started for w, started in began.items() if children[w.key]}
+    written = [w for w in written if w.run_id]
+    children = {key: _children(graph, key) for key in {w.key for w in written}}
+    starts = log.start_ids(w.run_id for w in written if children[w.key])
+    began = {w: starts[w.run_id] for w in written if w.run_id in starts and children[w.key]}
     if not began:
         return {}
-    since = history.since(min(began.values()), before=max(w.storage_id for w in began))
+    lowest = min(began.values())
+    since = history.between(lowest, max(w.storage_id for w in began))
+    read = [s for s in since if any(s.key in each for each in children.values())]
     pairs = [
         (reader, w)
         for w, started in began.items()
-        for reader in since
-        if reader.storage_id < w.storage_id and reader.timestamp > started and reader.key in children[w.key]
+        for reader in read
+        if started < reader.storage_id < w.storage_id and reader.key in children[w.key]
     ]
     steps = _steps(log, {w for _, w in pairs})
     found: dict[Stored, list[Stored]] = {}
     for reader, w in pairs:
-        started = None if reads_early(graph, w.key) else log.step_starts(w.run_id).get(steps.get(w, ""))
-        if started is None or reader.timestamp > started:
+        step = None if reads_early(graph, w.key) else log.step_starts(w.run_id).get(steps.get(w, ""))
+        if step is None or _ended_after(reader, step, log, since):
             found.setdefault(reader, []).append(w)
     return found
+
+
+def _ended_after(reader: Stored, step: Began, log: EventLog, since: Sequence[Stored]) -> bool:
+    """Whether a reader ended after a step began; where that cannot be told, it did.
+
+    One log for many hosts numbers their steps too, so no clock is asked. SQLite does not, and is for one
+    host: its clock may have been set, which shows when times run against the order of the log.
+    """
+    if log.one_sequence:
+        return reader.storage_id > step.storage_id
+    if reader.timestamp > step.timestamp - LATE:
+        return True
+    latest = 0.0
+    for stored in since:
+        if stored.timestamp < latest - LATE:
+            return True
+        latest = max(latest, stored.timestamp)
+    return False
 
 
 def _children(graph: Graph, key: AssetKey) -> set[AssetKey]:

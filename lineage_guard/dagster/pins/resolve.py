@@ -15,58 +15,24 @@ any of them, and all are kept as CONSERVATIVE.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from dagster import AssetKey, EventLogRecord
 
 from lineage_guard.dagster.declare import APPEND, declared_writes
 from lineage_guard.dagster.events import Entry, EventLog, RunTimes, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.pins.facts import Cut as Cut
+from lineage_guard.dagster.pins.facts import Found, Option, reads_early, unpointed, writes_of
 from lineage_guard.dagster.pins.facts import Graph as Graph
 from lineage_guard.dagster.pins.facts import Read as Read
 from lineage_guard.dagster.pins.facts import Reading as Reading
 from lineage_guard.dagster.pins.facts import graph_of as graph_of
 from lineage_guard.dagster.pins.facts import pointers_of as pointers_of
-from lineage_guard.dagster.pins.facts import reads_early, unpointed, writes_of
 from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.mapping import ANYTHING, Mapped, mapped
 from lineage_guard.dagster.pins.recorded import NothingRecorded, Recorded, declared_version
 from lineage_guard.domain.facts import Pin, Version
 from lineage_guard.domain.runs import asset_run_id, is_declared
-
-
-class _Option(NamedTuple):
-    """One partition of one upstream asset, and what may have been read of it.
-
-    Attributes:
-        key: the asset.
-        partition: partition key, or ``None``.
-        rows: what the log shows.
-        exact: whether the cut is exact.
-        kept: what the log no longer shows and the ledger knows.
-    """
-
-    key: AssetKey
-    partition: str | None
-    rows: list[Stored]
-    exact: bool
-    kept: tuple[Version, ...] = ()
-
-
-@dataclass
-class _Found:
-    """Candidates for one upstream asset while they are gathered."""
-
-    options: dict[str | None, list[Stored]] = field(default_factory=dict[str | None, list[Stored]])
-
-    def add(self, rows: Iterable[Stored], wanted: frozenset[str] | None) -> None:
-        for row in rows:
-            if wanted is None or row.partition in wanted:
-                known = self.options.setdefault(row.partition, [])
-                if row not in known:
-                    known.append(row)
 
 
 class Pins:
@@ -84,8 +50,8 @@ class Pins:
     def __init__(
         self, log: EventLog, history: History, graph: Graph, namespace: str, recorded: Recorded | None = None
     ) -> None:
-        self._log = log
-        self._history = history
+        self.log = log
+        self.history = history
         self._graph = graph
         self._namespace = namespace
         self._recorded: Recorded = recorded or NothingRecorded()
@@ -100,19 +66,20 @@ class Pins:
             records: the materialisations.
             late: what each may have read though it was logged later; see ``pins_inflight``.
         """
-        self._history.forget_newest()
+        self.history.forget_newest()
         # By id: the log's index columns and its payload may round one time differently.
         overtook = {s.storage_id: rows for s, rows in (late or {}).items()}
         pointers = [pointers_of(r) for r in records]
-        self._log.runs(r.run_id for r in records)
+        self.log.runs(r.run_id for r in records)
+        self.log.start_ids(r.run_id for r, p in zip(records, pointers, strict=True) if self._starts_early(r, p))
         parents = {k for p in pointers for k in p or {}}
         parents |= {k for r, p in zip(records, pointers, strict=True) if p is None for k in self._parents_of(r)}
-        self._entries = self._log.entries(
+        self._entries = self.log.entries(
             {*parents, *(r.asset_key for r in records if self._appends(r) and r.asset_key)}
         )
         newest = [e.last.storage_id for e in self._entries.values() if e.last is not None]
-        self._history.load([*newest, *(i for p in pointers if p for i in p.values() if i is not None)])
-        self._history.load_windows(
+        self.history.load([*newest, *(i for p in pointers if p for i in p.values() if i is not None)])
+        self.history.load_windows(
             (key, cut, record.storage_id)
             for record, p in zip(records, pointers, strict=True)
             for key, cut in (p or {}).items()
@@ -121,7 +88,7 @@ class Pins:
         readings = [
             self._of_record(r, p, overtook.get(r.storage_id, ())) for r, p in zip(records, pointers, strict=True)
         ]
-        self._log.runs(i for r in readings for i in _run_ids(r[0]))
+        self.log.runs(i for r in readings for i in _run_ids(r[0]))
         return [
             Reading(self._named(options, stored_of(record)), bool(has_deps), tuple(notes))
             for record, (options, has_deps, notes) in zip(records, readings, strict=True)
@@ -148,14 +115,14 @@ class Pins:
             loaded: storage id up to which each upstream asset's history went when the step's inputs were
                 loaded; an asset that is not named counts up to ``head`` only.
         """
-        self._history.forget_newest()
-        parents = self._parents(key)
+        self.history.forget_newest()
+        parents = self.parents(key)
         appends = self._graph.has(key) and declared_writes(self._graph.get(key).metadata) == APPEND
         plain = [p for p in parents if not self._partitioned(p)]
-        self._entries = self._log.entries([*plain, *([key] if appends else [])])
+        self._entries = self.log.entries([*plain, *([key] if appends else [])])
         latest = {k: e.last for k, e in self._entries.items() if e.last is not None and k in plain}
-        self._history.add(latest.values())
-        found: list[_Option] = []
+        self.history.add(latest.values())
+        found: list[Option] = []
         for partition in partitions if appends else ():
             found.extend(self._own_past(key, partition, head + 1, now))
         for parent in parents:
@@ -166,32 +133,32 @@ class Pins:
                 found.extend(self._partitions_at(parent, ANYTHING, Cut(start), head + 1, key, now))
                 continue
             if parent in plain:
-                found.append(_Option(parent, None, self._since(parent, stored, start, head), True))
+                found.append(Option(parent, None, self._since(parent, stored, start, head), True))
                 continue
             for partition in partitions:
-                rule = mapped(self._graph, key, partition, parent, now, self._log.instance, live=True)
+                rule = mapped(self._graph, key, partition, parent, now, self.log.instance, live=True)
                 found.extend(self._partitions_at(parent, rule, Cut(start), head + 1, key, now))
-        self._log.runs(_run_ids(found))
+        self.log.runs(_run_ids(found))
         return Reading(self._named(found, None), any(p != key for p in parents))
 
     def _since(self, parent: AssetKey, newest: Stored | None, start: int, head: int) -> list[Stored]:
         """The newest of an unpartitioned asset, and what was newest or came when inputs were loaded at ``start``."""
         if newest is None or newest.storage_id <= start:
             return [newest] if newest else []
-        before = self._history.latest(parent, {None}, start).get(None) if start >= 0 else None
-        return list(dict.fromkeys([*([before] if before else []), *self._history.window(parent, start, head + 1)]))
+        before = self.history.latest(parent, {None}, start).get(None) if start >= 0 else None
+        return list(dict.fromkeys([*([before] if before else []), *self.history.window(parent, start, head + 1)]))
 
     def version(self, stored: Stored) -> Version:
         """The version that one materialisation wrote."""
         name = name_of(stored.key)
-        run = self._log.run(stored.run_id)
+        run = self.log.run(stored.run_id)
         if stored.run_id and run is not None:
             made = asset_run_id(stored.run_id, name, stored.partition, run.created)
         elif stored.run_id and (known := self._survivor(stored)) is not None:
             made = known
         else:
             # Reported from outside a run, or a run since deleted: the record's own place in the log names it.
-            parent = stored.run_id or f"{self._log.source}/{stored.storage_id}"
+            parent = stored.run_id or f"{self.log.source}/{stored.storage_id}"
             made = asset_run_id(parent, name, stored.partition, utc(stored.timestamp))
         return Version(self._namespace, name, stored.partition, made)
 
@@ -201,17 +168,17 @@ class Pins:
 
     def _of_record(
         self, record: EventLogRecord, pointers: dict[AssetKey, int | None] | None, late: Sequence[Stored]
-    ) -> tuple[list[_Option], bool, list[str]]:
+    ) -> tuple[list[Option], bool, list[str]]:
         own = stored_of(record)
-        run = self._log.run(own.run_id)
-        parents = list(pointers) if pointers is not None else sorted(self._parents(own.key))
+        run = self.log.run(own.run_id)
+        parents = list(pointers) if pointers is not None else sorted(self.parents(own.key))
         notes: list[str] = []
-        found: list[_Option] = []
+        found: list[Option] = []
         if pointers is None and parents:
             notes.extend(unpointed(own, run))
         for parent in self._beyond_virtual(parents):
             pointer = pointers.get(parent) if pointers is not None else None
-            pointed = self._history.get(pointer) if pointer is not None else None
+            pointed = self.history.get(pointer) if pointer is not None else None
             entry = self._entries.get(parent)
             if pointer is not None and pointed is None and not self._outside(parent):
                 # The pointer of a source that was only ever observed points at an observation.
@@ -233,23 +200,23 @@ class Pins:
             found.extend(past)
         return found, any(p != own.key for p in parents), notes
 
-    def _own_past(self, key: AssetKey, partition: str | None, before: int, until: datetime) -> list[_Option]:
+    def _own_past(self, key: AssetKey, partition: str | None, before: int, until: datetime) -> list[Option]:
         """What an asset held that is appended to: its version before, which holds the one before that."""
-        rows = list(self._history.latest(key, {partition}, before - 1).values())
+        rows = list(self.history.latest(key, {partition}, before - 1).values())
         kept = self._kept(key, partition, rows, until)
-        return [_Option(key, partition, rows, True, kept)] if rows or kept else []
+        return [Option(key, partition, rows, True, kept)] if rows or kept else []
 
     def _appends(self, record: EventLogRecord) -> bool:
         return writes_of(record, self._graph) == APPEND
 
-    def _overtaken(self, own: Stored, parent: AssetKey, late: Sequence[Stored]) -> list[_Option]:
+    def _overtaken(self, own: Stored, parent: AssetKey, late: Sequence[Stored]) -> list[Option]:
         rows = [s for s in late if s.key == parent]
         if not rows:
             return []
         keys = None
         if any(s.partition is not None for s in rows):
-            keys = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self._log.instance).keys
-        return [_Option(parent, s.partition, [s], False) for s in rows if keys is None or s.partition in keys]
+            keys = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self.log.instance).keys
+        return [Option(parent, s.partition, [s], False) for s in rows if keys is None or s.partition in keys]
 
     def _survivor(self, stored: Stored) -> str | None:
         """The run of a version whose Dagster run is gone, when the ledger knows it."""
@@ -268,35 +235,41 @@ class Pins:
     def _lost(self, key: AssetKey) -> bool:
         """Whether the newest materialisation of an asset is no longer in the log."""
         entry = self._entries.get(key)
-        return entry is not None and entry.last is not None and self._history.get(entry.last.storage_id) is None
+        return entry is not None and entry.last is not None and self.history.get(entry.last.storage_id) is None
 
     def _cut(self, own: Stored, pointer: int | None, pointed: Stored | None, run: RunTimes | None, known: bool) -> Cut:
+        early = reads_early(self._graph, own.key) and not (pointed and pointed.run_id == own.run_id)
+        start = self.log.start_ids([own.run_id]).get(own.run_id) if early or not known else None
         if not known:
+            if start is not None:
+                return Cut(min(start, own.storage_id - 1), exact=False)
             started = run.started if run and run.started is not None else own.timestamp
             return Cut(own.storage_id - 1, older_than=started, exact=False)
         if pointer is None:
             return Cut(-1)
-        if reads_early(self._graph, own.key) and run and run.started and not (pointed and pointed.run_id == own.run_id):
+        if early:
             # Dagster notes the pointer when the graph's last op begins; an earlier op did the reading.
-            return Cut(pointer, older_than=run.started)
+            if start is not None:
+                return Cut(min(pointer, start))
+            return Cut(pointer, older_than=run.started if run and run.started else own.timestamp)
         return Cut(pointer)
 
-    def _read(self, own: Stored, parent: AssetKey, cut: Cut, pointed: Stored | None) -> list[_Option]:
+    def _read(self, own: Stored, parent: AssetKey, cut: Cut, pointed: Stored | None) -> list[Option]:
         if self._partitioned(parent) or (pointed is not None and pointed.partition is not None):
-            rule = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self._log.instance)
+            rule = mapped(self._graph, own.key, own.partition, parent, utc(own.timestamp), self.log.instance)
             until = utc(own.timestamp)
             return self._partitions_at(parent, rule, cut, own.storage_id, own.key, until, pointed)
-        found = _Found()
-        if cut.older_than is None:
+        found = Found()
+        if cut.older_than is None and cut.exact and (pointed is None or pointed.storage_id <= cut.upto):
             low = pointed
         else:
-            low = self._history.latest(parent, {None}, cut.upto, cut.older_than).get(None)
+            low = self.history.latest(parent, {None}, cut.upto, cut.older_than).get(None)
         found.add([low] if low else [], None)
-        after = low.storage_id if low and cut.older_than is not None else cut.upto if cut.older_than is None else -1
-        found.add(self._history.window(parent, after, own.storage_id), None)
+        after = cut.upto if cut.older_than is None else low.storage_id if low else -1
+        found.add(self.history.window(parent, after, own.storage_id), None)
         rows = [s for options in found.options.values() for s in options]
         kept = self._kept(parent, None, rows, utc(own.timestamp)) if self._lost(parent) else ()
-        return [_Option(parent, None, rows, cut.exact and len({s.partition for s in rows}) <= 1, kept)]
+        return [Option(parent, None, rows, cut.exact and len({s.partition for s in rows}) <= 1, kept)]
 
     def _partitions_at(
         self,
@@ -307,11 +280,11 @@ class Pins:
         child: AssetKey,
         until: datetime,
         pointed: Stored | None = None,
-    ) -> list[_Option]:
-        found = _Found()
+    ) -> list[Option]:
+        found = Found()
         if cut.upto >= 0:
             wanted = rule.keys if rule.keys is not None else None
-            lows = self._history.latest(parent, wanted, cut.upto, cut.older_than)
+            lows = self.history.latest(parent, wanted, cut.upto, cut.older_than)
             found.add(lows.values(), rule.keys)
             if pointed is not None:
                 # Normally nothing new; when the asset was wiped since, all that is left of its history.
@@ -321,21 +294,21 @@ class Pins:
         after = cut.upto if cut.older_than is None else min((s.storage_id for s in lows.values()), default=-1)
         if rule.keys is not None and set(rule.keys) - set(lows):
             after = cut.upto if cut.older_than is None else -1
-        found.add(self._history.window(parent, after, before), rule.keys)
+        found.add(self.history.window(parent, after, before), rule.keys)
         asked: set[str | None] = (
             set(rule.keys or ()) if rule.keys is not None else {*self._recorded.newest(name_of(parent))}
         )
-        results: list[_Option] = []
+        results: list[Option] = []
         for partition in (*found.options, *sorted(asked - set(found.options), key=str)):
             rows = found.options.get(partition, [])
             kept = self._kept(parent, partition, rows, until)
             # A partition that should have been read and was never materialised is a gap. Of an asset's own
             # earlier partitions it is the start of history.
             if rows or kept or (rule.keys is not None and parent != child):
-                results.append(_Option(parent, partition, rows, cut.exact and rule.exact, kept))
-        return results or ([_Option(parent, None, [], True)] if rule.keys is None else [])
+                results.append(Option(parent, partition, rows, cut.exact and rule.exact, kept))
+        return results or ([Option(parent, None, [], True)] if rule.keys is None else [])
 
-    def _named(self, found: Iterable[_Option], own: Stored | None) -> tuple[Read, ...]:
+    def _named(self, found: Iterable[Option], own: Stored | None) -> tuple[Read, ...]:
         target = self.version(own) if own else None
         reads: dict[Version, Read] = {}
         for key, partition, rows, exact, kept in found:
@@ -365,10 +338,15 @@ class Pins:
         changed = known is not None and is_declared(known.version.run) and known.version != today
         return [known.version, today] if known is not None and changed else [today]
 
-    def _parents_of(self, record: EventLogRecord) -> list[AssetKey]:
-        return self._parents(record.asset_key) if record.asset_key else []
+    def _starts_early(self, record: EventLogRecord, pointers: Mapping[AssetKey, int | None] | None) -> bool:
+        """Whether what it read may have been read since its run began."""
+        return pointers is None or (record.asset_key is not None and reads_early(self._graph, record.asset_key))
 
-    def _parents(self, key: AssetKey) -> list[AssetKey]:
+    def _parents_of(self, record: EventLogRecord) -> list[AssetKey]:
+        return self.parents(record.asset_key) if record.asset_key else []
+
+    def parents(self, key: AssetKey) -> list[AssetKey]:
+        """The assets that an asset reads, and what lies behind those that are only views."""
         return self._beyond_virtual(self._graph.get(key).parent_keys) if self._graph.has(key) else []
 
     def _beyond_virtual(self, keys: Iterable[AssetKey]) -> list[AssetKey]:
@@ -392,5 +370,5 @@ class Pins:
         return self._graph.has(key) and not self._graph.get(key).is_materializable
 
 
-def _run_ids(found: Iterable[_Option]) -> Iterable[str]:
+def _run_ids(found: Iterable[Option]) -> Iterable[str]:
     return (s.run_id for f in found for s in f.rows)

@@ -12,6 +12,7 @@ import dagster as dg
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
+from lineage_guard.dagster.pins.facts import reads_early
 from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.recorded import Recorded
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, graph_of
@@ -84,9 +85,9 @@ def step_inputs(
     parent = ParentRun(context.run_id, namespace, run.job_name)
     pins = Pins(log, History(log), graph, namespace, recorded)
     head = log.head()
-    loaded = compat.loaded_up_to(context)
     found: list[StepInputs] = []
     for key in sorted(selected if keys is None else selected & set(keys)):
+        loaded = _loaded(context, key, pins, graph, head)
         own = partitions if graph.has(key) and graph.get(key).partitions_def is not None else [None]
         name = name_of(key)
         outputs = tuple(Version(namespace, name, p, asset_run_id(context.run_id, name, p, run.created)) for p in own)
@@ -154,6 +155,24 @@ def upcoming(
             note="; ".join(notes) or None,
         )
     return StepInputs(key, target, tuple(reads.values()), parent)
+
+
+def _loaded(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext, key: dg.AssetKey, pins: Pins, graph: Graph, head: int
+) -> Mapping[dg.AssetKey, int]:
+    """How far the history of each upstream asset went when what is read of it may first have been loaded.
+
+    Dagster notes that for the op that writes the asset. In a graph an earlier op may have loaded it at any
+    time since the run began; but not before the run itself made it, because the graph waits for that.
+    """
+    if not reads_early(graph, key):
+        return compat.loaded_up_to(context)
+    start = pins.log.start_ids([context.run_id]).get(context.run_id, -1)
+    found: dict[dg.AssetKey, int] = {}
+    for parent in pins.parents(key):
+        ours = [s.storage_id for s in pins.history.window(parent, start, head + 1) if s.run_id == context.run_id]
+        found[parent] = max([start, *ours])
+    return found
 
 
 def partitions_of(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Sequence[str | None]:
