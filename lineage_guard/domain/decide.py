@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from lineage_guard.domain.closure import Closure, Reached
+from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Pin, Version
+from lineage_guard.domain.observed import OBSERVED_DIFFERS, differences
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.reached import Kind, Reached, rank, terms_day
 from lineage_guard.domain.terms import Effect, Terms
 from lineage_guard.domain.waivers import Waivers
+
+__all__ = [
+    "GUARD_CANNOT_SEE",
+    "NO_RULE",
+    "Decision",
+    "Finding",
+    "Judged",
+    "Ruling",
+    "Verdict",
+    "decide",
+    "judge",
+    "rulings_on",
+    "terms_day",
+]
 
 
 class Decision(StrEnum):
@@ -82,6 +100,7 @@ class Verdict:
         closure_size: how many versions that were, the target not counted.
         watermark: state of the ledger.
         waivers: ids of waivers that were used.
+        mode: whether the step is held to it; see ``modes.Mode``.
     """
 
     decision: Decision
@@ -97,6 +116,12 @@ class Verdict:
     closure_size: int
     watermark: str
     waivers: tuple[str, ...] = ()
+    mode: Mode = Mode.ENFORCE
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the step is stopped: the verdict says so, and the guard enforces it there."""
+        return self.stops and self.mode is Mode.ENFORCE
 
     def joined(self, findings: Iterable[Finding]) -> Verdict:
         """The verdict with findings from elsewhere added, e.g. of failed expectations.
@@ -114,6 +139,18 @@ class Verdict:
             decision=_decision(everything),
             stops=self.stops or any(f.effect >= Effect.UNKNOWN and not f.waived_by for f in added),
         )
+
+
+class Ruling(NamedTuple):
+    """What one rule makes of a model or a gap, in whatever row it is found."""
+
+    influence: Influence
+    model: ModelSource | None
+    terms: Terms | None
+    rule: Rule
+    reason: ReasonCode
+    effect: Effect
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,64 +195,60 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
         policy: rules and terms.
         use: what the target is for.
     """
-    for index, r in enumerate(closure.reached):
-        indirect = r.influence is Influence.INDIRECT
-        if indirect and not policy.counts_indirect:
-            continue
-        if r.completeness is not Completeness.COMPLETE:
-            reason = ReasonCode.INCOMPLETE_PROVENANCE if r.recorded else ReasonCode.NO_PROVENANCE
-            yield from _rules(closure, policy, use, index, r.influence, None, None, Subject.GAP, reason)
-        for model in r.models:
-            influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
-            if influence is Influence.INDIRECT and not policy.counts_indirect:
-                continue
-            resolution = policy.terms.resolve(model, terms_day(model.generated_at or r.produced_at))
-            for terms in resolution.layers:
-                yield from _rules(
-                    closure,
-                    policy,
-                    use,
-                    index,
-                    influence,
-                    model,
-                    terms,
-                    Subject.MODEL,
-                    ReasonCode.RESTRICTED_MODEL,
-                )
-            if resolution.unresolved or not resolution.layers:
-                code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-                yield from _rules(
-                    closure, policy, use, index, influence, model, None, Subject.UNRESOLVED, code, resolution.how
-                )
+    spoken: list[tuple[int, list[Ruling]]] = []
+    for kind, indexes in closure.rows.kinds():
+        if rulings := rulings_on(kind, policy, use):
+            spoken.extend((i, rulings) for i in indexes)
+    spoken.sort(key=lambda s: s[0])
+    for (index, rulings), r in zip(spoken, closure.rows.take([i for i, _ in spoken]), strict=True):
+        yield from (Judged(index, r, *ruling) for ruling in rulings)
 
 
-def terms_day(when: datetime | None) -> date | None:
-    """The day whose terms bind: in UTC, so that it does not depend on who looks.
+def rulings_on(kind: Kind, policy: Policy, use: str) -> list[Ruling]:
+    """Say what a policy makes of every row of a kind.
 
     Args:
-        when: a time; one without a zone is taken as UTC.
-
-    Example:
-        >>> terms_day(datetime.fromisoformat("2026-01-01T00:30:00+02:00")).isoformat()
-        '2025-12-31'
+        kind: what the rows have in common.
+        policy: rules and terms.
+        use: what the target is for.
     """
-    if when is None:
-        return None
-    return (when.astimezone(UTC) if when.tzinfo else when).date()
+    return list(_rulings(kind, policy, use))
+
+
+def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
+    indirect = kind.influence is Influence.INDIRECT
+    if indirect and not policy.counts_indirect:
+        return
+    if kind.completeness is not Completeness.COMPLETE:
+        reason = ReasonCode.INCOMPLETE_PROVENANCE if kind.recorded else ReasonCode.NO_PROVENANCE
+        yield from _rules(policy, use, kind.influence, None, None, Subject.GAP, reason)
+    for model in kind.models:
+        influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
+        if influence is Influence.INDIRECT and not policy.counts_indirect:
+            continue
+        day = terms_day(model.generated_at) if model.generated_at else kind.day
+        resolution = policy.terms.resolve(model, day)
+        for terms in resolution.layers:
+            yield from _rules(policy, use, influence, model, terms, Subject.MODEL, ReasonCode.RESTRICTED_MODEL)
+        if resolution.unresolved or not resolution.layers:
+            code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
+            yield from _rules(policy, use, influence, model, None, Subject.UNRESOLVED, code, resolution.how)
+    for reason, model, how in differences(kind.models, policy.terms, kind.day):
+        influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
+        if influence is Influence.DIRECT or policy.counts_indirect:
+            yield from _rules(policy, use, influence, model, None, Subject.OBSERVATION, reason, how)
 
 
 def _rules(
-    closure: Closure,
     policy: Policy,
     use: str,
-    index: int,
     influence: Influence,
     model: ModelSource | None,
     terms: Terms | None,
     on: Subject,
     reason: ReasonCode,
     how: str = "",
-) -> Iterator[Judged]:
+) -> Iterator[Ruling]:
     spoken = False
     for rule in policy.rules:
         if rule.on is not on or not rule.match.holds(use, model, terms, reason):
@@ -223,19 +256,12 @@ def _rules(
         spoken = True
         effect = rule.effect_of(terms, use)
         code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and effect is Effect.ALLOW else reason
-        yield Judged(index, closure.reached[index], influence, model, terms, rule, code, effect, how)
-    if not spoken:
-        yield Judged(
-            index,
-            closure.reached[index],
-            influence,
-            model,
-            terms,
-            NO_RULE,
-            ReasonCode.NO_RULE,
-            Effect.UNKNOWN,
-            how,
-        )
+        yield Ruling(influence, model, terms, rule, code, effect, how)
+    if not spoken and on is Subject.OBSERVATION:
+        # A policy that is silent here was written before anything was observed; it has accepted no contradiction.
+        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how)
+    elif not spoken:
+        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how)
 
 
 def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: datetime) -> Verdict:
@@ -263,17 +289,8 @@ def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: dat
         >>> decide(close(step, []), empty, (), TRAIN_COMPETING, datetime(2026, 1, 1, tzinfo=UTC)).decision.value
         'UNKNOWN'
     """
-    groups: dict[tuple[object, ...], list[Judged]] = {}
-    duties: dict[str, None] = {}
-    for j in judge(closure, policy, use):
-        for duty in j.terms.obligations if j.terms else ():
-            duties[f"{j.terms.provider if j.terms else ''}: {duty}"] = None
-        if j.effect is not Effect.ALLOW:
-            terms_id = j.terms.id if j.terms else None
-            source = (j.model.provider, j.model.model, j.model.channel) if j.model else j.reached.version
-            groups.setdefault((j.rule.id, j.reason, j.effect, terms_id, source), []).append(j)
-    findings = [_finding(group, closure, waivers, use, at) for group in groups.values()]
-    findings += [_blind(sentence, closure) for sentence in closure.blind]
+    groups, duties = _grouped(closure, policy, use)
+    findings = [*_findings(groups, closure, waivers, use, at), *(_blind(s, closure) for s in closure.blind)]
     ordered = _strictest_first(findings)
     return Verdict(
         decision=_decision(ordered),
@@ -285,7 +302,7 @@ def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: dat
         use=use,
         at=at,
         findings=ordered,
-        obligations=tuple(duties),
+        obligations=duties,
         policy=policy.name,
         policy_digest=policy.digest,
         closure_digest=closure.digest,
@@ -295,28 +312,64 @@ def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: dat
     )
 
 
-def _finding(group: list[Judged], closure: Closure, waivers: Waivers, use: str, at: datetime) -> Finding:
-    nearest = min(group, key=lambda j: (j.reached.pin is Pin.CONSERVATIVE, j.reached.depth, _place(j.reached.version)))
-    waiver = next((w.id for w in waivers if w.covers(nearest.rule.id, closure.target, nearest.model, use, at)), None)
-    return Finding(
-        rule=nearest.rule.id,
-        reason=nearest.reason,
-        effect=nearest.effect,
-        message=_message(nearest, use),
-        fix=nearest.rule.fix,
-        subject=nearest.reached.version,
-        path=closure.path(nearest.index),
-        influence=nearest.influence,
-        pin=nearest.reached.pin,
-        model=nearest.model,
-        terms=nearest.terms,
-        versions=len({j.reached.version for j in group}),
-        waived_by=waiver,
-    )
+@dataclass(slots=True)
+class _Group:
+    """Rows that show the same thing: the place of the first, and for each kind of them a ruling and the rows."""
+
+    first: tuple[int, int]
+    entries: list[tuple[Ruling, Sequence[int]]]
 
 
-def _place(version: Version) -> tuple[str, str, str, str]:
-    return (version.namespace, version.name, version.partition or "", version.run or "")
+def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], tuple[str, ...]]:
+    """What was not allowed outright, in the order of the closure, and the duties of all that was looked at."""
+    duties: dict[str, None] = {}
+    groups: dict[tuple[object, ...], _Group] = {}
+    for kind, indexes in closure.rows.kinds():
+        for n, ruling in enumerate(rulings_on(kind, policy, use)):
+            terms, model = ruling.terms, ruling.model
+            for duty in terms.obligations if terms else ():
+                duties[f"{terms.provider if terms else ''}: {duty}"] = None
+            if ruling.effect is Effect.ALLOW:
+                continue
+            key = (ruling.rule.id, ruling.reason, ruling.effect, terms.id if terms else None)
+            if model is None:  # every gap is a finding of its own
+                groups.update({(*key, i): _Group((i, n), [(ruling, (i,))]) for i in indexes})
+                continue
+            source = (model.provider, model.model, model.channel)
+            group = groups.setdefault((*key, *source), _Group((indexes[0], n), []))
+            # Two models that differ in usage alone are one thing to find, and the rows are the same.
+            if not (group.entries and group.entries[-1][1] is indexes):
+                group.entries.append((ruling, indexes))
+    return sorted(groups.values(), key=lambda g: g.first), tuple(duties)
+
+
+def _findings(
+    groups: Sequence[_Group], closure: Closure, waivers: Waivers, use: str, at: datetime
+) -> Iterator[Finding]:
+    """A finding for each group, at its best example; all rows and all paths are asked for at once."""
+    rows = closure.rows
+    candidates = [[i[0] if len(i) == 1 else rows.nearest(i) for _, i in group.entries] for group in groups]
+    wanted = list(dict.fromkeys(i for c in candidates for i in c))
+    reached = dict(zip(wanted, rows.take(wanted), strict=True))
+    nearest = [min(c, key=lambda i: (rank(reached[i]), i)) for c in candidates]
+    for group, c, index, path in zip(groups, candidates, nearest, rows.paths(nearest), strict=True):
+        j = Judged(index, reached[index], *group.entries[c.index(index)][0])
+        waiver = next((w.id for w in waivers if w.covers(j.rule.id, closure.target, j.model, use, at)), None)
+        yield Finding(
+            rule=j.rule.id,
+            reason=j.reason,
+            effect=j.effect,
+            message=_message(j, use),
+            fix=j.rule.fix,
+            subject=j.reached.version,
+            path=path,
+            influence=j.influence,
+            pin=j.reached.pin,
+            model=j.model,
+            terms=j.terms,
+            versions=sum(len(indexes) for _, indexes in group.entries),
+            waived_by=waiver,
+        )
 
 
 def _message(j: Judged, use: str) -> str:
@@ -324,6 +377,8 @@ def _message(j: Judged, use: str) -> str:
     if j.model and j.terms:
         did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
         return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {_says(j)} {use}. {j.terms.summary}".strip()
+    if j.model and j.rule.on is Subject.OBSERVATION:
+        return f"{j.reached.version}: {j.how}."
     if j.model:
         why = {
             ReasonCode.UNKNOWN_MODEL: "no catalog entry knows this model",
@@ -337,11 +392,14 @@ def _message(j: Judged, use: str) -> str:
     return f"The record of {j.reached.version} does not say all it was made from{note}."
 
 
-def _says(j: Judged) -> str:
+def _says(j: Judged, terms: Terms, use: str) -> str:
     if j.rule.effect is None:
-        return {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(j.effect, "leave open")
+        said = terms.effect_on(use)
+        verb = {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(said, "leave open")
+        capped = f"; rule {j.rule.id} goes no further than {j.effect.name.lower()}" if said > j.effect else ""
+        return f"{verb} {use}{capped}"
     verb = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
-    return f"fall under rule {j.rule.id}, which {verb}"
+    return f"fall under rule {j.rule.id}, which {verb} {use}"
 
 
 def _blind(sentence: str, closure: Closure) -> Finding:

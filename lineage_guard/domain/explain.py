@@ -28,10 +28,15 @@ def headline(verdict: Verdict) -> str:
 
 
 def outcome(verdict: Verdict) -> str:
-    """The outcome in one to five words; anything that stops the step is BLOCKED."""
+    """The outcome in few words; anything that stops the step is BLOCKED, and what only would says so.
+
+    Example:
+        ``would have been BLOCKED (observe)``
+    """
     if not verdict.stops:
         return _WORDS[verdict.decision]
-    return "BLOCKED" if verdict.decision is Decision.BLOCK else "BLOCKED, NOT KNOWN TO BE CLEAN"
+    word = "BLOCKED" if verdict.blocks else f"would have been BLOCKED ({verdict.mode.value})"
+    return word if verdict.decision is Decision.BLOCK else f"{word}, NOT KNOWN TO BE CLEAN"
 
 
 def explain(verdict: Verdict, most: int | None = None) -> str:
@@ -53,8 +58,10 @@ def explain(verdict: Verdict, most: int | None = None) -> str:
         lines.append(f"  ... and {hidden} more finding{'s' if hidden > 1 else ''}")
     if len(spoken) < len(verdict.findings):
         lines.append("  The expectation suite 'lineage' ran over the same versions and fails too.")
-    if not verdict.stops:
+    if not verdict.blocks:
         lines += [f"  Duty: {duty}" for duty in verdict.obligations]
+    if verdict.stops and not verdict.blocks:
+        lines.append(f"  Nothing was stopped: this asset is in mode {verdict.mode.value!r}.")
     seen = f"{verdict.closure_size} upstream version{'' if verdict.closure_size == 1 else 's'}"
     lines.append(f"  Looked at {seen} at {verdict.at:%Y-%m-%d %H:%M:%S} UTC.")
     return "\n".join(lines)
