@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lineage_guard.dagster.component import LineageGuardComponent as LineageGuardComponent
     from lineage_guard.dagster.declare import declaration_of as declaration_of
     from lineage_guard.dagster.declare import declare as declare
     from lineage_guard.dagster.declare import source as source
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Completeness": "lineage_guard.domain.facts",
     "License": "lineage_guard.domain.facts",
+    "LineageGuardComponent": "lineage_guard.dagster.component",
     "LineageGuardError": "lineage_guard.domain.errors",
     "ModelSource": "lineage_guard.domain.facts",
     "Usage": "lineage_guard.domain.facts",
@@ -55,6 +57,7 @@ _WHERE = {
 __all__ = [
     "Completeness",
     "License",
+    "LineageGuardComponent",
     "LineageGuardError",
     "ModelSource",
     "Usage",

@@ -13,6 +13,7 @@ from lineage_guard.dagster.gate.enter import Entry
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
+from lineage_guard.dagster.seal import unsealed
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
 
@@ -120,6 +121,15 @@ def _file(path: str | Path) -> Path:
 
 
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
+    defs, sealed = unsealed(defs)
+    if sealed is not None:
+        if settings != Settings() or not sensor:
+            raise ConfigError(
+                f"guard() has arguments, and {sealed.where} says how to guard, too",
+                where="guard(defs)",
+                fix=f"call guard() without arguments, or take the component out of {sealed.where}",
+            )
+        return guard(sealed.declare(defs), **sealed.arguments)
     if not isinstance(defs.assets or (), Sequence):
         raise ConfigError(
             f"the assets of these definitions are a {type(defs.assets).__name__}, which can be read only once",

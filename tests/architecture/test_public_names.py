@@ -13,6 +13,7 @@ import lineage_guard
 NAMES = [
     "Completeness",
     "License",
+    "LineageGuardComponent",
     "LineageGuardError",
     "ModelSource",
     "Usage",
