@@ -218,3 +218,8 @@ def report_engine_event(
     from dagster._core.events import EngineEventData
 
     instance.report_engine_event(message, run, EngineEventData(metadata))
+
+
+def workspace_graph(workspace: Any) -> BaseAssetGraph[BaseAssetNode]:
+    """The asset graph over all code locations of a workspace. Dagster keeps it until one is reloaded."""
+    return workspace.asset_graph
