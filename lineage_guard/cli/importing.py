@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ import click
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
     from lineage_guard.ledger.ingest import Ingested, Source
-    from lineage_guard.openlineage.intake import Found
 
 #: Exit code of an import that put events aside.
 EXIT_QUARANTINED = 1
@@ -27,8 +26,11 @@ _ledger_option = click.option(
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that read events. [default: one per core from 64 MiB, else 0]"
+)
 @_ledger_option
-def import_(paths: tuple[str, ...], as_json: bool, ledger: str | None) -> int:
+def import_(paths: tuple[str, ...], as_json: bool, workers: int | None, ledger: str | None) -> int:
     """Import OpenLineage events of any producer from files, folders and s3:// prefixes.
 
     A file holds one event, a JSON array, or one event per line; gzip is fine. Events that cannot
@@ -41,7 +43,7 @@ def import_(paths: tuple[str, ...], as_json: bool, ledger: str | None) -> int:
     from lineage_guard.ledger.ingest import sources
 
     opened = open_ledger(ledger_location(ledger))
-    told = _run(opened, sources(paths), quiet=as_json)
+    told = _run(opened, sources(paths), workers, quiet=as_json)
     opened.compact()
     if as_json:
         refused = [{"where": w, "field": f, "reason": r} for w, r, f in told.refused]
@@ -87,13 +89,12 @@ def receive(host: str, port: int, max_body: int, ledger: str | None) -> int:
     return 0
 
 
-def _run(ledger: Ledger, files: Sequence[Source], *, quiet: bool) -> Ingested:
-    """Import all files as one stream, so that many small ones share a batch; show how far it is."""
+def _run(ledger: Ledger, files: Sequence[Source], workers: int | None, *, quiet: bool) -> Ingested:
+    """Import all files; show how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from lineage_guard.ledger.ingest import ingest
-    from lineage_guard.openlineage.intake import events_in
+    from lineage_guard.ledger.ingest import ingest_files
 
     known = all(f.size for f in files)
     columns = (
@@ -105,15 +106,13 @@ def _run(ledger: Ledger, files: Sequence[Source], *, quiet: bool) -> Ingested:
     console = Console(stderr=True)
     progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
 
-    def items() -> Iterator[Found]:
-        for f in files:
-            progress.update(task, description=f.name.rsplit("/", 1)[-1][:40])
-            yield from events_in(f.read(), f.name)
-            progress.advance(task, f.size if known else 1)
+    def taken_up(file: Source, size: int) -> None:
+        progress.update(task, description=file.name.rsplit("/", 1)[-1][:40])
+        progress.advance(task, size if known else 1)
 
     with progress:
         task = progress.add_task("", total=sum(f.size for f in files) if known else len(files))
-        return ingest(ledger, items(), datetime.now(UTC))
+        return ingest_files(ledger, files, datetime.now(UTC), workers, taken_up)
 
 
 def _table(told: Ingested) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from lineage_guard.domain.errors import EventError
+from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.ledger.collector import collector_paused
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import Log, canonical
-from lineage_guard.ledger.tail import IDENTITY, Facts, Tail, facts_of
+from lineage_guard.ledger.log import Log, canonical, new_writer
+from lineage_guard.ledger.state import State, mark
+from lineage_guard.ledger.tail import IDENTITY, Tail
+
+_GIVE_UP_S = 60.0
 
 
 @dataclass(slots=True)
@@ -20,19 +25,39 @@ class Prepared:
 
     Attributes:
         lines: digest to canonical JSON, in order.
-        meaning: digest to what the event says.
+        given: how many events were understood, repeated ones too.
     """
 
     lines: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    meaning: dict[bytes, Facts] = field(default_factory=dict[bytes, Facts])
+    given: int = 0
+
+    def add(self, event: Mapping[str, object]) -> None:
+        """Bring an event into the form it is kept in. What could not be understood later must not get in now.
+
+        Raises:
+            EventError: when it cannot be understood.
+        """
+        from lineage_guard.openlineage.quick import understood
+
+        line = canonical(event)
+        digest = sha256(line).digest()
+        if digest not in self.lines:
+            understood(line)
+            self.lines[digest] = line
+        self.given += 1
+
+    def join(self, later: Prepared) -> None:
+        """Add what comes after."""
+        for digest, line in later.lines.items():
+            self.lines.setdefault(digest, line)
+        self.given += later.given
 
 
-def prepare(events: Sequence[Mapping[str, object]], now: datetime, refused: dict[int, EventError] | None) -> Prepared:
-    """Bring events into the form they are kept in. What could not be understood later must not get in now.
+def prepare(events: Sequence[Mapping[str, object]], refused: dict[int, EventError] | None = None) -> Prepared:
+    """Bring events into the form they are kept in.
 
     Args:
         events: in order.
-        now: when they are recorded.
         refused: gets the events that cannot be understood, by their place.
 
     Raises:
@@ -42,16 +67,46 @@ def prepare(events: Sequence[Mapping[str, object]], now: datetime, refused: dict
     with collector_paused():
         for n, event in enumerate(events):
             try:
-                line = canonical(event)
-                d = sha256(line).digest()
-                if d not in prepared.lines:
-                    prepared.meaning[d] = facts_of(line, now)
-                    prepared.lines[d] = line
+                prepared.add(event)
             except EventError as e:
                 if refused is None:
                     raise
                 refused[n] = e
     return prepared
+
+
+def append(log: Log, state: State, prepared: Prepared, now: datetime, where: str) -> tuple[int, str]:
+    """Write what is not held as one batch, after whatever other writers write meanwhile.
+
+    Args:
+        log: where to.
+        state: what was read of it; extended by the batch.
+        prepared: the events.
+        now: the writer's clock.
+        where: the place, for errors.
+
+    Returns:
+        How many events were written, and the watermark after them.
+
+    Raises:
+        LedgerError: when the archive cannot be read or written.
+    """
+    writer = new_writer()
+    deadline = time.monotonic() + _GIVE_UP_S
+
+    def attempt(index: Index, tail: Tail) -> tuple[int, str] | None:
+        written = try_append(log, index, tail, prepared, writer, now)
+        return None if written is None else (written, mark(tail))
+
+    while (outcome := state.write(attempt)) is None:
+        if time.monotonic() > deadline:
+            raise LedgerError(
+                f"other writers were faster for {_GIVE_UP_S:.0f} s",
+                where=where,
+                fix="append larger batches from fewer processes",
+            )
+        time.sleep(random.uniform(0, 0.005))
+    return outcome
 
 
 def try_append(log: Log, index: Index, tail: Tail, prepared: Prepared, writer: str, now: datetime) -> int | None:
@@ -82,8 +137,5 @@ def try_append(log: Log, index: Index, tail: Tail, prepared: Prepared, writer: s
     batch = log.put(tail.seq + 1, tail.chain, [prepared.lines[d] for d in fresh], fresh, writer, now)
     if batch is None:
         return None
-    facts = Facts()
-    for d in fresh:
-        facts.join(prepared.meaning[d])
-    tail.extend(batch, facts)
+    tail.extend(batch)
     return len(fresh)

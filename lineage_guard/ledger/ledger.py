@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +16,10 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import answers, states
 from lineage_guard.ledger import evidence as filing
 from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
-from lineage_guard.ledger.appending import prepare, try_append
+from lineage_guard.ledger.appending import Prepared, append, prepare
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import GENESIS, Log, new_writer
+from lineage_guard.ledger.log import GENESIS, Log
 from lineage_guard.ledger.state import State, mark, not_of
 from lineage_guard.ledger.tail import Tail
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
-_GIVE_UP_S = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -101,25 +98,19 @@ class Ledger:
             >>> ledger.append([event]).new                      # doctest: +SKIP
             1
         """
-        now = self._clock()
-        prepared = prepare(events, now, refused)
-        writer = new_writer()
-        deadline = time.monotonic() + _GIVE_UP_S
+        return self.append_prepared(prepare(events, refused))
 
-        def attempt(index: Index, tail: Tail) -> tuple[int, str] | None:
-            written = try_append(self._log, index, tail, prepared, writer, now)
-            return None if written is None else (written, mark(tail))
+    def append_prepared(self, prepared: Prepared) -> Appended:
+        """Add events that were prepared before, e.g. by another process; as ``append``.
 
-        while (outcome := self._state.write(attempt)) is None:
-            if time.monotonic() > deadline:
-                raise LedgerError(
-                    f"other writers were faster for {_GIVE_UP_S:.0f} s",
-                    where=self.location,
-                    fix="append larger batches from fewer processes",
-                )
-            time.sleep(random.uniform(0, 0.005))
-        written, watermark = outcome
-        return Appended(written, len(events) - len(refused or ()) - written, watermark)
+        Args:
+            prepared: what ``appending.prepare`` made of them, unchanged.
+
+        Raises:
+            LedgerError: when the archive cannot be written.
+        """
+        written, watermark = append(self._log, self._state, prepared, self._clock(), self.location)
+        return Appended(written, prepared.given - written, watermark)
 
     def put_evidence(self, evidence: Evidence) -> None:
         """File the result of a suite; a later result under the same key replaces it.

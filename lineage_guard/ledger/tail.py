@@ -89,27 +89,19 @@ class Tail:
         self._digests: set[bytes] = set()
         self._digested = 0
         self._facts = Facts()
-        self._ready: dict[int, Facts] = {}
         self._decoded = 0
         self._by_version: dict[Version, list[Production]] = {}
         self._indexed = 0
         #: What ``joining`` made of an index and this tail, and up to which batch.
         self.joined: tuple[int, Joined] | None = None
 
-    def extend(self, batch: Batch, facts: Facts | None = None) -> None:
-        """Add the next batch.
-
-        Args:
-            batch: the batch.
-            facts: what it says, when the caller has decoded it already.
-        """
+    def extend(self, batch: Batch) -> None:
+        """Add the next batch."""
         if batch.seq != self.seq + 1:
             raise ValueError(f"batch {batch.seq} does not follow {self.seq}")
         self.batches.append(batch)
         self.events += len(batch.lines)
         self.seq, self.chain = batch.seq, batch.chain
-        if facts is not None:
-            self._ready[batch.seq] = facts
 
     @property
     def digests(self) -> set[bytes]:
@@ -128,7 +120,7 @@ class Tail:
         """
         while self._decoded < len(self.batches):
             batch = self.batches[self._decoded]
-            facts = self._ready.pop(batch.seq, None) or _facts_of(batch)
+            facts = _facts_of(batch)
             # Only a batch that was understood whole is taken over, so a second try fails the same way.
             self._facts.join(facts)
             self._decoded += 1
@@ -171,11 +163,11 @@ def facts_of(line: bytes, recorded: datetime) -> Facts:
     Raises:
         EventError: when it cannot be understood.
     """
-    from lineage_guard.openlineage.decode import decode
+    from lineage_guard.openlineage.quick import decode_line
 
-    event = cast("Event", json.loads(line))
+    decoded, event = decode_line(line)
     facts = Facts()
-    facts.add(event, decode(event, alone=False), recorded)
+    facts.add(event or {}, decoded, recorded)
     return facts
 
 

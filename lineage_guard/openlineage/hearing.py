@@ -13,9 +13,9 @@ from lineage_guard.openlineage.reading import Fields
 from lineage_guard.openlineage.statement import Heard, Statement, Written
 from lineage_guard.openlineage.tracing import Place, Traced, explicit_entries, traced
 
-_OURS = "https://github.com/lineage-guard/lineage-guard/tree/"
-_REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE", "DROP"})
-_EMPTYING = frozenset({"TRUNCATE", "DROP"})
+OURS = "https://github.com/lineage-guard/lineage-guard/tree/"
+REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE", "DROP"})
+EMPTYING = frozenset({"TRUNCATE", "DROP"})
 
 #: What our own facets on an output say of its making, or nothing.
 ClaimOf = Callable[[Fields, Version], Production | None]
@@ -23,7 +23,7 @@ ClaimOf = Callable[[Fields, Version], Production | None]
 
 def is_own(event: Fields) -> bool:
     """Whether a RunEvent says everything itself: one of ours, or one that pins all it read and wrote."""
-    if (event.maybe_text("producer") or "").startswith(_OURS):
+    if (event.maybe_text("producer") or "").startswith(OURS):
         return True
     outputs = list(event.items("outputs"))
     return (
@@ -82,9 +82,9 @@ def hear_dataset(event: Fields, dataset: Fields, at: datetime, claim: Production
     written: tuple[Written, ...] = ()
     # A change needs a version of its own; the same event always gets the same one.
     run = str(uuid5(NAMESPACE_URL, "\x1f".join((*place, at.isoformat(), change or ""))))
-    if change in _REPLACING or (change == "RENAME" and _formerly(dataset)):
+    if change in REPLACING or (change == "RENAME" and _formerly(dataset)):
         entry = Written(
-            Version(*place, None, run), True, change in _EMPTYING, _formerly(dataset), claim=claim and _for(claim, run)
+            Version(*place, None, run), True, change in EMPTYING, _formerly(dataset), claim=claim and _for(claim, run)
         )
         written = (_with(entry, traced(dataset)),)
     if not (aliases or written):
@@ -140,8 +140,8 @@ def _written(
     pinned = output.facet("outputFacets", VERSIONS) is not None
     for _, version in written_versions(output, run, 0):
         claim = claim_of(output, version)
-        replaces = pinned or change in _REPLACING or formerly is not None
-        yield _with(Written(version, replaces, change in _EMPTYING, formerly, claim=claim), sources)
+        replaces = pinned or change in REPLACING or formerly is not None
+        yield _with(Written(version, replaces, change in EMPTYING, formerly, claim=claim), sources)
 
 
 def _with(written: Written, sources: Traced) -> Written:

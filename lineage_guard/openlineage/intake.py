@@ -10,13 +10,19 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import msgspec
 
 #: Endings of files that an import of a folder looks at.
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".gz")
 _GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
 #: Above this a gzipped file is not unpacked: what it would become is a file of another kind.
 MAX_UNPACKED = 1 << 32
+#: A file of lines is cut into pieces of about so many bytes.
+PIECE = 1 << 21
+_read = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,54 @@ class Found:
     raw: bytes | None
     event: Mapping[str, Any] | None
     reason: str | None = None
+
+
+class Piece(NamedTuple):
+    """A file, or some lines of one.
+
+    Attributes:
+        name: the file's name, for messages.
+        data: bytes.
+        first: number of its first line; ``None`` for a whole file, however it is written.
+    """
+
+    name: str
+    data: bytes
+    first: int | None = None
+
+
+def pieces_of(data: bytes, name: str, size: int = PIECE) -> Iterator[Piece]:
+    r"""Cut a file of one event per line between lines; any other file is one piece.
+
+    Example:
+        >>> [(p.data, p.first) for p in pieces_of(b'{"a": 1}\n{"b": 2}\n', "f", size=5)]
+        [(b'{"a": 1}\n', 1), (b'{"b": 2}\n', 2)]
+    """
+    if len(data) <= size and not data.startswith(_GZIP):
+        yield Piece(name, data)
+        return
+    try:
+        text = unpack(data).removeprefix(_BOM)
+    except ValueError:
+        yield Piece(name, data)  # its reader says what is wrong with it
+        return
+    if not _is_lines(text):
+        yield Piece(name, data)
+        return
+    start, line = 0, 1
+    while start < len(text):
+        end = text.find(b"\n", start + size - 1) + 1 or len(text)
+        piece = text[start:end]
+        yield Piece(name, piece, line)
+        start, line = end, line + piece.count(b"\n")
+
+
+def events_of(piece: Piece) -> Iterator[Found]:
+    """Everything in a piece, in its order."""
+    if piece.first is None:
+        yield from events_in(piece.data, piece.name)
+    else:
+        yield from _lines(piece.data, piece.name, piece.first)
 
 
 def is_event_file(name: str) -> bool:
@@ -88,21 +142,21 @@ def events_in(data: bytes, name: str) -> Iterator[Found]:
         [('f:1', True), ('f:3', False)]
     """
     try:
-        text = unpack(data).removeprefix(b"\xef\xbb\xbf")
+        text = unpack(data).removeprefix(_BOM)
     except ValueError as e:
         yield Found(name, data, None, str(e))
         return
     if not text.strip():
         yield Found(name, data, None, "it is empty")
         return
-    first, _, rest = text.lstrip().partition(b"\n")
-    if rest.strip() and first.lstrip().startswith(b"{") and _is_json(first):
+    if _is_lines(text):
         yield from _lines(text, name)
         return
     try:
-        whole: object = json.loads(text)
+        whole = parsed(text)
     except (ValueError, RecursionError) as e:
-        if not rest.strip() or not any(_is_json(line) for line in rest.split(b"\n", 64)[:64] if line.strip()):
+        rest = text.lstrip().partition(b"\n")[2]
+        if not any(_is_json(line) for line in rest.split(b"\n", 64)[:64] if line.strip()):
             yield Found(name, text, None, f"it is not JSON: {e}")
         else:
             yield from _lines(text, name)
@@ -122,20 +176,45 @@ def found(value: object, where: str) -> Found:
     return Found(where, raw, None, "it is JSON, but no object")
 
 
-def _lines(text: bytes, name: str) -> Iterator[Found]:
-    for n, line in enumerate(text.split(b"\n"), 1):
-        if not line.strip():
+def parsed(text: bytes) -> object:
+    """The JSON value a text is.
+
+    Raises:
+        ValueError, RecursionError: when it is none.
+
+    Example:
+        >>> parsed(b'[1, 2.5]')
+        [1, 2.5]
+    """
+    try:
+        return _read(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json.loads(text)  # says what is wrong with it, and where
+
+
+def _lines(text: bytes, name: str, first: int = 1) -> Iterator[Found]:
+    for n, line in enumerate(text.split(b"\n"), first):
+        if not line or line.isspace():
             continue
         try:
-            value: object = json.loads(line)
+            value = parsed(line)
         except (ValueError, RecursionError) as e:
             yield Found(f"{name}:{n}", line, None, f"it is not JSON: {e}")
         else:
             yield found(value, f"{name}:{n}")
 
 
+def _is_lines(text: bytes) -> bool:
+    """Whether it begins with a line that is an object, and goes on after it."""
+    start = len(text) - len(text.lstrip()) if text[:1].isspace() else 0
+    end = text.find(b"\n", start)
+    if end < 0 or not text.startswith(b"{", start) or not _is_json(text[start:end]):
+        return False
+    return bool(text[end : end + 4096].strip() or text[end:].strip())
+
+
 def _is_json(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(parsed(line), dict)
     except (ValueError, RecursionError):
         return False

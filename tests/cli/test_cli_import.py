@@ -63,6 +63,16 @@ def test_every_way_of_writing_events_is_read_and_doubles_count_once(place: str, 
     assert told(str(folder)) == (0, {"accepted": 0, "duplicates": 28, "quarantined": []})
 
 
+def test_worker_processes_change_nothing_but_the_time(place: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "cut.ndjson").write_text(json.dumps(EVENTS[0]) + '\n{"a": \n' + json.dumps(EVENTS[1]))
+    _, alone = told(str(folder))
+    other = str(tmp_path / "other")
+    _, said = told(str(folder), "--workers", "2", "--ledger", other)
+    assert said == alone
+    assert said["quarantined"][0]["where"].endswith("cut.ndjson:2")
+    assert [e for _, e in open_ledger(other).events()] == [e for _, e in open_ledger(place).events()]
+
+
 def test_a_named_file_is_read_whatever_its_name(place: str, tmp_path: Path) -> None:
     (tmp_path / "openlineage.log").write_text(json.dumps(EVENTS[0]))
     assert told(str(tmp_path / "openlineage.log"))[1]["accepted"] == 1

@@ -126,8 +126,9 @@ def test_a_batch_with_an_event_nobody_understands_is_refused_whole(tmp_path: Pat
     ledger = open_ledger(tmp_path)
     with pytest.raises(EventError):
         ledger.append([histories.simple(1), {"eventTime": "2026-01-01T00:00:00Z", "producer": "x"}])
-    with pytest.raises(EventError, match="not JSON"):
-        ledger.append([{**histories.simple(1), "x": {1, 2}}])
+    for odd in (float("nan"), float("inf"), "\ud800", object(), {1: 2}):
+        with pytest.raises(EventError, match="not JSON"):
+            ledger.append([{**histories.simple(1), "x": [odd, None]}])
     assert list(ledger.events()) == []
 
 
