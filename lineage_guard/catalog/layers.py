@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from lineage_guard.catalog.entries import Entry
-from lineage_guard.catalog.names import ModelName
 from lineage_guard.catalog.patterns import Pattern
+from lineage_guard.domain.names import ModelName
 from lineage_guard.domain.terms import Resolution, Terms, Unresolved
 
 # What may follow the name of open weights without making it somebody else's fine-tune:

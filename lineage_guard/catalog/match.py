@@ -26,8 +26,8 @@ from lineage_guard.catalog.layers import (
     most_specific,
     same_series,
 )
-from lineage_guard.catalog.names import ModelName, channel_name, is_hub, is_self_hosting, model_name
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.names import ModelName, channel_name, is_hub, is_self_hosting, model_name
 from lineage_guard.domain.terms import Resolution, Terms, Unresolved
 
 

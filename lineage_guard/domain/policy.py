@@ -21,6 +21,7 @@ class Subject(StrEnum):
     MODEL = "model"
     UNRESOLVED = "unresolved"
     GAP = "gap"
+    OBSERVATION = "observation"
 
 
 class ReasonCode(StrEnum):
@@ -33,6 +34,11 @@ class ReasonCode(StrEnum):
     UNKNOWN_TERMS = "UNKNOWN_TERMS"
     NO_PROVENANCE = "NO_PROVENANCE"
     INCOMPLETE_PROVENANCE = "INCOMPLETE_PROVENANCE"
+    OBSERVED_OTHER_MODEL = "OBSERVED_OTHER_MODEL"
+    OBSERVED_OTHER_CHANNEL = "OBSERVED_OTHER_CHANNEL"
+    OBSERVED_UNDECLARED_PROVIDER = "OBSERVED_UNDECLARED_PROVIDER"
+    OBSERVED_DIGEST_UNKNOWN = "OBSERVED_DIGEST_UNKNOWN"
+    INFERRED_DECLARATION = "INFERRED_DECLARATION"
     NO_RULE = "NO_RULE"
     GUARD_CANNOT_SEE = "GUARD_CANNOT_SEE"
     EXPECTATIONS_FAILED = "EXPECTATIONS_FAILED"
@@ -54,7 +60,7 @@ class Match:
         terms: catalog entry ids.
         restriction: restriction shapes.
         confidence: confidence of the catalog fact.
-        reason: reason codes, for ``unresolved`` and ``gap`` rules.
+        reason: reason codes, for ``unresolved``, ``gap`` and ``observation`` rules.
     """
 
     use: tuple[str, ...] = ()

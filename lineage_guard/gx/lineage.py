@@ -20,6 +20,7 @@ from lineage_guard.domain.closure import Closure, Reached
 from lineage_guard.domain.decide import Judged, judge, terms_day
 from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource
+from lineage_guard.domain.observed import differences
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.terms import Effect, Resolution, Terms
 from lineage_guard.domain.waivers import Waivers
@@ -30,6 +31,8 @@ from lineage_guard.gx.suites import NOTHING, Suite, load_suite
 TABLE_VERSION = 1
 
 _GAPS = (ReasonCode.NO_PROVENANCE, ReasonCode.INCOMPLETE_PROVENANCE)
+#: What was seen where it is not what is declared; its row has the code where a doubt about terms has its own.
+_DIFFERENCES = frozenset(r.value for r in ReasonCode if r.name.startswith(("OBSERVED_", "INFERRED_")))
 _UNRESOLVED = (ReasonCode.UNKNOWN_MODEL, ReasonCode.UNKNOWN_CHANNEL, ReasonCode.UNKNOWN_TERMS)
 
 
@@ -95,13 +98,13 @@ def lineage_rows(closure: Closure, policy: Policy, use: str, waivers: Waivers, a
     """
     judged: dict[tuple[object, ...], list[Judged]] = {}
     for j in judge(closure, policy, use):
-        judged.setdefault(_place(j.index, j.model, j.terms), []).append(j)
+        judged.setdefault(_place(j.index, j.model, j.terms, j.reason), []).append(j)
     rows: list[LineageRow] = []
     for node, r in enumerate(closure.reached):
         for model, terms, unresolved in _subjects(r, policy):
             influence = r.influence if model is None or model.direct else Influence.INDIRECT
             effect, waived_by = _effect(
-                judged.pop(_place(node, model, terms), []), model, closure, policy, use, waivers, at
+                judged.pop(_place(node, model, terms, unresolved), []), model, closure, policy, use, waivers, at
             )
             counts = influence is Influence.DIRECT or policy.counts_indirect
             # What counts and was not judged must not pass for allowed; a version without a gap needs no judgement.
@@ -123,10 +126,13 @@ def _subjects(r: Reached, policy: Policy) -> Iterator[tuple[ModelSource | None, 
             yield model, next(t for t in resolution.layers if t.id == terms), None
         if resolution.unresolved or not resolution.layers:
             yield model, None, str(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
+    for reason, model, _ in differences(r.models, policy.terms, terms_day(r.produced_at)):
+        yield model, None, reason.value
 
 
-def _place(index: int, model: ModelSource | None, terms: Terms | None) -> tuple[object, ...]:
-    return (index, model, terms.id if terms else None)
+def _place(index: int, model: ModelSource | None, terms: Terms | None, reason: str | None) -> tuple[object, ...]:
+    # A model may be unresolved and contradict its declaration: two rows, though both are without terms.
+    return (index, model, terms.id if terms else None, reason if reason in _DIFFERENCES else None)
 
 
 def _effect(

@@ -6,6 +6,7 @@ Vertex publisher paths, Fireworks account paths, LiteLLM and OpenRouter provider
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ _BEDROCK = re.compile(
 _VERTEX = re.compile(r"(?:^|/)publishers/([^/]+)/models/(.+)$")
 _ARN = re.compile(r"^arn:aws[a-z-]*:bedrock:.*?/(.+)$")
 _LOOPBACK = re.compile(r"^(127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1)$")
+_SNAPSHOT = re.compile(r"[-@:](20\d\d-\d\d-\d\d|20\d{6}|\d{4}|\d{3}|latest)$")
+_BEDROCK_VERSION = re.compile(r"(-v\d+)?:\d+$")
+_INSIDE = (".local", ".internal", ".svc", ".lan", ".intranet", ".home.arpa")
 _VARIANT = re.compile(r":(free|beta|nitro|floor|online|extended|thinking|exacto)$")
 
 
@@ -140,3 +144,57 @@ def is_hub(provider: str) -> bool:
 def is_self_hosting(provider: str) -> bool:
     """Whether a provider says that the user ran the weights."""
     return channel_name(provider) == SELF_HOSTED
+
+
+def is_inside(host: str) -> bool:
+    """Whether a host is this machine or one that only a private network reaches.
+
+    A private address does not say who answers behind it (it may be a gateway to anybody), but it
+    does not contradict an author who says that the model was self-hosted.
+
+    Example:
+        >>> is_inside("127.0.0.1"), is_inside("vllm.models.svc"), is_inside("10.1.2.3"), is_inside("api.openai.com")
+        (True, True, True, False)
+    """
+    name = channel_name(host)
+    if name is None or name == SELF_HOSTED:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_private
+    except ValueError:
+        return "." not in name or name.endswith(_INSIDE)
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two ids may be spellings of one model; an alias and its dated snapshot are.
+
+    Two different snapshots are two models. An id with an organisation and one without are the same when
+    the rest is: who owns it is asked of the terms, not here.
+
+    Example:
+        >>> same_model("gpt-4o", "openai/gpt-4o-2024-08-06"), same_model("gpt-4o", "gpt-4o-mini")
+        (True, False)
+        >>> same_model("gpt-4o-2024-05-13", "gpt-4o-2024-08-06")
+        False
+    """
+    return any(_same(a, b) for a in _spellings(one) for b in _spellings(other))
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    return tuple(_BEDROCK_VERSION.sub("", id) for id in model_name(text, ()).ids)
+
+
+def _same(one: str, other: str) -> bool:
+    a, b = one.strip("/").split("/"), other.strip("/").split("/")
+    short = min(len(a), len(b))
+    if a[-short:-1] != b[-short:-1]:
+        return False
+    return a[-1] == b[-1] or _snapshot_of(a[-1], b[-1])
+
+
+def _snapshot_of(one: str, other: str) -> bool:
+    """Whether one is the other with a date or a number behind it."""
+    found = _SNAPSHOT.search(one), _SNAPSHOT.search(other)
+    if found[0] and found[1] and "latest" not in (found[0].group(1), found[1].group(1)):
+        return False
+    return _SNAPSHOT.sub("", one) == _SNAPSHOT.sub("", other)

@@ -1,0 +1,336 @@
+"""What a step was seen to use, and how that differs from what its author declares. Pure.
+
+A declaration is a claim. What answered is kept beside it (``Observation``), becomes models of the
+version that was made (``observed_models``), and is held against the claim each time somebody asks
+(``differences``), so that history keeps what was seen and never what was made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple, cast
+
+from lineage_guard.domain.errors import DeclarationError
+from lineage_guard.domain.facts import Assertion, ModelSource, Usage
+from lineage_guard.domain.names import SELF_HOSTED, channel_name, is_inside, same_model
+from lineage_guard.domain.policy import ReasonCode, Rule, Subject
+from lineage_guard.domain.terms import Effect, TermsSource
+
+#: Version of the JSON that ``Observation.to_json`` writes.
+FORMAT = 1
+#: Model id of whatever answered where nothing said which model it was.
+ANY = "*"
+#: What follows from a difference that a policy does not speak of.
+OBSERVED_DIFFERS = Rule(
+    id="observed-differs",
+    on=Subject.OBSERVATION,
+    effect=Effect.BLOCK,
+    reason="What was seen is not what is declared, so the declaration does not say what the data holds.",
+    fix="Declare what was really used, or use what is declared; then make the data again.",
+)
+
+
+class Via(StrEnum):
+    """How a model was noticed."""
+
+    HTTP = "http"
+    SPAN = "span"
+    RESPONSE = "response"
+    WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedModel:
+    """A model that answered, or whose weights were loaded, while a step ran.
+
+    Attributes:
+        model: id of the model that answered; ``ANY`` when nothing said which.
+        provider: who answered, as the catalog or the response names it; the host otherwise.
+        requested: id that was asked for, where it is known.
+        host: host of the endpoint; ``None`` for weights that ran in the step itself.
+        version: revision of the weights.
+        digest: ``sha256:...`` of the weights.
+        usage: what it can have done, where its kind tells.
+        calls: how many answers, or loads.
+        response_ids: ids of some of the answers; never more than a few.
+        via: how it was noticed.
+    """
+
+    model: str
+    provider: str
+    requested: str | None = None
+    host: str | None = None
+    version: str | None = None
+    digest: str | None = None
+    usage: Usage | None = None
+    calls: int = 1
+    response_ids: tuple[str, ...] = ()
+    via: tuple[Via, ...] = ()
+
+    @property
+    def channel(self) -> str:
+        """The channel its answers came through: the host, or ``self-hosted``."""
+        return channel_name(self.host) or SELF_HOSTED
+
+
+class Contact(NamedTuple):
+    """A host of a known model service that was reached, and that no recorded answer explains.
+
+    Attributes:
+        host: the host.
+        provider: who runs it.
+        times: how often it was looked up or connected to.
+    """
+
+    host: str
+    provider: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything noticed while one step ran. Holds no prompt, no response and no key.
+
+    Attributes:
+        models: models that answered or were loaded.
+        contacts: model services that were reached without a recorded answer.
+        partitions: partitions the step wrote; empty when it has none, or too many to list.
+        subprocesses: how many processes it started, into which nobody looked.
+
+    Example:
+        >>> seen = Observation((ObservedModel("gpt-4o-2024-08-06", "openai", host="api.openai.com"),))
+        >>> Observation.from_json(seen.to_json()) == seen
+        True
+    """
+
+    models: tuple[ObservedModel, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    partitions: tuple[str, ...] = ()
+    subprocesses: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything was noticed that bears on where the data comes from."""
+        return bool(self.models or self.contacts)
+
+    def to_json(self) -> dict[str, object]:
+        """A JSON-able mapping without what says nothing."""
+        models = [{k: v for k, v in asdict(m).items() if v not in (None, ())} for m in self.models]
+        parts = {
+            "models": models,
+            "contacts": [c._asdict() for c in self.contacts],
+            "partitions": list(self.partitions),
+            "subprocesses": self.subprocesses,
+        }
+        return {"format": FORMAT, **{k: v for k, v in parts.items() if v}}
+
+    @classmethod
+    def from_json(cls, data: object, where: str | None = None) -> Observation:
+        """Read what ``to_json`` wrote.
+
+        Args:
+            data: the mapping.
+            where: the asset it was found on, for the error.
+
+        Raises:
+            DeclarationError: when it cannot be understood; it is never read as "nothing seen".
+        """
+        try:
+            values = dict(cast("Mapping[str, object]", data))
+            if values.pop("format", None) != FORMAT:
+                raise ValueError(f"only format {FORMAT} is understood")
+            return cls(
+                models=tuple(_model(m) for m in _rows(values.get("models"))),
+                contacts=tuple(_contact(c) for c in _rows(values.get("contacts"))),
+                partitions=tuple(str(p) for p in cast("Sequence[object]", values.get("partitions", ()))),
+                subprocesses=int(cast("int", values.get("subprocesses", 0))),
+            )
+        except (TypeError, ValueError, KeyError) as error:
+            raise DeclarationError(
+                f"this is not an observation: {error}",
+                where=where,
+                fix="leave the metadata lineage_guard/observed to the guard, and materialise the asset again",
+            ) from error
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [dict(cast("Mapping[str, object]", row)) for row in cast("Sequence[object]", value or ())]
+
+
+def _contact(row: Mapping[str, object]) -> Contact:
+    return Contact(str(row["host"]), str(row["provider"]), int(cast("int", row["times"])))
+
+
+def _model(row: Mapping[str, object]) -> ObservedModel:
+    data = dict(row)
+    if "usage" in data:
+        data["usage"] = Usage(str(data["usage"]))
+    data["via"] = tuple(Via(str(v)) for v in cast("Sequence[object]", data.get("via", ())))
+    data["response_ids"] = tuple(str(r) for r in cast("Sequence[object]", data.get("response_ids", ())))
+    return ObservedModel(**data)  # type: ignore[arg-type]
+
+
+def observed_models(
+    observation: Observation, declared: Sequence[ModelSource], *, silent: bool
+) -> tuple[ModelSource, ...]:
+    """The models of a version that follow from what was seen.
+
+    One that its author declares keeps what the author says of its use; one that nobody declares
+    counts as content, for nothing says that it only chose.
+
+    Args:
+        observation: what was seen.
+        declared: the models its author declares, all partitions included.
+        silent: whether the author declares nothing at all; then what answered stands in for it.
+
+    Example:
+        >>> seen = Observation((ObservedModel("gpt-4o-2024-08-06", "openai", host="api.openai.com"),))
+        >>> [m.asserted_by.value for m in observed_models(seen, [ModelSource("openai", "gpt-4o")], silent=False)]
+        ['OBSERVED']
+    """
+    found: list[ModelSource] = []
+    for seen in observation.models:
+        says = Assertion.INFERRED if silent and seen.model != ANY else Assertion.OBSERVED
+        bare = ModelSource(
+            provider=seen.provider,
+            model=seen.model,
+            version=seen.version,
+            channel=seen.channel,
+            usage=seen.usage or Usage.GENERATION,
+            digest=seen.digest,
+            asserted_by=says,
+        )
+        meant = [m for m in declared if same_model(m.model, seen.model) and _took_part(m, observation.partitions)]
+        for m in meant:
+            found.append(
+                replace(
+                    m,
+                    model=seen.model,
+                    version=seen.version,
+                    channel=seen.channel,
+                    digest=seen.digest,
+                    record_count=None,
+                    asserted_by=says,
+                )
+            )
+        if not meant:
+            found.append(bare)
+    for host, provider, _ in observation.contacts:
+        found.append(ModelSource(provider, ANY, channel=host, asserted_by=Assertion.OBSERVED))
+    return tuple(dict.fromkeys(found))
+
+
+def _took_part(model: ModelSource, partitions: Sequence[str]) -> bool:
+    return not partitions or any(model.wrote(p) for p in partitions)
+
+
+class Difference(NamedTuple):
+    """One way in which what was seen is not what is declared."""
+
+    reason: ReasonCode
+    model: ModelSource
+    how: str
+
+
+def differences(models: Iterable[ModelSource], terms: TermsSource, on: date | None) -> Iterator[Difference]:
+    """Hold what was seen against what is declared, for the models of one version.
+
+    Args:
+        models: declared and observed together.
+        terms: says whether two channels are the same service.
+        on: day of generation.
+
+    Example:
+        >>> from lineage_guard.domain.terms import FixedTerms
+        >>> mini = ModelSource("openai", "gpt-4o-mini", asserted_by=Assertion.OBSERVED)
+        >>> [d.reason.value for d in differences([ModelSource("openai", "gpt-4o"), mini], FixedTerms(), None)]
+        ['OBSERVED_OTHER_MODEL']
+    """
+    everything = list(models)
+    seen = [m for m in everything if m.asserted_by is not Assertion.DECLARED]
+    if not seen:
+        return
+    declared = [m for m in everything if m.asserted_by is Assertion.DECLARED]
+    for model in seen:
+        yield from _differences(model, declared, terms, on)
+
+
+def _differences(
+    model: ModelSource, declared: Sequence[ModelSource], terms: TermsSource, on: date | None
+) -> Iterator[Difference]:
+    meant = [m for m in declared if same_model(m.model, model.model)]
+    said = ", ".join(str(m) for m in declared[:3]) + (" and others" if len(declared) > 3 else "")
+    if model.asserted_by is Assertion.INFERRED:
+        how = f"nobody declares what made it; {model} was seen to answer, and stands in for a declaration"
+        yield Difference(ReasonCode.INFERRED_DECLARATION, model, how)
+    elif model.model == ANY:
+        how = f"{model.channel}, where {model.provider} answers, was reached, and which model answered was not seen; "
+        yield Difference(ReasonCode.OBSERVED_UNDECLARED_PROVIDER, model, how + _declares(said))
+    elif not meant:
+        known = any(_same_service(m, model, terms, on) or _same_provider(m, model) for m in declared)
+        reason = ReasonCode.OBSERVED_OTHER_MODEL if known else ReasonCode.OBSERVED_UNDECLARED_PROVIDER
+        yield Difference(reason, model, f"{model} was seen to answer; {_declares(said)}")
+    elif not any(_same_service(m, model, terms, on) for m in meant):
+        how = f"{model.model} was seen to answer through {model.channel}; {_declares(said)}"
+        yield Difference(ReasonCode.OBSERVED_OTHER_CHANNEL, model, how)
+    elif model.digest and all(m.digest and m.digest != model.digest for m in meant):
+        how = f"the weights of {model.model} that were loaded have the digest {model.digest}, another than is declared"
+        yield Difference(ReasonCode.OBSERVED_OTHER_MODEL, model, how)
+    if model.channel == SELF_HOSTED and not model.digest and not any(m.digest for m in meant):
+        how = f"{model.model} answered on this machine, and the digest of its weights was neither seen nor declared"
+        yield Difference(ReasonCode.OBSERVED_DIGEST_UNKNOWN, model, how)
+
+
+def _declares(said: str) -> str:
+    return f"declared is {said}" if said else "no model is declared"
+
+
+def _same_provider(one: ModelSource, other: ModelSource) -> bool:
+    return one.provider.strip().lower() == other.provider.strip().lower()
+
+
+def _same_service(declared: ModelSource, seen: ModelSource, terms: TermsSource, on: date | None) -> bool:
+    """Whether a model was seen on the channel that is declared, or on another name of the same service."""
+    stated, channel = channel_name(declared.channel), channel_name(seen.channel)
+    if stated is None or stated == channel:
+        return True
+    if stated == SELF_HOSTED:
+        return channel is not None and is_inside(channel)
+    there, here = terms.resolve(declared, on), terms.resolve(replace(declared, channel=seen.channel), on)
+    same = {t.id for t in there.layers} == {t.id for t in here.layers}
+    return same and bool(here.layers) and not here.unresolved and not there.unresolved
+
+
+def unexplained(
+    contacts: Iterable[Contact],
+    models: Sequence[ObservedModel],
+    declared: Sequence[ModelSource],
+    terms: TermsSource,
+    on: date | None,
+) -> tuple[Contact, ...]:
+    """The contacts that neither a recorded answer nor a declared model accounts for.
+
+    Args:
+        contacts: model services that were reached.
+        models: models that were seen to answer.
+        declared: models that are declared.
+        terms: says which service answers on a host.
+        on: the day.
+    """
+    answered = {channel_name(m.host) for m in models}
+    return tuple(c for c in contacts if c.host not in answered and not _expected(c, declared, terms, on))
+
+
+def _expected(contact: Contact, declared: Sequence[ModelSource], terms: TermsSource, on: date | None) -> bool:
+    for model in declared:
+        if channel_name(model.channel) == contact.host:
+            return True
+        if channel_name(model.channel) == SELF_HOSTED:
+            continue
+        stated = terms.resolve(model, on)
+        there = terms.resolve(replace(model, channel=contact.host), on)
+        if there.layers and not there.unresolved and {t.id for t in there.layers} <= {t.id for t in stated.layers}:
+            return True
+    return False
