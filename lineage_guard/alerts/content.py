@@ -215,7 +215,11 @@ def sample(now: datetime, context: Context) -> Alert:
 
 
 def _headline(notice: Notice) -> str:
-    incident = notice.incident
+    incident, verdict = notice.incident, notice.verdict
+    if verdict is not None and verdict.stops and not verdict.blocks and notice.event is not Event.RESOLVE:
+        word = "WOULD BLOCK" if incident.kind is IncidentKind.BLOCKED else "BLIND"
+        wider = {Event.WIDEN: ", WIDER", Event.REOPEN: ", AGAIN"}.get(notice.event, "")
+        return f"[{word}{wider} ({verdict.mode.value}: nothing was stopped)] {incident.title}"
     word = {
         Event.OPEN: "BLOCKED" if incident.kind is IncidentKind.BLOCKED else "BLIND",
         Event.WIDEN: "STILL BLOCKED, WIDER" if incident.kind is IncidentKind.BLOCKED else "STILL BLIND, WIDER",

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Pin, Version
-from lineage_guard.domain.observed import OBSERVED_DIFFERS, differences
 from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.observed import OBSERVED_DIFFERS, differences
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, rank, terms_day
 from lineage_guard.domain.terms import Effect, Terms
@@ -376,7 +376,8 @@ def _message(j: Judged, use: str) -> str:
     may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
         did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
-        return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {_says(j)} {use}. {j.terms.summary}".strip()
+        says = _says(j, j.terms, use)
+        return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {says}. {j.terms.summary}".strip()
     if j.model and j.rule.on is Subject.OBSERVATION:
         return f"{j.reached.version}: {j.how}."
     if j.model:

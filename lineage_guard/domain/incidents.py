@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from lineage_guard.domain.decide import Decision, Finding, Verdict
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.terms import Effect
 
@@ -147,7 +148,7 @@ class Notice:
         event: what happened.
         incident: the incident after it.
         at: when it was noticed.
-        page: whether to wake somebody; true for OPEN only.
+        page: whether to wake somebody; true for OPEN only, and never of what is merely observed.
         changed: what changed since the place last passed, in one sentence.
         verdict: the verdict behind it; ``None`` when time alone ended the incident.
         finding: the finding behind it; ``None`` for RESOLVE.
@@ -178,20 +179,23 @@ def place_of(verdict: Verdict) -> Place:
 def key_of(finding: Finding, verdict: Verdict, deployment: str) -> IncidentKey:
     """The incident a finding belongs to.
 
+    What is not enforced is an incident apart, so that the day it is enforced pages.
+
     Args:
         finding: a finding of ``verdict``.
         verdict: gives the target.
         deployment: name of the Dagster deployment.
     """
+    rule = finding.rule if verdict.blocks or not verdict.stops else f"{finding.rule} ({verdict.mode.value})"
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
-        return IncidentKey(deployment, finding.rule, "guard-cannot-see", "")
+        return IncidentKey(deployment, rule, "guard-cannot-see", "")
     if finding.model is not None:
         cause = str(finding.model).lower()
     elif finding.rule.startswith("suite:"):
         cause = finding.rule
     else:
         cause = f"{finding.subject.namespace}:{finding.subject.name}"
-    return IncidentKey(deployment, finding.rule, cause, place_of(verdict).target)
+    return IncidentKey(deployment, rule, cause, place_of(verdict).target)
 
 
 def stopping(verdict: Verdict) -> tuple[Finding, ...]:
@@ -271,7 +275,7 @@ class _Machine:
                 key=key_of(finding, verdict, self.deployment),
                 kind=IncidentKind.BLIND if blind else IncidentKind.BLOCKED,
                 reason=finding.reason,
-                title=_title(finding, place),
+                title=_title(finding, place, verdict),
                 since=verdict.at,
                 opened_at=self.at,
                 holds=frozenset((place,)),
@@ -329,7 +333,8 @@ class _Machine:
     ) -> None:
         id_ = incident.key.id
         self.incidents[id_] = incident
-        notice = Notice(event, incident, self.at, event is Event.OPEN, changed, verdict, finding)
+        page = event is Event.OPEN and (verdict is None or verdict.mode is not Mode.OBSERVE)
+        notice = Notice(event, incident, self.at, page, changed, verdict, finding)
         if event is Event.WIDEN:
             # One message per incident and step: widening joins what is about to be told anyway.
             for n in range(len(self.notices) - 1, -1, -1):
@@ -341,13 +346,13 @@ class _Machine:
         self.notices.append(notice)
 
 
-def _title(finding: Finding, place: Place) -> str:
+def _title(finding: Finding, place: Place, verdict: Verdict) -> str:
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
-        return "The guard cannot see all lineage; training waits"
+        return f"The guard cannot see all lineage; training {'waits' if verdict.blocks else 'goes on'}"
     if finding.model is not None:
         return f"{place.target} would learn from {finding.model}"
     if finding.rule.startswith("suite:"):
-        return f"{place.target} is stopped by expectation {finding.rule}"
+        return f"{place.target} {'is' if verdict.blocks else 'would be'} stopped by expectation {finding.rule}"
     return f"{place.target} would learn from {finding.subject.namespace}:{finding.subject.name}, of unknown provenance"
 
 

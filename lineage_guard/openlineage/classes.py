@@ -138,6 +138,7 @@ class LineageGuardDecisionRunFacet(RunFacet):
     watermark: str
     closureSize: int
     closureDigest: str
+    mode: str | None = None
     findings: list[Json] = attr.field(factory=list[Any])
     obligations: list[str] = attr.field(factory=list[str])
     waivers: list[str] = attr.field(factory=list[str])

@@ -7,6 +7,7 @@ from typing import Any
 
 from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import Influence, Pin
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.openlineage.codec import (
     effect_from,
@@ -36,6 +37,7 @@ def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = N
             "decision": verdict.decision.value,
             "stops": verdict.stops,
             "enforced": enforced,
+            "mode": None if verdict.mode is Mode.ENFORCE else verdict.mode.value,
             "target": version_json(verdict.target),
             "use": verdict.use,
             "policy": {"name": verdict.policy, "digest": verdict.policy_digest},
@@ -75,6 +77,7 @@ def verdict_of(decision: Mapping[str, Any]) -> Verdict:
         closure_size=fields.integer("closureSize"),
         watermark=fields.text("watermark"),
         waivers=fields.texts("waivers"),
+        mode=fields.maybe_one_of("mode", Mode) or Mode.ENFORCE,
     )
 
 

@@ -19,6 +19,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.runs import AssetRun, CheckResult, ColumnEdge, ParentRun, RunState
 from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
@@ -124,6 +125,7 @@ verdicts = st.builds(
     closure_size=st.integers(0, 10**9),
     watermark=texts,
     waivers=few(texts),
+    mode=st.sampled_from(Mode),
 )
 asset_runs = st.builds(
     AssetRun,
