@@ -32,8 +32,9 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as ASSET_PA
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as ASSET_PARTITION_RANGE_START_TAG
 from dagster._core.storage.tags import MAX_RETRIES_TAG as MAX_RETRIES_TAG
 from dagster._core.storage.tags import PARTITION_NAME_TAG as PARTITION_NAME_TAG
-from dagster._record import replace
+from dagster._record import replace  # pyright: ignore[reportUnknownVariableType]
 from dagster._serdes import ConfigurableClassData as ConfigurableClassData
+from dagster._utils.warnings import disable_dagster_warnings
 from dagster.components.definitions import LazyDefinitions as LazyDefinitions
 
 if TYPE_CHECKING:
@@ -106,6 +107,22 @@ def refuse_jobs(op_def: dg.OpDefinition, refuse: Callable[[], None]) -> None:
 def with_asset_checks(defs: dg.Definitions, checks: Sequence[Any]) -> dg.Definitions:
     """The same definitions with other asset checks."""
     return replace(defs, asset_checks=checks)
+
+
+def with_specs(defs: dg.Definitions, changed: Callable[[dg.AssetSpec], dg.AssetSpec]) -> dg.Definitions:
+    """The same definitions with other specs; what has none, source assets, stays as it is."""
+    kinds = (dg.AssetsDefinition, dg.AssetSpec)
+    assets: list[Any] = []
+    for asset in defs.assets or ():
+        assets += dg.map_asset_specs(changed, [asset]) if isinstance(asset, kinds) else [asset]
+    return replace(defs, assets=assets)
+
+
+def assets_selected(selection: str, graph: BaseAssetGraph[Any]) -> set[dg.AssetKey]:
+    """The assets of a selection in Dagster's syntax, external ones included, as in the UI."""
+    with disable_dagster_warnings():
+        parsed: Any = dg.AssetSelection.from_string(selection, include_sources=True)
+        return set(parsed.resolve(graph))
 
 
 def assets_of_job(job: dg.JobDefinition) -> Sequence[dg.AssetsDefinition]:
@@ -223,3 +240,9 @@ def report_engine_event(
 def workspace_graph(workspace: Any) -> BaseAssetGraph[BaseAssetNode]:
     """The asset graph over all code locations of a workspace. Dagster keeps it until one is reloaded."""
     return workspace.asset_graph
+
+
+def writes_assets(job: dg.JobDefinition) -> bool:
+    """Whether a job writes assets or checks them; ``False`` for a job of plain ops."""
+    layer: Any = job.asset_layer
+    return bool(layer.data)

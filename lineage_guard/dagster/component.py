@@ -21,6 +21,7 @@ import dagster as dg
 from dagster.components.component_scaffolding import scaffold_component
 from pydantic import Field
 
+from lineage_guard.dagster import compat
 from lineage_guard.dagster.declare import declare, source, training
 from lineage_guard.dagster.guard import SHIPPED_POLICIES
 from lineage_guard.dagster.keys import DECLARATION_KEY, USE_TAG
@@ -170,22 +171,31 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
     """
 
     policy: Annotated[
-        str, Field(description="default, strict, research, observe, or a policy file beside this one.")
+        str, dg.Resolver.default(description="default, strict, research, observe, or a policy file beside this one.")
     ] = "default"
     ledger: Annotated[
-        str | None, Field(description="Folder, file:// or s3:// URL; else LINEAGE_GUARD_LEDGER, else in DAGSTER_HOME.")
+        str | None,
+        dg.Resolver.default(
+            description="Folder, file:// or s3:// URL; else LINEAGE_GUARD_LEDGER, else in DAGSTER_HOME."
+        ),
     ] = None
-    namespace: Annotated[str | None, Field(description="OpenLineage namespace; else OPENLINEAGE_NAMESPACE.")] = None
+    namespace: Annotated[
+        str | None, dg.Resolver.default(description="OpenLineage namespace; else OPENLINEAGE_NAMESPACE.")
+    ] = None
     select: Annotated[
-        str | None, Field(description="Which training assets to guard, in Dagster's selection syntax; all of them.")
+        str | None,
+        dg.Resolver.default(description="Which training assets to guard, in Dagster's selection syntax; all of them."),
     ] = None
     catalog: Annotated[
-        Sequence[str] | None, Field(description="Own catalog files beside this one: private models, agreements.")
+        Sequence[str] | None,
+        dg.Resolver.default(description="Own catalog files beside this one: private models, agreements."),
     ] = None
-    waivers: Annotated[Sequence[WaiverDeclaration], Field(description="Accepted risks.")] = ()
-    sensor: Annotated[bool, Field(description="Whether to add the sensor and the checks that show verdicts.")] = True
+    waivers: Annotated[Sequence[WaiverDeclaration], dg.Resolver.default(description="Accepted risks.")] = ()
+    sensor: Annotated[
+        bool, dg.Resolver.default(description="Whether to add the sensor and the checks that show verdicts.")
+    ] = True
     assets: Annotated[
-        Sequence[AssetDeclaration], Field(description="What is to be known of assets defined elsewhere.")
+        Sequence[AssetDeclaration], dg.Resolver.default(description="What is to be known of assets defined elsewhere.")
     ] = ()
 
     @classmethod
@@ -200,7 +210,7 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
         """The seal that `guard()` takes out, with all that this component says."""
         folder = context.path if context.path.is_dir() else context.path.parent
         where = _shown(folder, context.project_root)
-        sealed = Sealed(where, self._arguments(folder), lambda defs: self._declared(defs, where))
+        sealed = Sealed(where, lambda: self._arguments(folder), lambda defs: self._declared(defs, where))
         return dg.Definitions(asset_checks=[seal(sealed)])
 
     def _arguments(self, folder: Path) -> dict[str, Any]:
@@ -238,7 +248,7 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
                 spec = spec.merge_attributes(tags=dict(tags), metadata=dict(metadata))
             return spec
 
-        return defs.map_asset_specs(func=add)
+        return compat.with_specs(defs, add)
 
 
 def _moment(text: str, where: str) -> datetime:
@@ -252,11 +262,10 @@ def _moment(text: str, where: str) -> datetime:
     return moment
 
 
-def _chosen(target: str, graph: Any, place: str) -> set[dg.AssetKey]:
+def _chosen(target: str, graph: compat.BaseAssetGraph[Any], place: str) -> set[dg.AssetKey]:
     """The assets of a selection: a declaration that no asset has would protect nothing."""
     try:
-        selection: Any = dg.AssetSelection.from_string(target, include_sources=True)
-        chosen: set[dg.AssetKey] = set(selection.resolve(graph))
+        chosen = compat.assets_selected(target, graph)
     except LineageGuardError:
         raise
     except Exception as error:

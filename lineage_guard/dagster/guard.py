@@ -129,7 +129,7 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
                 where="guard(defs)",
                 fix=f"call guard() without arguments, or take the component out of {sealed.where}",
             )
-        return guard(sealed.declare(defs), **sealed.arguments)
+        return guard(sealed.declare(defs), **sealed.arguments())
     if not isinstance(defs.assets or (), Sequence):
         raise ConfigError(
             f"the assets of these definitions are a {type(defs.assets).__name__}, which can be read only once",

@@ -10,7 +10,7 @@ not load: a component that protected nothing, silently, would be worse than none
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` as an object.
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import dagster as dg
@@ -32,13 +32,13 @@ class Sealed:
 
     Attributes:
         where: the file that says so.
-        arguments: arguments for ``guard()``.
+        arguments: gives the arguments for ``guard()``.
         declare: adds what the component says of assets that are defined elsewhere.
     """
 
     where: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
-    declare: Callable[[dg.Definitions], dg.Definitions] = lambda defs: defs
+    arguments: Callable[[], dict[str, Any]]
+    declare: Callable[[dg.Definitions], dg.Definitions]
 
 
 def seal(sealed: Sealed) -> dg.AssetChecksDefinition:
