@@ -10,6 +10,7 @@ import dagster as dg
 
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.gate.enter import Entry
+from lineage_guard.dagster.gate.sign import put_up
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
@@ -24,7 +25,18 @@ if TYPE_CHECKING:
 #: Policies that ship with the package; anything else is the path of a file.
 SHIPPED_POLICIES = ("default", "strict", "research", "observe")
 
-Guardable = TypeVar("Guardable", dg.Definitions, compat.LazyDefinitions[Any], Sequence[Any])
+Guardable = TypeVar(
+    "Guardable",
+    dg.Definitions,
+    compat.LazyDefinitions[Any],
+    dg.RepositoryDefinition,
+    dg.AssetsDefinition,
+    Sequence[Any],
+)
+_FIX = (
+    "pass a dagster.Definitions, what @definitions or load_from_defs_folder() gives, a repository, an asset, or a list "
+    "of assets"
+)
 
 
 def guard(
@@ -46,8 +58,9 @@ def guard(
     left as they are. Guarding twice changes nothing.
 
     Args:
-        defs: Definitions (also lazily loaded), or a list of assets; for a list, add the
-            sensor of ``lineage_guard.dagster.sensor.sensor`` yourself.
+        defs: Definitions (also lazily loaded), a repository, an asset, or a list of assets, e.g.
+            of ``load_assets_from_modules``. Only Definitions can get the sensor and the checks; to
+            the others, add the sensor of ``lineage_guard.dagster.sensor.sensor`` yourself.
         policy: ``"default"``, ``"strict"``, ``"research"``, ``"observe"``, the path of a
             policy file, or a ``Policy``.
         ledger: folder, ``file://`` or ``s3://`` URL; else ``LINEAGE_GUARD_LEDGER``, else a
@@ -87,15 +100,30 @@ def guard(
         return cast("Guardable", _guarded(defs, settings, sensor))
     if isinstance(defs, compat.LazyDefinitions):
         return cast("Guardable", _lazily(defs, settings, sensor))
-    if isinstance(cast("object", defs), Sequence):
-        check_marks(defs)
-        _wrap_all(defs, settings)
+    if isinstance(defs, dg.RepositoryDefinition):
+        jobs = defs.get_all_jobs()
+        held = {id(a): a for a in (*defs.assets_defs_by_key.values(), *_assets_of_jobs(jobs))}
+        check_marks(held.values(), jobs)
+        _wrap_all(held.values(), settings)
         return defs
-    raise ConfigError(
-        f"guard() cannot take a {type(defs).__name__}",
-        where="guard(defs)",
-        fix="pass a dagster.Definitions, the result of load_from_defs_folder(), or a list of assets",
-    )
+    assets = cast("object", [defs] if isinstance(defs, dg.AssetsDefinition) else defs)
+    if isinstance(assets, Sequence) and not isinstance(assets, str):
+        known = cast("Sequence[object]", assets)
+        for asset in known:
+            if not isinstance(asset, _ASSETS):
+                raise ConfigError(
+                    f"a list of assets holds a {type(asset).__name__}, and what that runs would stay unguarded",
+                    where="guard([...])",
+                    fix="guard each Definitions by itself, and pass lists of assets flat: [*some, *others]",
+                )
+        check_marks(known)
+        _wrap_all(known, settings)
+        return defs
+    raise ConfigError(f"guard() cannot take a {type(defs).__name__}", where="guard(defs)", fix=_FIX)
+
+
+#: What a list of assets may hold. Anything else might run something, and is refused.
+_ASSETS = (dg.AssetsDefinition, dg.AssetSpec, dg.SourceAsset, compat.CacheableAssetsDefinition)
 
 
 def _existing(policy: str | Path | Policy) -> str | Path | Policy:
@@ -180,12 +208,6 @@ def _wrap_all(assets: Iterable[object], settings: Settings) -> None:
             _wrap_when_built(asset, settings)
         elif isinstance(asset, dg.AssetSpec | dg.SourceAsset) and use_of(asset.tags or {}) is not None:
             raise _not_executable(asset.key)
-        elif isinstance(asset, dg.Definitions | compat.LazyDefinitions) or type(asset) in (list, tuple):
-            raise ConfigError(
-                f"a list of assets holds a {type(cast('object', asset)).__name__}, whose assets would stay unguarded",
-                where="guard([...])",
-                fix="guard each Definitions by itself, and pass lists of assets flat: [*some, *others]",
-            )
 
 
 def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
@@ -203,6 +225,8 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
         if before is None:
             whole = op_def is asset.node_def
             wrap(op_def, Entry(settings, trains=bool(trained), asset=str(name), whole=whole), str(name))
+            if trained:
+                put_up(op_def, settings)
         elif not isinstance(before, Entry) or before.settings != settings:
             raise ConfigError(
                 "this asset is already guarded with other arguments",
@@ -212,6 +236,7 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
         elif trained:
             before.trains = True
             before.asset = str(name)
+            put_up(op_def, settings)
 
 
 def _wrap_when_built(asset: compat.CacheableAssetsDefinition, settings: Settings) -> None:
