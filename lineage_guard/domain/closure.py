@@ -7,59 +7,26 @@ computes the same thing at scale; ``close`` here is the definition it is tested 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from lineage_guard.domain.facts import (
-    Assertion,
     Completeness,
     Influence,
     Input,
-    License,
     ModelSource,
     Pin,
     Production,
     Version,
     union,
 )
+from lineage_guard.domain.overlay import Overlay
+from lineage_guard.domain.reached import Listed, Reached, Rows, merged
 
-
-class Reached(NamedTuple):
-    """One version reached, what is known of its making, and the next step back to the target.
-
-    Attributes:
-        version: the version.
-        influence: DIRECT when a path of DIRECT edges alone leads here.
-        depth: edges on the path that ``toward`` follows (the target has 0).
-        toward: index in ``Closure.reached`` of the next version on the way to the target;
-            ``-1`` for the target itself.
-        pin: CONSERVATIVE when any edge on that path is.
-        completeness: of its production; UNKNOWN when no production is on record.
-        recorded: whether a production is on record at all.
-        models: models used to make it.
-        licenses: its own licences.
-        artefact: public id, when it is a known public dataset or model.
-        asserted_by: who says so.
-        produced_at: when it was made.
-        note: why its provenance is incomplete.
-    """
-
-    version: Version
-    influence: Influence = Influence.DIRECT
-    depth: int = 0
-    toward: int = -1
-    pin: Pin = Pin.EXACT
-    completeness: Completeness = Completeness.UNKNOWN
-    recorded: bool = False
-    models: tuple[ModelSource, ...] = ()
-    licenses: tuple[License, ...] = ()
-    artefact: str | None = None
-    asserted_by: Assertion = Assertion.INFERRED
-    produced_at: datetime | None = None
-    note: str | None = None
+__all__ = ["Ancestry", "Closure", "Reached", "close", "extend", "walk"]
 
 
 @dataclass(frozen=True)
@@ -68,43 +35,43 @@ class Closure:
 
     Attributes:
         target: the version the training step is about to write.
-        reached: the target first, then every version upstream of it, each once.
+        reached: the target first, then every version upstream of it, each once. The ledger's are
+            read from its index when they are looked at, which raises ``LedgerError`` if it has become
+            unreadable; ask ``rows`` when there may be many.
         watermark: the state of the ledger that was read.
         blind: what the guard could not see, one sentence each; any makes the verdict block.
     """
 
     target: Version
-    reached: tuple[Reached, ...]
+    reached: Sequence[Reached]
     watermark: str = ""
     blind: tuple[str, ...] = ()
 
+    @cached_property
+    def rows(self) -> Rows:
+        """``reached``, with questions that are answered without an object for each version."""
+        return self.reached if isinstance(self.reached, Rows) else Listed(self.reached)
+
     def path(self, index: int) -> tuple[Version, ...]:
         """The versions from the target to ``reached[index]``, both included."""
-        steps: list[Version] = []
-        while index >= 0:
-            steps.append(self.reached[index].version)
-            index = self.reached[index].toward
-        return tuple(reversed(steps))
+        return self.rows.paths((index,))[0]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """``sha256:`` over everything that can change a verdict, except the target's own run.
 
         Two attempts to train on the same versions have the same digest, so evidence
-        gathered for one serves the other.
+        gathered for one serves the other. It is made of the versions' digests kind by kind, so
+        whoever keeps those need not spell out a name.
         """
         h = sha256()
         head = self.reached[0]
         place = (self.target.namespace, self.target.name, self.target.partition)
         h.update(repr((place, head.models, head.completeness, self.blind)).encode())
-        for r in sorted(self.reached[1:], key=lambda r: _key(r.version)):
-            facts = (r.influence, r.completeness, r.recorded, r.models, r.licenses, r.artefact, r.produced_at)
-            h.update(repr((r.version, facts)).encode())
+        for text, keys in sorted(merged(self.rows.sealed(without=(0,))).items()):
+            h.update(b"\n%d %d " % (len(text), len(keys)) + text.encode())
+            h.update(keys)
         return "sha256:" + h.hexdigest()
-
-
-def _key(version: Version) -> tuple[str, str, str, str]:
-    return (version.namespace, version.name, version.partition or "", version.run or "")
 
 
 def close(target: Production, productions: Iterable[Production], watermark: str = "") -> Closure:
@@ -234,28 +201,56 @@ def extend(closure: Closure, ancestry: Ancestry) -> Closure:
         closure: what the ledger knows.
         ancestry: what the catalog knows.
     """
-    graph = _Extension(list(closure.reached), ancestry)
+    graph = _Extension(closure.rows, ancestry)
+    if not graph.known_of:
+        return closure
     graph.follow(Influence.DIRECT)
     graph.follow(Influence.INDIRECT)
-    return replace(closure, reached=tuple(graph.reached))
+    return replace(closure, reached=graph.rows)
 
 
 class _Extension:
-    """The closure while public ancestry is being added: DIRECT edges to the end first."""
+    """The closure while public ancestry is being added: DIRECT edges to the end first.
 
-    def __init__(self, reached: list[Reached], ancestry: Ancestry) -> None:
-        self.reached = reached
+    Attributes:
+        known_of: rows of the closure of which the catalog has something to say.
+        rows: the closure as it stands.
+    """
+
+    def __init__(self, rows: Rows, ancestry: Ancestry) -> None:
         self._known = ancestry.productions()
         self._version_of = ancestry.version_of
-        self._index = {r.version: i for i, r in enumerate(reached)}
+        self.known_of = self._speaks_of(rows)
+        self.rows = Overlay(rows)
         self._later: list[tuple[int, Input]] = []
         self._queue: deque[int] = deque()
+        self._index: dict[Version, int] = {}
+        if self.known_of:
+            self.rows.load(self.known_of)
+            public = {*self._known, *(i.version for p in self._known.values() for i in p.inputs)}
+            self._index = rows.find(public)
+
+    def _speaks_of(self, rows: Rows) -> set[int]:
+        found = set(rows.named({(v.namespace, v.name) for v in self._known}))
+        for kind, indexes in rows.kinds():
+            node = self._version_of(kind.artefact) if kind.artefact else None
+            named = node is not None and node in self._known
+            if named or any(True for m in kind.models for _ in self._made_from(m)):
+                found.update(indexes)
+        return found
+
+    def _made_from(self, model: ModelSource) -> Iterator[Version]:
+        """The public nodes of a model; one without ancestors adds nothing: its own terms are there already."""
+        for name in (model.model, *model.base_models):
+            public = self._version_of(name)
+            if public is not None and public in self._known and self._known[public].inputs:
+                yield public
 
     def follow(self, phase: Influence) -> None:
         for at, edge in self._later:
             self._visit(at, edge, phase)
         self._later = []
-        self._queue.extend(i for i, r in enumerate(self.reached) if r.influence is phase)
+        self._queue.extend(i for i, r in self.rows.loaded() if r.influence is phase)
         done: set[int] = set()
         while self._queue:
             at = self._queue.popleft()
@@ -263,7 +258,7 @@ class _Extension:
                 continue
             done.add(at)
             self._join(at)
-            for edge in self._edges(self.reached[at]):
+            for edge in self._edges(self.rows[at]):
                 if phase is Influence.DIRECT and edge.influence is Influence.INDIRECT:
                     self._later.append((at, edge))
                 else:
@@ -271,24 +266,26 @@ class _Extension:
 
     def _join(self, at: int) -> None:
         """Add what the catalog knows of a version that is, or is declared to be, a public artefact."""
-        r = self.reached[at]
+        r = self.rows[at]
         node = self._version_of(r.artefact) if r.artefact else None
         if r.recorded and r.completeness is Completeness.UNKNOWN and node is not None and node in self._known:
             # Its author said "it is this public artefact" and no more, and the catalog knows that one.
-            self.reached[at] = r = r._replace(completeness=self._known[node].completeness, note=None)
+            r = r._replace(completeness=self._known[node].completeness, note=None)
+            self.rows.put(at, r)
         production = self._known.get(r.version)
         if production is None:
             return
         if not r.recorded:
-            self.reached[at] = _reach(r.version, production, r.influence, r.depth, r.toward, r.pin)
+            self.rows.put(at, _reach(r.version, production, r.influence, r.depth, r.toward, r.pin))
             return
-        self.reached[at] = r._replace(
+        joined = r._replace(
             models=tuple(dict.fromkeys((*r.models, *production.models))),
             licenses=tuple(dict.fromkeys((*r.licenses, *production.licenses))),
             artefact=r.artefact or production.artefact,
             # The ledger knows when the public artefact was seen, not when its models answered.
             produced_at=None if production.models else r.produced_at,
         )
+        self.rows.put(at, joined)
 
     def _edges(self, r: Reached) -> Iterator[Input]:
         production = self._known.get(r.version)
@@ -303,27 +300,22 @@ class _Extension:
         if node is not None and node != r.version and node in self._known:
             yield Input(node)
         for model in r.models:
-            for name in (model.model, *model.base_models):
-                public = self._version_of(name)
-                # A model without ancestors adds nothing: its own terms are already in the closure.
-                if public is not None and public != r.version and public in self._known and self._known[public].inputs:
-                    yield Input(public, model.effective_influence)
+            yield from (Input(v, model.effective_influence) for v in self._made_from(model) if v != r.version)
 
     def _visit(self, at: int, edge: Input, phase: Influence) -> None:
-        parent = self.reached[at]
+        parent = self.rows[at]
         pin = Pin.CONSERVATIVE if Pin.CONSERVATIVE in (edge.pin, parent.pin) else Pin.EXACT
         seen = self._index.get(edge.version)
         if seen is None:
-            self._index[edge.version] = seen = len(self.reached)
             production = self._known.get(edge.version)
-            self.reached.append(_reach(edge.version, production, phase, parent.depth + 1, at, pin))
+            seen = self.rows.append(_reach(edge.version, production, phase, parent.depth + 1, at, pin))
+            self._index[edge.version] = seen
             self._queue.append(seen)
-        elif self.reached[seen].influence is Influence.INDIRECT and phase is Influence.DIRECT:
+        elif self.rows[seen].influence is Influence.INDIRECT and phase is Influence.DIRECT:
             # ``at`` is DIRECT and so is its whole path, which an INDIRECT version is not on:
             # pointing back to it makes no circle.
-            self.reached[seen] = self.reached[seen]._replace(
-                influence=phase, depth=parent.depth + 1, toward=at, pin=pin
-            )
+            raised = self.rows[seen]._replace(influence=phase, depth=parent.depth + 1, toward=at, pin=pin)
+            self.rows.put(seen, raised)
             self._queue.append(seen)
             self._raise_descendants(seen)
 
@@ -333,13 +325,17 @@ class _Extension:
         Only what was reached by DIRECT edges from it would have to be raised; which those are
         is not in a closure, so all of it is: the error is on the side that blocks.
         """
-        raised = {top}
+        raised: dict[int, int] = {top: -1}
         waiting = deque([top])
         while waiting:
             parent = waiting.popleft()
-            for i, r in enumerate(self.reached):
-                if r.toward == parent and i not in raised:
-                    raised.add(i)
+            for i in self.rows.below(parent):
+                if i not in raised:
+                    raised[i] = parent
                     waiting.append(i)
-                    self._queue.append(i)
-                    self.reached[i] = r._replace(influence=Influence.DIRECT, depth=self.reached[parent].depth + 1)
+        del raised[top]
+        self.rows.load(raised)
+        for i, parent in raised.items():
+            self._queue.append(i)
+            depth = self.rows[parent].depth + 1
+            self.rows.put(i, self.rows[i]._replace(influence=Influence.DIRECT, depth=depth))
