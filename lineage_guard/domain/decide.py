@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Pin, Version
+from lineage_guard.domain.facts import Influence, ModelSource, Pin, Version
+from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, rulings_on
 from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.observed import OBSERVED_DIFFERS, differences
-from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.reached import Kind, Reached, rank, terms_day
+from lineage_guard.domain.policy import Policy, ReasonCode, Subject
+from lineage_guard.domain.reached import rank, terms_day
 from lineage_guard.domain.terms import Effect, Terms
 from lineage_guard.domain.waivers import Waivers
 
@@ -139,129 +138,6 @@ class Verdict:
             decision=_decision(everything),
             stops=self.stops or any(f.effect >= Effect.UNKNOWN and not f.waived_by for f in added),
         )
-
-
-class Ruling(NamedTuple):
-    """What one rule makes of a model or a gap, in whatever row it is found."""
-
-    influence: Influence
-    model: ModelSource | None
-    terms: Terms | None
-    rule: Rule
-    reason: ReasonCode
-    effect: Effect
-    how: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One subject in a closure and what a policy makes of it, before findings are grouped."""
-
-    index: int
-    reached: Reached
-    influence: Influence
-    model: ModelSource | None
-    terms: Terms | None
-    rule: Rule
-    reason: ReasonCode
-    effect: Effect
-    how: str = ""
-
-
-NO_RULE = Rule(
-    id="no-rule",
-    on=Subject.MODEL,
-    effect=Effect.UNKNOWN,
-    reason="The policy has no rule for this, and silence is not permission.",
-    fix="Add a rule to the policy that speaks of it, or remove the source from the lineage.",
-)
-GUARD_CANNOT_SEE = Rule(
-    id="guard-cannot-see",
-    on=Subject.GAP,
-    effect=Effect.BLOCK,
-    reason="The guard could not see all of the lineage, so it cannot say that it is clean.",
-    fix="Run `lineage-guard doctor`, mend what it names, then run the step again.",
-)
-
-
-def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
-    """Say what a policy makes of every model and every gap in a closure, one row each.
-
-    The lineage suite of Great Expectations runs over these same rows, so that a rule lives
-    in one place.
-
-    Args:
-        closure: what was reached.
-        policy: rules and terms.
-        use: what the target is for.
-    """
-    spoken: list[tuple[int, list[Ruling]]] = []
-    for kind, indexes in closure.rows.kinds():
-        if rulings := rulings_on(kind, policy, use):
-            spoken.extend((i, rulings) for i in indexes)
-    spoken.sort(key=lambda s: s[0])
-    for (index, rulings), r in zip(spoken, closure.rows.take([i for i, _ in spoken]), strict=True):
-        yield from (Judged(index, r, *ruling) for ruling in rulings)
-
-
-def rulings_on(kind: Kind, policy: Policy, use: str) -> list[Ruling]:
-    """Say what a policy makes of every row of a kind.
-
-    Args:
-        kind: what the rows have in common.
-        policy: rules and terms.
-        use: what the target is for.
-    """
-    return list(_rulings(kind, policy, use))
-
-
-def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
-    indirect = kind.influence is Influence.INDIRECT
-    if indirect and not policy.counts_indirect:
-        return
-    if kind.completeness is not Completeness.COMPLETE:
-        reason = ReasonCode.INCOMPLETE_PROVENANCE if kind.recorded else ReasonCode.NO_PROVENANCE
-        yield from _rules(policy, use, kind.influence, None, None, Subject.GAP, reason)
-    for model in kind.models:
-        influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
-        if influence is Influence.INDIRECT and not policy.counts_indirect:
-            continue
-        day = terms_day(model.generated_at) if model.generated_at else kind.day
-        resolution = policy.terms.resolve(model, day)
-        for terms in resolution.layers:
-            yield from _rules(policy, use, influence, model, terms, Subject.MODEL, ReasonCode.RESTRICTED_MODEL)
-        if resolution.unresolved or not resolution.layers:
-            code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-            yield from _rules(policy, use, influence, model, None, Subject.UNRESOLVED, code, resolution.how)
-    for reason, model, how in differences(kind.models, policy.terms, kind.day):
-        influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
-        if influence is Influence.DIRECT or policy.counts_indirect:
-            yield from _rules(policy, use, influence, model, None, Subject.OBSERVATION, reason, how)
-
-
-def _rules(
-    policy: Policy,
-    use: str,
-    influence: Influence,
-    model: ModelSource | None,
-    terms: Terms | None,
-    on: Subject,
-    reason: ReasonCode,
-    how: str = "",
-) -> Iterator[Ruling]:
-    spoken = False
-    for rule in policy.rules:
-        if rule.on is not on or not rule.match.holds(use, model, terms, reason):
-            continue
-        spoken = True
-        effect = rule.effect_of(terms, use)
-        code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and effect is Effect.ALLOW else reason
-        yield Ruling(influence, model, terms, rule, code, effect, how)
-    if not spoken and on is Subject.OBSERVATION:
-        # A policy that is silent here was written before anything was observed; it has accepted no contradiction.
-        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how)
-    elif not spoken:
-        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how)
 
 
 def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: datetime) -> Verdict:
