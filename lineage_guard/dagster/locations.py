@@ -27,8 +27,7 @@ from dagster._core.workspace.load_target import (
 )
 from dagster._grpc.server import LoadedRepositories
 
-from lineage_guard.dagster.gate.enter import Entry
-from lineage_guard.dagster.gate.wrap import wrapped_by
+from lineage_guard.dagster.installed import settings_of as settings_of
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import ConfigError
@@ -77,16 +76,6 @@ class Found:
     def settings(self) -> Settings | None:
         """What ``guard()`` was told for it; ``None`` when its ops are not wrapped."""
         return settings_of(self.definition)
-
-
-def settings_of(definition: dg.AssetsDefinition) -> Settings | None:
-    """What ``guard()`` was told for an asset, or ``None`` when no gate stands before it."""
-    if not definition.is_executable:
-        return None
-    entries = [wrapped_by(op) for op in definition.node_def.iterate_op_defs()]
-    if not entries or not all(isinstance(e, Entry) for e in entries):
-        return None
-    return cast("Entry", entries[0]).settings
 
 
 def load_locations(target: Target) -> tuple[Location, ...]:

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from collect_world import World, derived, now, world
 
+from lineage_guard import guard
 from lineage_guard.alerts import Alert, LogSink
 from lineage_guard.dagster.declare import declare, source, training
 from lineage_guard.dagster.keys import CHECK_NAME
@@ -73,8 +74,11 @@ class Ticks:
         self.settings = Settings(ledger=w.ledger.location)
         self.delivery = Delivery(**{"sinks": [LogSink()], **delivery})
         self.cursor: str | None = None
+        self.guarded = True
 
     def __call__(self) -> dg.SensorResult | dg.SkipReason:
+        if self.guarded:
+            guard(list(self.w.assets), ledger=self.w.ledger.location)
         checks = training_checks([s for a in self.w.assets for s in a.specs], self.settings)
         defs = dg.Definitions(assets=self.w.assets, asset_checks=checks)
         context = dg.build_sensor_context(instance=self.w.instance, definitions=defs, cursor=self.cursor)
@@ -244,6 +248,7 @@ from datetime import datetime, UTC
 from lineage_guard.dagster.declare import declare, source, training
 from lineage_guard.dagster.sensor.sensor import Delivery, tick
 from lineage_guard.dagster.settings import Settings
+from lineage_guard import guard
 from lineage_guard.alerts import LogSink
 
 @dg.asset(metadata=source(human=True, license="CC0-1.0"))
@@ -253,7 +258,7 @@ def text(): ...
 def student(): ...
 
 with dg.DagsterInstance.local_temp({w.instance.root_directory!r}) as instance:
-    defs = dg.Definitions(assets=[text, student])
+    defs = dg.Definitions(assets=guard([text, student], ledger={w.ledger.location!r}))
     context = dg.build_sensor_context(instance=instance, definitions=defs, cursor={ticks.cursor!r})
     result = tick(context, Settings(ledger={w.ledger.location!r}), Delivery(sinks=[LogSink()]), datetime.now(UTC))
     assert isinstance(result, dg.SkipReason), result
@@ -282,3 +287,19 @@ def test_alerts_name_the_owners_of_the_training_asset(w: World) -> None:
     pager = Pager()
     Ticks(w, sinks=[pager])()
     assert pager.alerts[0].owners == ("team:nlp",)
+
+
+def test_a_training_asset_without_a_gate_is_an_incident_and_a_red_check(w: World) -> None:
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    pager = Pager()
+    ticks = Ticks(w, sinks=[pager])
+    ticks.guarded = False
+    ticks()
+    assert not ticks.check().passed
+    assert "No gate stands before this asset" in str(ticks.check().metadata["lineage_guard/explanation"].value)
+    assert [(a.event, a.kind) for a in pager.alerts] == [("OPEN", "BLIND")]
+    ticks.guarded = True
+    ticks()
+    assert ticks.check().passed
+    assert [a.event for a in pager.alerts] == ["OPEN", "RESOLVE"]

@@ -17,6 +17,7 @@ from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.gate.gate import Request, cannot_see, check
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
+from lineage_guard.dagster.sensor.redecide import MOST, Rules, redecide
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
@@ -39,6 +40,7 @@ class Judgement:
         trained: whether ``verdict`` is about what was trained already.
         digest: changes when, and only when, the answer may have.
         final: whether it holds until something changes; ``False`` when the guard could not see.
+        marked: versions trained already whose verdict was changed now, see ``redecide``.
     """
 
     key: dg.AssetKey
@@ -46,6 +48,7 @@ class Judgement:
     trained: bool
     digest: str
     final: bool = True
+    marked: int = 0
 
 
 def training_assets(graph: Graph, settings: Settings) -> dict[dg.AssetKey, str]:
@@ -101,7 +104,7 @@ def judge(
         except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
             said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
             verdict = cannot_see(target, use, policy.name, now, f"The guard could not decide: {' '.join(said.split())}")
-            judgements.append(Judgement(key, verdict, False, _digest(verdict, settings, now), final=False))
+            judgements.append(Judgement(key, verdict, False, digest_of(verdict, settings, now), final=False))
     return judgements
 
 
@@ -124,16 +127,20 @@ def _judge(
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
     verdict = check(Request(step.target, use, policy, now, settings.waivers, blind), ledger, catalog).verdict
-    trained = ledger.productions(ledger.latest(namespace, name_of(key)))
+    trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
+    marked = redecide(ledger, trained, Rules(policy, settings.waivers, catalog, use), now)
     if not verdict.stops and trained:
         past = replace(union(list(trained.values())), outputs=(target,))
         earlier = check(Request(past, use, policy, now, settings.waivers), ledger, catalog).verdict
         if earlier.stops:
-            return Judgement(key, earlier, trained=True, digest=_digest(earlier, settings, now))
-    return Judgement(key, verdict, False, _digest(verdict, settings, now), final=not blind)
+            return Judgement(key, earlier, True, digest_of(earlier, settings, now), len(marked) < MOST, len(marked))
+    return Judgement(
+        key, verdict, False, digest_of(verdict, settings, now), not blind and len(marked) < MOST, len(marked)
+    )
 
 
-def _digest(verdict: Verdict, settings: Settings, now: datetime) -> str:
+def digest_of(verdict: Verdict, settings: Settings, now: datetime) -> str:
+    """Changes when, and only when, what is shown of a verdict may have changed."""
     waivers = sorted(w.id for w in settings.waivers if now < w.expires)
     facts = (verdict.decision, verdict.closure_digest, verdict.policy_digest, verdict.use, waivers)
     findings = [(f.rule, f.reason, f.subject, str(f.model), f.effect, f.waived_by) for f in verdict.findings]

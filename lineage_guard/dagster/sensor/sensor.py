@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 
@@ -36,6 +37,7 @@ PER_TICK = 2_000
 #: Events in the ledger that its index does not cover, above which a tick compacts it.
 COMPACT_ABOVE = 1_000
 _LAST_LINE = 10**12
+_SETTINGS: WeakKeyDictionary[dg.SensorDefinition, Settings] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,13 @@ def build_sensor(
     def lineage_guard(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return tick(context, settings, told, datetime.now(UTC))
 
+    _SETTINGS[lineage_guard] = settings
     return lineage_guard
+
+
+def settings_of_sensor(sensor: dg.SensorDefinition) -> Settings | None:
+    """What a sensor of ours was told; ``None`` for any other sensor, and for a copy that Dagster made of ours."""
+    return _SETTINGS.get(sensor)
 
 
 def tick(
@@ -99,8 +107,10 @@ def tick(
     """
     from lineage_guard.dagster.collect.collect import collect
     from lineage_guard.dagster.events import name_of
+    from lineage_guard.dagster.installed import SENSOR, footing, note
     from lineage_guard.dagster.pins.resolve import graph_of
     from lineage_guard.dagster.sensor.decide import affected, judge, training_assets
+    from lineage_guard.dagster.sensor.doubts import doubts, with_doubts
     from lineage_guard.ledger import open_ledger
 
     repository = context.repository_def
@@ -121,17 +131,24 @@ def tick(
     if names is not None and cursor.get("rules") == rules:
         settled = set(cursor["shown"]) - set(cursor["again"])
         asked = {k for k in uses if k.to_user_string() not in settled} | affected(graph, uses, names)
-    wanted = {k: uses[k] for k in asked}
+    origin = context.code_location_origin
+    location = origin.location_name if origin else None
+    mine = footing(settings, policy, catalog)
+    note(context.instance, SENSOR, location, mine)
+    doubted, remarks = doubts(context.instance, repository, location, mine, uses)
+    wanted = {k: uses[k] for k in uses if k in asked or k in doubted}
     judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now)
+    judgements = with_doubts(judgements, doubted, settings, policy.name, now)
     shown: dict[str, str] = {k.to_user_string(): d for k in uses if (d := cursor["shown"].get(k.to_user_string()))}
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
-    origin = context.code_location_origin
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
-    told, problems = _alert(ledger, delivery, judgements, now, origin.location_name if origin else None, owners)
+    told, problems = _alert(ledger, delivery, judgements, now, location, owners)
     problems += _deliver(ledger, delivery)
-    for problem in problems:
+    for problem in [*remarks, *problems]:
         context.log.warning(problem)
+    for key, sentence in doubted.items():
+        context.log.error(f"{key.to_user_string()}: {sentence}")
     said = _sentence(collected, judgements, problems)
     context.log.info(said)
     again = [j.key.to_user_string() for j in judgements if not (j.final and told)]
@@ -250,6 +267,8 @@ def _sentence(collected: Collected, judgements: Sequence[Judgement], problems: S
         parts.append(f"{collected.lag} log ids behind")
     if judgements:
         parts.append(f"{len(judgements)} training assets judged, {stopped} stopped")
+    if marked := sum(j.marked for j in judgements):
+        parts.append(f"{marked} trained versions judged otherwise than before")
     if problems:
         parts.append(f"{len(problems)} not delivered")
     return "; ".join(parts)

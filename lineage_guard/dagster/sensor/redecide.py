@@ -1,0 +1,128 @@
+"""Deciding again on what was trained: the versions that exist, by what their records say they may have read.
+
+The gate answers before a step reads. What it answered holds for what it saw; an upstream that was written
+again between its answer and the end of the training is in the record of the trained version, because that
+is made from the log afterwards. The verdict on that record is filed beside the gate's own, under the same
+run. Nothing is stopped by it: whoever trains on that version meets a gate that reads the same record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lineage_guard.domain.closure import extend
+from lineage_guard.domain.decide import Verdict, decide
+from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.waivers import Waivers
+from lineage_guard.openlineage.encode import event_of
+
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.ledger import Ledger
+
+#: Verdicts taken in one tick, at most; the next tick goes on.
+MOST = 200
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is decided by.
+
+    Attributes:
+        policy: rules and terms.
+        waivers: accepted risks.
+        catalog: public ancestry.
+        use: what the asset is for.
+    """
+
+    policy: Policy
+    waivers: Waivers
+    catalog: Catalog
+    use: str
+
+
+def redecide(
+    ledger: Ledger, trained: Mapping[Version, Production], rules: Rules, now: datetime, most: int = MOST
+) -> list[Verdict]:
+    """File a new verdict on each trained version that would be answered otherwise than it was.
+
+    Args:
+        ledger: holds the records and the verdicts filed before.
+        trained: versions of one training asset, and what is on record of each.
+        rules: what is decided by.
+        now: the time (timezone-aware UTC).
+        most: verdicts to take at most.
+
+    Returns:
+        The verdicts that were filed.
+
+    Raises:
+        LedgerError: when the ledger cannot be read or written.
+    """
+    if not trained:
+        return []
+    first = next(iter(trained))
+    filed: dict[object, bool] = {}
+    for decision in ledger.decisions(first.namespace, first.name, limit=4 * len(trained) + 100):
+        filed.setdefault(decision["runId"], bool(decision.get("stops")))
+    asking = _Asking(ledger, trained, rules, now, most)
+    standing = [v for v in trained if not filed.get(v.run, False)]
+    changed = [*asking.stopped(standing), *asking.released(v for v in trained if filed.get(v.run, False))]
+    if changed:
+        ledger.append([event_of(_again(trained[v], v, verdict)) for v, verdict in changed])
+    return [verdict for _, verdict in changed]
+
+
+@dataclass
+class _Asking:
+    ledger: Ledger
+    trained: Mapping[Version, Production]
+    rules: Rules
+    now: datetime
+    left: int
+
+    def stopped(self, versions: Sequence[Version]) -> list[tuple[Version, Verdict]]:
+        """Those that are stopped. What is allowed of all together is allowed of each, so halves that are are left."""
+        if not versions or self.left <= 0:
+            return []
+        verdict = self._verdict(versions)
+        if not verdict.stops:
+            return []
+        if len(versions) == 1:
+            return [(versions[0], verdict)]
+        half = len(versions) // 2
+        return [*self.stopped(versions[:half]), *self.stopped(versions[half:])]
+
+    def released(self, versions: Iterable[Version]) -> list[tuple[Version, Verdict]]:
+        """Those that are not stopped any more: a waiver, other terms, or a record that was completed."""
+        found: list[tuple[Version, Verdict]] = []
+        for version in versions:
+            if self.left > 0 and not (verdict := self._verdict([version])).stops:
+                found.append((version, verdict))
+        return found
+
+    def _verdict(self, versions: Sequence[Version]) -> Verdict:
+        self.left -= 1
+        made = union([self.trained[v] for v in versions])
+        target = replace(made, outputs=(versions[0],))
+        closure = extend(self.ledger.closure(target), self.rules.catalog.ancestry)
+        return decide(closure, self.rules.policy, self.rules.waivers, self.rules.use, self.now)
+
+
+def _again(made: Production, version: Version, verdict: Verdict) -> AssetRun:
+    """The end of the run once more, with what is thought of it now; what it made and read stays as it was."""
+    assert version.run is not None
+    return AssetRun(
+        run_id=version.run,
+        state=RunState.COMPLETE,
+        at=made.produced_at or verdict.at,
+        job_namespace=version.namespace,
+        job_name=version.name,
+        production=replace(made, outputs=(version,)),
+        verdict=verdict,
+    )
