@@ -184,7 +184,7 @@ def _production(
         reading.of(Version(*place), Influence.DIRECT)
     listed = bool(reading.inputs or models)
     if not any(w.replaces for w in written):
-        reading.of(Version(*version[:2]), Influence.DIRECT, unknown=False)
+        reading.of(Version(*version[:2]), Influence.DIRECT)
     made = claim or _unclaimed(run, listed or all(w.empties for w in written))
     unseen = f"nothing on record of what it read of {', '.join(reading.unseen)}" if reading.unseen else None
     return replace(

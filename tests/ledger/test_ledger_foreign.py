@@ -123,6 +123,23 @@ def test_a_clean_lane_is_not_blocked_for_its_detours(ledger: Ledger) -> None:
     assert verdict(ledger.closure(student(ORDERS))).decision.value == "ALLOW"
 
 
+def test_a_table_that_was_only_ever_added_to_stops_training_until_somebody_says_how_it_began(ledger: Ledger) -> None:
+    """Spark says nothing when it appends; what the table held before may be anything."""
+    qwen = model("huggingface|Qwen/Qwen2.5-7B-Instruct")
+    ledger.append(
+        [
+            *ran("first", 0, 5, [qwen], [data("dagster|warehouse/orders")]),
+            *ran("second", 10, 15, [qwen], [data("dagster|warehouse/orders")]),
+        ]
+    )
+    said = verdict(ledger.closure(student(ORDERS)))
+    assert (said.decision.value, said.stops) == ("UNKNOWN", True)
+    ledger.append([dataset_event(-60, data("dagster|warehouse/orders", change("TRUNCATE")))])
+    reached = ledger.closure(student(ORDERS)).reached
+    assert ORDERS not in {r.version for r in reached}
+    assert all(r.recorded for r in reached)
+
+
 def test_a_foreign_table_nobody_recorded_the_making_of_stops_training(ledger: Ledger) -> None:
     ledger.append(ran("load", 0, 5, [data("s3://lake|who-knows")], [data("dagster|warehouse/orders")]))
     said = verdict(ledger.closure(student(ORDERS)))
@@ -182,7 +199,7 @@ def test_spark_may_read_what_dagster_made(ledger: Ledger) -> None:
         [
             dagster_run("synthetic", 0, models=gpt),
             dagster_run("synthetic", 30),
-            *ran("clean", 10, 15, [data("dagster|synthetic")], [data("dagster|warehouse/orders")]),
+            *ran("clean", 10, 15, [data("dagster|synthetic")], [data("dagster|warehouse/orders", change("CREATE"))]),
         ]
     )
     closure = ledger.closure(student(ORDERS))
