@@ -64,14 +64,14 @@ def step(guarded: bool, only_student: bool, tables: int) -> None:
     held: list[float] = []
     suite_ran = False
     if guarded:
-        from lineage_guard.dagster.gate import gate
+        from lineage_guard.dagster.gate import hold as gate
 
         hold = gate.hold
 
-        def timed(*args: object) -> None:
+        def timed(*args: object) -> object:
             began = time.perf_counter()
             try:
-                hold(*args)  # pyright: ignore[reportArgumentType]
+                return hold(*args)  # pyright: ignore[reportArgumentType]
             finally:
                 held.append(time.perf_counter() - began)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -15,6 +16,7 @@ from dagster._core.definitions.assets.definition.asset_spec import SYSTEM_METADA
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import (
     CacheableAssetsDefinition as CacheableAssetsDefinition,
 )
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph as AssetGraph
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode as AssetNode
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph as BaseAssetGraph
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode as BaseAssetNode
@@ -65,6 +67,44 @@ def loaded_up_to(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> d
     step: Any = context.get_step_execution_context()
     found: dict[dg.AssetKey, Any] = step.input_asset_records or {}
     return {key: -1 if info is None else int(info.storage_id) for key, info in found.items()}
+
+
+def narrow(context: dg.OpExecutionContext, keys: AbstractSet[dg.AssetKey]) -> None:
+    """Show the code of this one step a smaller selection, as if it had been launched for these assets only.
+
+    Everything user code can ask for (``selected_asset_keys``, ``selected_output_names``, ``is_subset``,
+    ``assets_def`` and the checks) follows from two properties. Nothing that other steps share is touched.
+    """
+    whole = context.assets_def
+    less = whole.subset_for(keys, {c for c in whole.check_keys if c.asset_key in keys or c.asset_key not in whole.keys})
+    names = {*less.keys_by_output_name, *(less.get_output_name_for_asset_check_key(c) for c in less.check_keys)}
+
+    class Narrowed(type(context)):
+        @property
+        def assets_def(self) -> dg.AssetsDefinition:
+            return less
+
+        @property
+        def selected_output_names(self) -> AbstractSet[str]:
+            return names
+
+    context.__class__ = Narrowed
+
+
+def assets_fed_by(context: dg.OpExecutionContext) -> set[dg.AssetKey]:
+    """The assets of a graph that are made from the outputs of the op whose step this is."""
+    layer: Any = context.job_def.asset_layer
+    found: set[dg.AssetKey] = set()
+    for output in context.op_def.output_dict:
+        keys = layer.downstream_dep_assets_and_checks(context.op_handle, output)
+        found |= {k for k in keys if isinstance(k, dg.AssetKey)}
+    return found
+
+
+def takes_context(op_def: dg.OpDefinition) -> bool:
+    """Whether an op's function is given the context, and so can know what is selected."""
+    compute: object = op_def.compute_fn
+    return compute.has_context_arg() if isinstance(compute, DecoratedOpFunction) else True
 
 
 def body_of(op_def: dg.OpDefinition) -> AnyFunction | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,6 +14,7 @@ from lineage_guard.dagster.gate.sign import put_up
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
+from lineage_guard.dagster.modes import check_selections, modes_from
 from lineage_guard.dagster.seal import unsealed
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
@@ -49,6 +50,7 @@ def guard(
     select: str | dg.AssetSelection | None = None,
     catalog: Iterable[str | Path] | None = None,
     sensor: bool = True,
+    mode: str | Mapping[str, str] = "enforce",
 ) -> Guardable:
     """Put the gate in front of every training asset, and the sensor beside them.
 
@@ -72,13 +74,19 @@ def guard(
             one; else the files named by ``LINEAGE_GUARD_CATALOG``.
         sensor: whether to add the sensor that collects, re-decides, delivers and alerts, and the
             asset check ``lineage_guard`` on which it shows each verdict.
+        mode: ``"enforce"``; ``"warn"``, where everything runs and owners are alerted; or
+            ``"observe"``, where everything runs and the verdict is only shown. By assets:
+            ``{"group:experimental": "observe", "*": "enforce"}``, in Dagster's selection syntax;
+            of several that cover an asset the strictest holds, ``"*"`` is for the rest, and what
+            nothing covers is enforced.
 
     Returns:
         The same kind of thing, guarded.
 
     Raises:
-        ConfigError: for a policy that does not exist, or when the same asset was guarded
-            before with other arguments.
+        ConfigError: for a policy or mode that does not exist, a selection that Dagster cannot read or
+            that covers no training asset, or when the same asset was guarded before with other
+            arguments.
         UnsupportedAsset: for a training asset that cannot be gated; it is never skipped.
 
     Example:
@@ -95,6 +103,7 @@ def guard(
         waivers=tuple(waivers),
         select=select,
         catalog=None if catalog is None else tuple(_file(path) for path in catalog),
+        mode=modes_from(mode),
     )
     if isinstance(defs, dg.Definitions):
         return cast("Guardable", _guarded(defs, settings, sensor))
@@ -166,6 +175,7 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
         )
     assets = [*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())]
     check_marks(assets, defs.jobs or ())
+    check_selections(assets, settings.select, settings.mode)
     _wrap_all(assets, settings)
     if not sensor:
         return defs

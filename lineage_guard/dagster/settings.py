@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lineage_guard.dagster.modes import ENFORCED, Modes
 from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Settings:
         waivers: accepted risks.
         select: which training assets are guarded, in Dagster's selection syntax; ``None``: all.
         catalog: own catalog files beside the shipped ones; ``None`` looks at the environment.
+        mode: whether assets are held to their verdicts. No environment variable changes it: what is
+            not stopped is for reviewed code to say.
     """
 
     policy: str | Path | Policy = "default"
@@ -44,6 +47,7 @@ class Settings:
     waivers: Waivers = ()
     select: str | dg.AssetSelection | None = None
     catalog: tuple[Path, ...] | None = None
+    mode: Modes = ENFORCED
 
 
 def rulebook(

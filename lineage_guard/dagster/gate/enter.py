@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -10,6 +11,10 @@ from lineage_guard.dagster import compat
 from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.dagster.keys import WRITES_KEY, use_of
 from lineage_guard.dagster.settings import Settings
+from lineage_guard.domain.modes import Mode
+
+if TYPE_CHECKING:
+    from lineage_guard.dagster.gate.narrow import Outputs
 
 
 @dataclass(eq=False)
@@ -29,25 +34,44 @@ class Entry:
     asset: str = ""
     whole: bool = False
 
-    def __call__(self) -> None:
+    def __call__(self) -> Outputs | None:
         """Ask the gate for the training assets of this step; record declarations.
+
+        Returns:
+            What the step may still write, when only some of its outputs are stopped.
 
         Raises:
             dagster.Failure: when training must not run. Not retried by a retry policy.
         """
         context = compat.current_step()
         if context is None:
-            return
+            return None
         if wrapped_by(context.op_def) is not self or not context.has_assets_def:
             if self.trains:
                 self._out_of_place(context)
-            return
+            return None
+        outputs = None
         # Asked of the tags that run, too: an asset may have been tagged after it was guarded.
         if self.trains or any(use_of(spec.tags) is not None for spec in context.assets_def.specs):
-            from lineage_guard.dagster.gate import gate
-
-            gate.hold(context, self.settings)
+            outputs = self._held(context)
         _record_declarations(context)
+        return outputs
+
+    def _held(self, context: dg.OpExecutionContext) -> Outputs | None:
+        try:
+            from lineage_guard.dagster.gate import hold
+
+            return hold.hold(context, self.settings)
+        except dg.Failure:
+            raise
+        except Exception as error:
+            if self.settings.mode.floor is Mode.ENFORCE:
+                raise
+            context.log.error(
+                f"lineage_guard could not ask its gate about {self.asset}, which runs all the same because the whole "
+                f"guard is in mode {self.settings.mode.rest.value!r}: {type(error).__name__}: {error}"
+            )
+            return None
 
     def _out_of_place(self, context: dg.OpExecutionContext) -> None:
         """The code of a training asset runs in a step that is not its own.
@@ -56,7 +80,7 @@ class Entry:
             dagster.Failure: unless it is one op of several in the asset's graph, which a plain
                 job may share without training anything.
         """
-        from lineage_guard.dagster.gate import gate
+        from lineage_guard.dagster.gate import hold
 
         shared = wrapped_by(context.op_def) is self and not self.whole
         where = f"op {context.op.name!r} of job {context.job_name!r}"
@@ -70,7 +94,7 @@ class Entry:
             f"{where} runs the code of the training asset {self.asset} outside of that asset's own step, so what it "
             "would learn from cannot be known. Materialise the asset instead."
         )
-        raise gate.out_of_place(self.asset, self.settings, sentence)
+        hold.out_of_place(context, self.asset, self.settings, sentence)
 
 
 def _record_declarations(context: dg.OpExecutionContext) -> None:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import aclosing
-from typing import Any, cast
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
 from lineage_guard.dagster import compat
 from lineage_guard.domain.errors import UnsupportedAsset
 
+if TYPE_CHECKING:
+    from lineage_guard.dagster.gate.narrow import Outputs
+
 MARK = "__lineage_guard__"
+#: Runs ahead of the op's own code; returns what that code may still write when it is not everything.
+Before = Callable[[], "Outputs | None"]
 
 
-def wrap(op_def: dg.OpDefinition, before: Callable[[], None], asset: str) -> None:
+def wrap(op_def: dg.OpDefinition, before: Before, asset: str) -> None:
     """Have ``before`` run inside the step, ahead of the op's own code. In place.
 
     Args:
@@ -43,7 +48,7 @@ def wrap(op_def: dg.OpDefinition, before: Callable[[], None], asset: str) -> Non
     compat.replace_body(op_def, around)
 
 
-def wrapped_by(op_def: dg.OpDefinition) -> Callable[[], None] | None:
+def wrapped_by(op_def: dg.OpDefinition) -> Before | None:
     """The ``before`` an op was wrapped with, or ``None``."""
     body = compat.body_of(op_def)
     return getattr(body, MARK, None) if body else None
@@ -53,39 +58,43 @@ def wrapped_by(op_def: dg.OpDefinition) -> Callable[[], None] | None:
 # looking at its kind. Code of a generator starts at the first next(), so ``before`` does too.
 
 
-def _sync(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFunction:
+def _sync(body: compat.AnyFunction, before: Before) -> compat.AnyFunction:
     @functools.wraps(body)
     def around(*args: Any, **kwargs: Any) -> Any:
-        before()
-        return body(*args, **kwargs)
+        outputs = before()
+        result = body(*args, **kwargs)
+        return result if outputs is None else outputs.of_result(result)
 
     return around
 
 
-def _generator(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFunction:
+def _generator(body: compat.AnyFunction, before: Before) -> compat.AnyFunction:
     @functools.wraps(body)
     def around(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        before()
-        return (yield from cast("Generator[Any, Any, Any]", body(*args, **kwargs)))
+        outputs = before()
+        with closing(cast("Generator[Any, Any, Any]", body(*args, **kwargs))) as events:
+            all_or_some: Generator[Any, Any, Any] = events if outputs is None else outputs.of_generator(events)
+            return (yield from all_or_some)
 
     return around
 
 
-def _async(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFunction:
+def _async(body: compat.AnyFunction, before: Before) -> compat.AnyFunction:
     @functools.wraps(body)
     async def around(*args: Any, **kwargs: Any) -> Any:
-        before()
-        return await body(*args, **kwargs)
+        outputs = before()
+        result = await body(*args, **kwargs)
+        return result if outputs is None else outputs.of_result(result)
 
     return around
 
 
-def _async_generator(body: compat.AnyFunction, before: Callable[[], None]) -> compat.AnyFunction:
+def _async_generator(body: compat.AnyFunction, before: Before) -> compat.AnyFunction:
     @functools.wraps(body)
     async def around(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        before()
+        outputs = before()
         async with aclosing(body(*args, **kwargs)) as events:
-            async for event in events:
+            async for event in events if outputs is None else outputs.of_async_generator(events):
                 yield event
 
     return around
