@@ -97,7 +97,7 @@ class Deployment:
 
 @contextmanager
 def deployed(
-    folder: Path, locations: Mapping[str, str], config: Mapping[str, Any] | None = None
+    folder: Path, locations: Mapping[str, str], config: Mapping[str, Any] | None = None, again: bool = False
 ) -> Iterator[Deployment]:
     """A deployment whose instance has the guarded queue.
 
@@ -105,9 +105,10 @@ def deployed(
         folder: where everything goes.
         locations: code by the name of its code location.
         config: of the coordinator.
+        again: whether the instance was there before.
     """
     home = folder / "dagster"
-    home.mkdir()
+    home.mkdir(exist_ok=again)
     overrides: dict[str, Any] = {
         "telemetry": {"enabled": False},
         "run_coordinator": {
@@ -125,7 +126,8 @@ def deployed(
 
 
 def _origin(folder: Path, name: str, code: str) -> InProcessCodeLocationOrigin:
-    file = folder / f"{name}.py"
+    # Python keeps a module by its name, and the code of a second deployment may differ.
+    file = folder / f"{name}_{len(list(folder.glob('*.py')))}.py"
     file.write_text(dedent(SOURCES) + dedent(code))
     target = LoadableTargetOrigin(python_file=str(file), attribute="defs", working_directory=str(folder))
     return InProcessCodeLocationOrigin(target, location_name=name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,21 +13,11 @@ import dagster as dg
 from lineage_guard.dagster.keys import is_use
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.waivers import Waiver
 
 WHERE = "dagster.yaml: run_coordinator: config"
 _SHIPPED = ("default", "strict", "research", "observe")
-
-
-class OnRefusal(StrEnum):
-    """What happens to a run that must not train.
-
-    ``FAIL`` ends it before it is queued. ``WARN`` lets it go, with the verdict in its log: for
-    seeing what would happen before it does.
-    """
-
-    FAIL = "fail"
-    WARN = "warn"
 
 
 @dataclass(frozen=True)
@@ -56,13 +45,14 @@ class Rules:
     Attributes:
         settings: policy, catalog, ledger, namespace and waivers.
         training: assets that train, beside those whose tags say so.
-        on_refusal: what happens to a run that must not train.
+        mode: what happens to a run that must not train: ``ENFORCE`` ends it before it is queued; in the
+            others it goes on, with the verdict in its log.
         judge_gated: whether runs with a gate in their steps are judged like those without.
     """
 
     settings: Settings = field(default_factory=Settings)
     training: tuple[Training, ...] = ()
-    on_refusal: OnRefusal = OnRefusal.FAIL
+    mode: Mode = Mode.ENFORCE
     judge_gated: bool = False
 
 
@@ -94,10 +84,11 @@ def config_fields() -> dict[str, Any]:
             description="Assets that train although no tag says so, in Dagster's selection syntax.",
         ),
         "waivers": dg.Field([dg.Shape(waiver)], default_value=[], description="Accepted risks."),
-        "on_refusal": dg.Field(
-            dg.Enum("OnRefusal", [dg.EnumValue(str(each)) for each in OnRefusal]),
-            default_value=str(OnRefusal.FAIL),
-            description="'fail' ends a refused run before it is queued; 'warn' lets it go with the verdict in its log.",
+        "mode": dg.Field(
+            dg.Enum("GuardMode", [dg.EnumValue(str(each)) for each in Mode]),
+            default_value=str(Mode.ENFORCE),
+            description="'enforce' ends a run that must not train before it is queued; in 'warn' and 'observe' it goes "
+            "on, with the verdict in its log.",
         ),
         "judge_gated": dg.Field(
             bool,
@@ -130,8 +121,8 @@ def rules_of(config: Mapping[str, Any]) -> Rules:
     rulebook(settings)
     ledger_location(settings.ledger)
     training = tuple(_training(each) for each in cast("Sequence[Mapping[str, str]]", config.get("training", ())))
-    on_refusal = OnRefusal(str(config.get("on_refusal", OnRefusal.FAIL)))
-    return Rules(settings, training, on_refusal, bool(config.get("judge_gated", False)))
+    mode = Mode(str(config.get("mode", Mode.ENFORCE)))
+    return Rules(settings, training, mode, bool(config.get("judge_gated", False)))
 
 
 def _training(given: Mapping[str, str]) -> Training:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.coordinator.config import Rules, config_fields, rules_of
-from lineage_guard.dagster.coordinator.judge import Judge, Judged, refused, said
+from lineage_guard.dagster.coordinator.judge import Judge, Judged, said
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.coordinator.installed import Installed
@@ -78,11 +78,11 @@ class GuardedQueuedRunCoordinator(dg.QueuedRunCoordinator):
         if run.status is not dg.DagsterRunStatus.NOT_STARTED:
             return super().submit_run(context)
         graph, found = self._asked(context)
-        if not any(each.refused for each in found):
+        if not any(each.verdict.stops for each in found):
             return super().submit_run(context)
         from lineage_guard.dagster.coordinator.refuse import refuse, warn
 
-        if not refused(found, self.rules):
+        if not any(each.verdict.blocks for each in found):
             warn(self._instance, run, found)
             return super().submit_run(context)
         refuse(self._instance, run, found, graph)

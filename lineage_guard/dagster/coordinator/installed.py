@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.coordinator.config import OnRefusal, Rules
+from lineage_guard.dagster.coordinator.config import Rules
 from lineage_guard.dagster.coordinator.judge import said
 from lineage_guard.dagster.pins.facts import Graph
+from lineage_guard.domain.modes import Mode
 
 _BUILTIN = (
     dg.AllPartitionMapping,
@@ -40,7 +41,7 @@ class Installed:
     @property
     def guards(self) -> bool:
         """Whether runs are refused here: it is the guard's, it works, and it is not only watching."""
-        return self.rules is not None and self.problem is None and self.rules.on_refusal is OnRefusal.FAIL
+        return self.rules is not None and self.problem is None and self.rules.mode is Mode.ENFORCE
 
 
 def installed(instance: dg.DagsterInstance) -> Installed:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from lineage_guard.dagster.coordinator.config import OnRefusal, Rules
+from lineage_guard.dagster.coordinator.config import Rules
 from lineage_guard.dagster.coordinator.scope import Scope, Trained, TrainingAssets, scope_of
 from lineage_guard.dagster.gate.sign import fingerprint
 from lineage_guard.dagster.pins.facts import Graph
@@ -34,13 +34,11 @@ class Judged:
 
     Attributes:
         key: the asset.
-        verdict: the answer.
-        refused: whether the run must not be queued because of it.
+        verdict: the answer; the run must not be queued when it blocks.
     """
 
     key: dg.AssetKey
     verdict: Verdict
-    refused: bool
 
 
 class Judge:
@@ -126,7 +124,7 @@ class Judge:
         at: datetime,
     ) -> list[Judged]:
         from lineage_guard.dagster.collect.collect import collect_upstream
-        from lineage_guard.dagster.coordinator.planned import Planner
+        from lineage_guard.dagster.coordinator.planned import Planner, read_for_certain
         from lineage_guard.dagster.events import EventLog
         from lineage_guard.dagster.pins.history import History
         from lineage_guard.dagster.pins.recorded import LedgerRecords
@@ -140,6 +138,7 @@ class Judge:
         settings = self._rules.settings
         catalog, policy = rulebook(settings)
         ledger, overlay = self._open()
+        overlay.certain = partial(read_for_certain, graph)
         log = EventLog(instance)
         record = log.run(run.run_id)
         if record is None:
@@ -158,13 +157,10 @@ class Judge:
         closure = replace(closure, blind=(*closure.blind, *plan.blind, *collected.blind))
         found: list[Judged] = []
         for use in trained.uses:
-            verdict = decide(closure, policy, settings.waivers, use, at)
-            refused = verdict.stops
-            if self._has_gate(trained):
-                refused = _certainly_stops(verdict)
-                if not refused:
-                    continue
-            found.append(Judged(trained.key, verdict, refused))
+            verdict = replace(decide(closure, policy, settings.waivers, use, at), mode=self._rules.mode)
+            if self._has_gate(trained) and not _certainly_blocks(verdict):
+                continue
+            found.append(Judged(trained.key, verdict))
             self._record(verdict, plan.target, parent, at, ledger)
         return found
 
@@ -203,12 +199,8 @@ class Judge:
         from lineage_guard.dagster.gate.gate import cannot_see
 
         policy = str(self._rules.settings.policy)
-        return Judged(key, cannot_see(Version(self._namespace, name_of(key)), use, policy, at, sentence), refused=True)
-
-
-def refused(found: Sequence[Judged], rules: Rules) -> bool:
-    """Whether a run must not be queued."""
-    return rules.on_refusal is OnRefusal.FAIL and any(each.refused for each in found)
+        target = Version(self._namespace, name_of(key))
+        return Judged(key, cannot_see(target, use, policy, at, sentence, self._rules.mode))
 
 
 def said(error: Exception) -> str:
@@ -217,9 +209,9 @@ def said(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def _certainly_stops(verdict: Verdict) -> bool:
+def _certainly_blocks(verdict: Verdict) -> bool:
     """Whether a gate with the same rules would stop it, whatever else it sees."""
-    return verdict.stops and any(
+    return verdict.blocks and any(
         f.effect is Effect.BLOCK
         and f.reason is not ReasonCode.GUARD_CANNOT_SEE
         and f.pin is Pin.EXACT

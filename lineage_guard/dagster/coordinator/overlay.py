@@ -1,14 +1,15 @@
-"""What the coordinator collected itself, kept in memory over the ledger and never written to it.
+"""What the coordinator collected itself: into the ledger where it is certain, in memory where it is not.
 
 The host process sees less of an asset than its own code location does: not a partition mapping
-of the user's own class, for one. What it works out is good for its own answer. In the ledger it
-would be taken for what the code location knows, and the gate would go by it.
+of the user's own class. Where a mapping could be one, what was read is a guess that is good for
+this answer only. In the ledger it would be taken for what the code location knows, and the gate
+would go by it. So it is kept in memory, over the ledger, with everything that was made from it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.closure import Closure, walk
@@ -29,11 +30,15 @@ class LedgerOverlay:
 
     Args:
         ledger: what everybody has collected.
+
+    Attributes:
+        certain: whether it is known what a dataset's runs read, by OpenLineage name.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._held: dict[Version, Production] = {}
+        self.certain: Callable[[str], bool] = lambda name: False
         self._upto: dict[str, int] = {}
         self.position = ledger.position
         self.latest = ledger.latest
@@ -75,25 +80,33 @@ class LedgerOverlay:
         return found
 
     def append(self, events: Sequence[Mapping[str, object]], refused: dict[int, EventError] | None = None) -> Appended:
-        """Keep what events say that something was made; the rest decides nothing here."""
+        """Add events: to the ledger where all they rest on is certain, else to memory."""
         from lineage_guard.ledger import Appended
         from lineage_guard.openlineage.decode import decode
 
-        kept = 0
+        made: dict[int, tuple[Production, ...]] = {}
         for n, event in enumerate(events):
             try:
-                productions = decode(event).productions
+                made[n] = decode(event).productions
             except EventError as error:
                 if refused is None:
                     raise
                 refused[n] = error
-                continue
-            for production in productions:
-                for version in production.outputs:
-                    before = self._held.get(version)
-                    self._held[version] = union([before, production]) if before else production
-            kept += 1
-        return Appended(kept, 0, "")
+        guessed = {n for n, ps in made.items() if not all(self.certain(v.name) for p in ps for v in p.outputs)}
+        while True:
+            # A version in the ledger has its upstream there too, so what rests on a guess stays with it.
+            soft = {v for n in guessed for p in made[n] for v in p.outputs} | self._held.keys()
+            more = {n for n in made.keys() - guessed if any(i.version in soft for p in made[n] for i in p.inputs)}
+            if not more:
+                break
+            guessed |= more
+        for production in (p for n in sorted(guessed) for p in made[n]):
+            for version in production.outputs:
+                before = self._held.get(version)
+                self._held[version] = union([before, production]) if before else production
+        lasting = [events[n] for n in made if n not in guessed]
+        new = self._ledger.append(lasting).new if lasting else 0
+        return Appended(new + len(guessed), len(lasting) - new, "")
 
     def closure(self, target: Production, planned: Mapping[Version, Production]) -> Closure:
         """Everything upstream of a step: what the run is about to make, what is here, and the ledger.

@@ -152,3 +152,33 @@ class Planner:
         declaration = declaration_of(self._graph.get(key).metadata, name_of(key))
         indirect = declaration.indirect if declaration else ()
         return Influence.INDIRECT if name_of(parent) in indirect else Influence.DIRECT
+
+
+def read_for_certain(graph: Graph, name: str) -> bool:
+    """Whether the host process knows which partitions an asset's runs read.
+
+    Dagster tells it of the partition mappings it ships. One of the user's own looks like none, and
+    none means the default.
+
+    Args:
+        graph: the asset graph of the workspace.
+        name: OpenLineage name of the asset.
+    """
+    key = dg.AssetKey(name.split("/"))
+    if not graph.has(key):
+        return False
+    node = graph.get(key)
+    partitioned = {k for k in node.parent_keys if graph.has(k) and graph.get(k).partitions_def is not None}
+    return all(isinstance(node.partition_mappings.get(k), _TOLD) for k in partitioned)
+
+
+#: A ``MultiPartitionMapping`` is not among them: what maps its dimensions may be anybody's.
+_TOLD = (
+    dg.AllPartitionMapping,
+    dg.IdentityPartitionMapping,
+    dg.LastPartitionMapping,
+    dg.MultiToSingleDimensionPartitionMapping,
+    dg.SpecificPartitionsPartitionMapping,
+    dg.StaticPartitionMapping,
+    dg.TimeWindowPartitionMapping,
+)

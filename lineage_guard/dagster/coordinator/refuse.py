@@ -34,7 +34,7 @@ def refuse(instance: dg.DagsterInstance, run: dg.DagsterRun, found: Sequence[Jud
         found: the answers; at least one of them refuses the run.
         graph: the asset graph of the workspace; ``None`` when it could not be had.
     """
-    stopped = [each.verdict for each in found if each.refused]
+    stopped = [each.verdict for each in found if each.verdict.blocks]
     # Asking again gives the same answer, so Dagster's own retries are told not to.
     tags = {compat.MAX_RETRIES_TAG: "0", DECISION_TAG: str(_strictest(stopped))}
     instance.add_run_tags(run.run_id, tags)
@@ -54,10 +54,8 @@ def warn(instance: dg.DagsterInstance, run: dg.DagsterRun, found: Sequence[Judge
         run: the run, not yet started.
         found: the answers.
     """
-    for verdict in (each.verdict for each in found if each.refused):
-        message = "Lineage Guard would refuse this run; it goes on because of on_refusal: warn.\n" + explain(
-            verdict, most=_SPELLED_OUT
-        )
+    for verdict in (each.verdict for each in found if each.verdict.stops):
+        message = f"Lineage Guard lets this run go on (mode: {verdict.mode}).\n{explain(verdict, most=_SPELLED_OUT)}"
         compat.report_engine_event(instance, run, message, _metadata(verdict))
 
 
@@ -88,5 +86,5 @@ def _show_on_checks(instance: dg.DagsterInstance, found: Sequence[Judged], graph
     The run planned these checks, and Dagster shows "Execution failed" for what a failed run planned.
     """
     for each in found:
-        if each.refused and dg.AssetCheckKey(each.key, CHECK_NAME) in graph.asset_check_keys:
+        if each.verdict.blocks and dg.AssetCheckKey(each.key, CHECK_NAME) in graph.asset_check_keys:
             instance.report_runless_asset_event(evaluation(each.key, each.verdict))
