@@ -199,17 +199,18 @@ def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
 def doctor(full: bool, as_json: bool, **options: Any) -> int:
     """Check that the guard can see and stop what it should; say how to mend what it cannot.
 
-    Exits 1 when something needs mending, 0 otherwise.
+    Exits 1 when something needs mending (FAIL), 0 otherwise; `warn` weakens the guard, `hint` may be nothing.
     """
-    from lineage_guard.cli.examining import examine, table
+    from lineage_guard.cli.doctor.examine import examine
+    from lineage_guard.cli.doctor.result import failed, table
 
     results = examine(_target(options), options["ledger"], full, _now())
-    failed = any(r.state == "fail" for r in results)
+    bad = failed(results)
     if as_json:
-        click.echo(json.dumps({"ok": not failed, "checks": [r.to_dict() for r in results]}, indent=2))
+        click.echo(json.dumps({"ok": not bad, "checks": [r.to_dict() for r in results]}, indent=2))
     else:
         table(results)
-    return EXIT_BLOCK if failed else EXIT_ALLOW
+    return EXIT_BLOCK if bad else EXIT_ALLOW
 
 
 def _now() -> datetime:

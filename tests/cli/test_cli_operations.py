@@ -68,7 +68,7 @@ def test_doctor_on_a_sound_deployment(run, run_json):
     assert found["Dagster's internals"]["state"] == "ok"
     assert found["training assets"]["found"] == "5 tagged, a gate before each"
     assert found["ledger"]["state"] == "ok"
-    assert found["collection"]["found"] == "0 log entries behind"
+    assert found["collection"]["found"] == "no materialisation waits (0 log entries behind)"
     assert found["alert sinks"]["state"] == "warn"
     assert all(c["fix"] for c in data["checks"] if c["state"] != "ok"), "what is not ok says how to mend it"
     table = run("doctor")
@@ -176,7 +176,8 @@ def test_doctor_reports_a_name_that_dagster_has_moved(run_json, monkeypatch):
     from lineage_guard.dagster.gate import wrap
 
     monkeypatch.delattr(wrap, "wrapped_by")
-    monkeypatch.delitem(sys.modules, "lineage_guard.dagster.locations", raising=False)
+    for name in ("locations", "installed"):
+        monkeypatch.delitem(sys.modules, f"lineage_guard.dagster.{name}", raising=False)
     code, data = run_json("doctor")
     found = checks(data)
     assert code == 1

@@ -378,6 +378,16 @@ def _says_no_more(known: Production | None, new: Production) -> bool:
     )
 
 
+def place_of(ledger: Ledger, source: str) -> int:
+    """How far an event log was collected: a storage id, ``-1`` when nothing was.
+
+    Args:
+        ledger: where it is kept.
+        source: name of the event log.
+    """
+    return _state(ledger, source)[0]
+
+
 def _state_name(source: str) -> str:
     return f"collect-{source}"
 

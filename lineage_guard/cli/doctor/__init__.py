@@ -1,0 +1,1 @@
+"""``lineage-guard doctor``: can the guard see, and would it stop what it should? One examination per module."""

@@ -1,0 +1,38 @@
+"""Where alerts go, and which did not get there."""
+
+from __future__ import annotations
+
+import os
+
+from lineage_guard.cli.doctor.patient import Patient
+from lineage_guard.cli.doctor.result import Result
+
+
+def examine(patient: Patient) -> list[Result]:
+    """Look at the sinks of this environment and at every location's outbox."""
+    from lineage_guard.alerts import sinks_from_env
+    from lineage_guard.alerts.state import read_state, state_name
+
+    sinks = [s.name for s in sinks_from_env(os.environ)]
+    results = [Result("alert sinks", "ok", ", ".join(sinks))]
+    if sinks == ["log"]:
+        fix = "set LINEAGE_GUARD_WEBHOOK_URL or LINEAGE_GUARD_SNS_TOPIC_ARN where the sensor runs"
+        results = [Result("alert sinks", "warn", "only the log is told", fix)]
+    if patient.ledger is None:
+        return results
+    names = [state_name(None), *(state_name(location.name) for location in patient.locations)]
+    states = [read_state(patient.ledger, name) for name in names]
+    dead = [w for _, box, _ in states for w in box.dead]
+    waiting = [w for _, box, _ in states for w in box.waiting]
+    if not all(readable for _, _, readable in states):
+        results.append(Result("alerts", "fail", "the stored alert state cannot be read", "the next tick starts afresh"))
+    elif dead:
+        fix = f"mend sink {dead[-1].sink}; the log of the sensor holds what it would have said"
+        results.append(Result("alerts", "fail", f"{len(dead)} were given up; the last: {dead[-1].error}", fix))
+    elif waiting:
+        why = f"; {waiting[0].sink}: {waiting[0].error}" if waiting[0].error else ""
+        results.append(Result("alerts", "warn", f"{len(waiting)} wait{why}", "see whether the receiver is well"))
+    else:
+        count = sum(len(incidents.open) for incidents, _, _ in states)
+        results.append(Result("alerts", "ok", f"{count} incidents open, nothing waits"))
+    return results
