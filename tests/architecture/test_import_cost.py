@@ -23,6 +23,16 @@ HEAVY = (
     "requests",
     "sqlalchemy",
 )
+#: What judges, collects and tells is needed by steps and ticks, not by a code location that loads.
+JUDGING = (
+    "lineage_guard.catalog",
+    "lineage_guard.dagster.collect.collect",
+    "lineage_guard.dagster.gate.gate",
+    "lineage_guard.dagster.pins.resolve",
+    "lineage_guard.domain.decide",
+    "lineage_guard.domain.policy",
+    "lineage_guard.ledger",
+)
 
 PROJECT = """
 import dagster as dg
@@ -48,11 +58,11 @@ dg.Definitions.validate_loadable(defs)
 """
 
 
-def loaded_by(code: str, *options: str) -> set[str]:
-    """Which of the heavy modules a fresh interpreter holds after running code, beyond Dagster's own."""
+def loaded_by(code: str, *options: str, watched: tuple[str, ...] = HEAVY) -> set[str]:
+    """Which of the watched modules a fresh interpreter holds after running code, beyond Dagster's own."""
     program = (
         "import sys, dagster\n"
-        f"heavy = {HEAVY!r}\n"
+        f"heavy = {watched!r}\n"
         "before = {m for m in heavy if m in sys.modules}\n"
         f"exec(compile({code!r}, 'deployment.py', 'exec'))\n"
         "print('LOADED', *sorted({m for m in heavy if m in sys.modules} - before))\n"
@@ -84,3 +94,7 @@ def test_every_public_name_is_light() -> None:
 
 def test_loading_a_guarded_project_is_light_and_silent() -> None:
     assert loaded_by(PROJECT, "-W", "error") == set()
+
+
+def test_loading_a_guarded_project_imports_nothing_that_judges() -> None:
+    assert loaded_by(PROJECT, watched=JUDGING) == set()

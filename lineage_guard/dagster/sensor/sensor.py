@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 
 import dagster as dg
 
-from lineage_guard.dagster.gate.present import evaluation
 from lineage_guard.dagster.keys import SENSOR_NAME as SENSOR_NAME
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.domain.errors import LineageGuardError
@@ -107,6 +106,7 @@ def tick(
     """
     from lineage_guard.dagster.collect.collect import collect
     from lineage_guard.dagster.events import name_of
+    from lineage_guard.dagster.gate.present import evaluation
     from lineage_guard.dagster.installed import SENSOR, footing, note
     from lineage_guard.dagster.pins.resolve import graph_of
     from lineage_guard.dagster.sensor.decide import affected, judge, training_assets
