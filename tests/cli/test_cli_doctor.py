@@ -103,6 +103,7 @@ QUIET = (
     "others",
     "paths",
     "rules",
+    "modes",
     "agreement",
     "collection",
     "delivery",
@@ -224,16 +225,16 @@ defs = lineage_guard.guard(dg.Definitions(assets=[letters, student, experiment, 
 def test_what_a_selection_leaves_out_and_what_is_only_watched_is_named(look: Look) -> None:
     two = "\n@dg.asset(deps=[letters], tags=training(), group_name='lab')\ndef trial(): ...\n"
     defs = "\ndefs = lineage_guard.guard(dg.Definitions(assets=[letters, student, trial]), {how})\n"
-    results = look(HEAD + STUDENT + two + defs.format(how="select='key:student'"), "paths", "rules")
+    results = look(HEAD + STUDENT + two + defs.format(how="select='key:student'"), "paths", "modes")
     assert "trial" in the(results, "selection").found
-    results = look(HEAD + STUDENT + two + defs.format(how="mode={'group:lab': 'observe'}"), "paths", "rules")
+    results = look(HEAD + STUDENT + two + defs.format(how="mode={'group:lab': 'observe'}"), "paths", "modes")
     assert "selection" not in states(results)
     found = the(results, "modes")
     assert found.state == "warn"
     assert "observe" in found.found
     assert "trial" in found.found
     assert "student" not in found.found
-    results = look(HEAD + STUDENT + two + defs.format(how="policy='observe'"), "rules")
+    results = look(HEAD + STUDENT + two + defs.format(how="policy='observe'"), "modes")
     assert "no rule of their policy stops anything: student, trial" in the(results, "modes").found
 
 

@@ -28,6 +28,7 @@ EXAMINATIONS = {
     "launch paths": "paths",
     "ledger": "ledger",
     "catalog and policy": "rules",
+    "modes": "modes",
     "agreement": "agreement",
     "expectation suites": "suites",
     "collection": "collection",
