@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _UNUSED_FOR_S = 7 * 24 * 3600.0
 _CONFLICTS = 5
+#: A gate waits for this: a dead endpoint is reported in seconds, a busy one is asked again.
+_CONNECT_S, _ANSWER_S, _ATTEMPTS = 5.0, 30.0, 5
 
 
 class S3Archive:
@@ -189,10 +191,8 @@ class S3Archive:
 
                 boto3 = cast("Any", untyped)  # its stubs name every AWS service; S3Client says what is meant
 
-                # A gate waits for this: a dead endpoint is reported in seconds, a busy one is asked again.
-                config = Config(
-                    connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
-                )
+                retries: Any = {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+                config = Config(connect_timeout=_CONNECT_S, read_timeout=_ANSWER_S, retries=retries)
                 try:
                     self._client = boto3.client("s3", config=config)
                 except Exception as e:
