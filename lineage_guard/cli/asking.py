@@ -81,6 +81,7 @@ def ask(
         policy=chosen,
         waivers=settings.waivers,
         at=at,
+        modes=settings.mode,
     )
     book = open_ledger(ledger_location(ledger or settings.ledger))
     if found is None:

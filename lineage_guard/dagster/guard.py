@@ -14,7 +14,7 @@ from lineage_guard.dagster.gate.sign import put_up
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
-from lineage_guard.dagster.modes import check_selections, modes_from
+from lineage_guard.dagster.modes import check_selections, modes_from, selection_of
 from lineage_guard.dagster.seal import unsealed
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
@@ -105,6 +105,8 @@ def guard(
         catalog=None if catalog is None else tuple(_file(path) for path in catalog),
         mode=modes_from(mode),
     )
+    if select is not None:
+        selection_of(select, "guard(select=...)")
     if isinstance(defs, dg.Definitions):
         return cast("Guardable", _guarded(defs, settings, sensor))
     if isinstance(defs, compat.LazyDefinitions):

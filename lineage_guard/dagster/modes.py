@@ -181,11 +181,9 @@ def check_selections(assets: Iterable[object], select: str | dg.AssetSelection |
         modes: what ``guard(mode=...)`` was given.
 
     Raises:
-        ConfigError: for a selection that cannot be read, or that covers no training asset of these. Where
-            there is no asset graph of them yet, the training step asks, and stops.
+        ConfigError: for a selection that covers no training asset of these. Where there is no asset graph
+            of them yet, the training step asks, and stops.
     """
-    if select is not None:
-        selection_of(select, "guard(select=...)")
     if select is None and not modes.entries:
         return
     kinds = (dg.AssetsDefinition, dg.SourceAsset, dg.AssetSpec)

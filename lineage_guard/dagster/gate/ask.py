@@ -12,6 +12,7 @@ import dagster as dg
 from lineage_guard.dagster.collect.collect import collect_upstream
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.gate.gate import Answer, Request, check
+from lineage_guard.dagster.modes import ENFORCED, Modes, assigned, training_keys
 from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.recorded import LedgerRecords
 from lineage_guard.dagster.pins.resolve import Pins, graph_of
@@ -40,6 +41,7 @@ class Question:
         policy: rules and terms.
         waivers: accepted risks.
         at: the time (timezone-aware UTC).
+        modes: whether the asset is held to the answer.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Question:
     policy: Policy
     waivers: Waivers
     at: datetime
+    modes: Modes = ENFORCED
 
 
 def ask_deployment(
@@ -87,7 +90,9 @@ def ask_deployment(
     step = upcoming(key, (output,), pins, graph, question.at, log.head(), parent)
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=question.namespace, now=question.at)
     blind = (*step.blind, *collected.blind)
-    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind)
+    # An asset without the tag, asked about all the same, is one that no entry covers.
+    mode = assigned(question.modes, graph, training_keys(graph)).get(key, question.modes.rest)
+    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind, mode)
     return check(request, ledger, catalog)
 
 

@@ -57,7 +57,7 @@ def evaluation(key: dg.AssetKey, verdict: Verdict, *, trained: bool = False) -> 
         asset_key=key,
         check_name=CHECK_NAME,
         passed=verdict.decision in (Decision.ALLOW, Decision.WAIVED),
-        severity=dg.AssetCheckSeverity.ERROR if verdict.stops else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if verdict.blocks else dg.AssetCheckSeverity.WARN,
         description=about + headline(verdict) + "".join(f"\n{path_text(f)}" for f in verdict.findings[:1]),
         metadata=metadata_of_verdict(verdict),
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from lineage_guard.dagster.collect.collect import Collector, collect_upstream
-from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.gate.gate import Request, cannot_see, check
+from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.sensor.redecide import MOST, Rules, redecide
@@ -22,6 +21,7 @@ from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Version, union
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
 
@@ -57,14 +57,13 @@ def training_assets(graph: Graph, settings: Settings) -> dict[dg.AssetKey, str]:
     Args:
         graph: the full asset graph.
         settings: what ``guard()`` was told.
+
+    Raises:
+        ConfigError: the selection of ``guard(select=...)`` cannot be resolved or covers none of them.
     """
-    found = {n.key: use for n in graph.asset_nodes if (use := use_of(n.tags)) is not None}
-    if settings.select is None:
-        return found
-    select = settings.select
-    selection = dg.AssetSelection.from_string(select) if isinstance(select, str) else select
-    covered = cast("AbstractSet[dg.AssetKey]", cast("Any", selection).resolve(graph))
-    return {key: use for key, use in found.items() if key in covered}
+    found = training_keys(graph)
+    chosen = selected(settings.select, graph, found) if found else set[dg.AssetKey]()
+    return {key: use for key, use in found.items() if key in chosen}
 
 
 def affected(graph: Graph, keys: Iterable[dg.AssetKey], names: Iterable[str]) -> set[dg.AssetKey]:
@@ -99,11 +98,14 @@ def judge(
     judgements: list[Judgement] = []
     for key, use in sorted(uses.items()):
         target = Version(namespace, name_of(key))
+        mode = settings.mode.floor
         try:
-            judgements.append(_judge(instance, graph, ledger, settings, key, use, policy, catalog, now))
+            mode = assigned(settings.mode, graph, training_keys(graph))[key] if settings.mode.entries else mode
+            judgements.append(_judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now))
         except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
             said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
-            verdict = cannot_see(target, use, policy.name, now, f"The guard could not decide: {' '.join(said.split())}")
+            sentence = f"The guard could not decide: {' '.join(said.split())}"
+            verdict = cannot_see(target, use, policy.name, now, sentence, mode)
             judgements.append(Judgement(key, verdict, False, digest_of(verdict, settings, now), final=False))
     return judgements
 
@@ -115,6 +117,7 @@ def _judge(
     settings: Settings,
     key: dg.AssetKey,
     use: str,
+    mode: Mode,
     policy: Policy,
     catalog: Catalog,
     now: datetime,
@@ -126,12 +129,12 @@ def _judge(
     step = upcoming(key, (target,), collector.pins, graph, now, collector.log.head(), nobody)
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
-    verdict = check(Request(step.target, use, policy, now, settings.waivers, blind), ledger, catalog).verdict
+    verdict = check(Request(step.target, use, policy, now, settings.waivers, blind, mode), ledger, catalog).verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
     marked = redecide(ledger, trained, Rules(policy, settings.waivers, catalog, use), now)
     if not verdict.stops and trained:
         past = replace(union(list(trained.values())), outputs=(target,))
-        earlier = check(Request(past, use, policy, now, settings.waivers), ledger, catalog).verdict
+        earlier = check(Request(past, use, policy, now, settings.waivers, mode=mode), ledger, catalog).verdict
         if earlier.stops:
             return Judgement(key, earlier, True, digest_of(earlier, settings, now), len(marked) < MOST, len(marked))
     return Judgement(
@@ -142,6 +145,6 @@ def _judge(
 def digest_of(verdict: Verdict, settings: Settings, now: datetime) -> str:
     """Changes when, and only when, what is shown of a verdict may have changed."""
     waivers = sorted(w.id for w in settings.waivers if now < w.expires)
-    facts = (verdict.decision, verdict.closure_digest, verdict.policy_digest, verdict.use, waivers)
+    facts = (verdict.decision, verdict.closure_digest, verdict.policy_digest, verdict.use, waivers, verdict.mode)
     findings = [(f.rule, f.reason, f.subject, str(f.model), f.effect, f.waived_by) for f in verdict.findings]
     return sha256(repr((facts, findings)).encode()).hexdigest()[:32]

@@ -261,12 +261,14 @@ def _cursor(text: str | None) -> dict[str, Any]:
 
 
 def _sentence(collected: Collected, judgements: Sequence[Judgement], problems: Sequence[str]) -> str:
-    stopped = sum(j.verdict.stops for j in judgements)
+    stopped = sum(j.verdict.blocks for j in judgements)
+    spared = sum(j.verdict.stops for j in judgements) - stopped
     parts = [f"{collected.records} materialisations read, {collected.appended} events new"]
     if collected.lag:
         parts.append(f"{collected.lag} log ids behind")
     if judgements:
-        parts.append(f"{len(judgements)} training assets judged, {stopped} stopped")
+        would = f", {spared} would be (not enforced)" if spared else ""
+        parts.append(f"{len(judgements)} training assets judged, {stopped} stopped{would}")
     if marked := sum(j.marked for j in judgements):
         parts.append(f"{marked} trained versions judged otherwise than before")
     if problems:
