@@ -5,6 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.9
 BIN := .venv/bin
+FLOOR := .venv-floor
 READY := .venv/.ready
 EXTRAS := .venv/.extras
 PYTEST_ARGS ?=
@@ -35,7 +36,15 @@ test: $(READY) ## Run the tests that need nothing but this folder
 
 .PHONY: test-long
 test-long: $(EXTRAS) ## Run the tests that take minutes or drive a browser
-	@$(BIN)/pytest -m "long or browser" $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "(long or browser) and not floor" $(PYTEST_ARGS)
+
+.PHONY: matrix
+matrix: $(EXTRAS) ## Launch everything on live processes and write the matrix in docs/enforcement.md (minutes)
+	@WRITE_DOCS=1 $(BIN)/pytest -s tests/matrix/test_matrix.py $(PYTEST_ARGS)
+
+.PHONY: test-floor
+test-floor: $(FLOOR)/.ready ## Run a shorter matrix on the oldest supported versions (minutes)
+	@LINEAGE_GUARD_MATRIX_PYTHON="$(CURDIR)/$(FLOOR)/bin/python" $(BIN)/pytest -m floor $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style and formatting
@@ -58,7 +67,7 @@ setup: $(READY) ## Only set the environment up
 
 .PHONY: clean
 clean: ## Remove the environment and everything the demo wrote
-	rm -rf .venv .demo
+	rm -rf .venv $(FLOOR) .demo
 
 # Rebuilt when the requirements or the lock file change; otherwise nothing runs and no network is used.
 $(READY): pyproject.toml uv.lock
@@ -88,3 +97,12 @@ $(EXTRAS): $(READY)
 	@echo "Installing the optional extras"
 	@$(BIN)/uv sync --locked --quiet --all-extras --compile-bytecode --python $(BIN)/python
 	@touch $(EXTRAS)
+
+# The oldest of everything that pyproject.toml and tests/matrix/floor.txt ask for.
+$(FLOOR)/.ready: $(READY) pyproject.toml tests/matrix/floor.txt
+	@echo "Installing the lower bounds"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FLOOR)
+	@VIRTUAL_ENV="$(CURDIR)/$(FLOOR)" $(BIN)/uv pip install --quiet --compile-bytecode --resolution lowest-direct \
+	  -r pyproject.toml -r tests/matrix/floor.txt
+	@VIRTUAL_ENV="$(CURDIR)/$(FLOOR)" $(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@

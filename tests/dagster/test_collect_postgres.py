@@ -1,10 +1,5 @@
 """Collection from PostgreSQL: the same answers, and ids that become visible out of order."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,44 +14,9 @@ from lineage_guard.ledger import open_ledger
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
 
 
-def _binary(name: str) -> str | None:
-    places = [str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    return shutil.which(name, path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A server of our own on a free port; PostgreSQL refuses to run as root, so root lends it to ``nobody``."""
-    initdb, server = _binary("initdb"), _binary("postgres")
-    if not (initdb and server):
-        pytest.skip("PostgreSQL is not installed")
-    user = "nobody" if os.getuid() == 0 else None
-    home = tempfile.mkdtemp(prefix="lgpg")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    try:
-        if user:
-            shutil.chown(home, user)
-        data = f"{home}/data"
-        options = ["-A", "trust", "-U", "dagster", "--no-sync", "-E", "UTF8"]
-        subprocess.run([initdb, "-D", data, *options], user=user, cwd=home, check=True, capture_output=True)
-        command = [server, "-D", data, "-p", str(port), "-k", home, "-h", "127.0.0.1", "-F"]
-        with subprocess.Popen(command, user=user, cwd=home, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if "ready to accept connections" in line:
-                    break
-            yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
-            process.terminate()
-            process.stderr.read()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture
-def w(url: str, tmp_path: Path) -> Iterator[World]:
-    overrides = {"storage": {"postgres": {"postgres_url": url}}}
+def w(postgres_url: str, tmp_path: Path) -> Iterator[World]:
+    overrides = {"storage": {"postgres": {"postgres_url": postgres_url}}}
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as instance:
         yield World(instance, open_ledger(tmp_path / "ledger"))
         instance.event_log_storage.wipe()
@@ -79,10 +39,10 @@ def test_versions_per_partition(w: World) -> None:
     assert w.collect().appended == 0
 
 
-def test_an_id_that_becomes_visible_late_is_collected(w: World, url: str) -> None:
+def test_an_id_that_becomes_visible_late_is_collected(w: World, postgres_url: str) -> None:
     w.assets = [generated(w, "raw"), generated(w, "other"), derived(w, "out", lambda c, p: w.read("raw"), deps=["raw"])]
     w.run("other", other="slow-1")
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    engine = sa.create_engine(postgres_url, poolclass=sa.pool.NullPool)
     with engine.connect() as slow, slow.begin():
         columns = "run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition"
         late = slow.execute(

@@ -1,0 +1,1 @@
+"""A deployment that trains: what a user's own code location looks like."""
