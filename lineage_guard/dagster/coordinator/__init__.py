@@ -16,6 +16,3 @@ step, ``guard(defs)``, is what stops those.
 """
 
 from lineage_guard.dagster.coordinator.coordinator import GuardedQueuedRunCoordinator as GuardedQueuedRunCoordinator
-from lineage_guard.dagster.coordinator.installed import Installed as Installed
-from lineage_guard.dagster.coordinator.installed import installed as installed
-from lineage_guard.dagster.coordinator.installed import mappings_unseen as mappings_unseen

@@ -1,12 +1,16 @@
-"""What ``dagster.yaml`` tells the coordinator, checked when the instance starts."""
+"""What ``dagster.yaml`` tells the coordinator.
+
+Dagster builds the coordinator in every process that runs a step, to read its limits. So reading
+the configuration is cheap and needs no file; what it names is loaded where runs are submitted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
@@ -14,8 +18,23 @@ from lineage_guard.dagster.keys import is_use
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.waivers import Waiver
 
+if TYPE_CHECKING:
+    from lineage_guard.domain.waivers import Waiver
+
+#: Fields of a ``Waiver``, named here because importing it costs time in every process that runs a step.
+WAIVER_FIELDS = (
+    "id",
+    "rule",
+    "asset",
+    "reason",
+    "requested_by",
+    "approved_by",
+    "ticket",
+    "expires",
+    "model",
+    "use",
+)
 WHERE = "dagster.yaml: run_coordinator: config"
 _SHIPPED = ("default", "strict", "research", "observe")
 
@@ -58,7 +77,7 @@ class Rules:
 
 def config_fields() -> dict[str, Any]:
     """The schema of these keys, to be added to those of ``QueuedRunCoordinator``."""
-    waiver = {f.name: dg.Field(str, is_required=f.name not in ("model", "use")) for f in fields(Waiver)}
+    waiver = {name: dg.Field(str, is_required=name not in ("model", "use")) for name in WAIVER_FIELDS}
     return {
         "policy": dg.Field(
             dg.StringSource,
@@ -99,30 +118,57 @@ def config_fields() -> dict[str, Any]:
 
 
 def rules_of(config: Mapping[str, Any]) -> Rules:
-    """Read the configuration and load everything it names.
+    """Read the configuration. Opens nothing; see ``check``.
 
     Args:
         config: the values, as Dagster resolved them.
 
     Raises:
-        ConfigError: when anything is wrong; the daemon then does not start, and no run is submitted.
+        ConfigError: when a waiver or a use makes no sense.
     """
-    policy = str(config.get("policy", "default"))
-    if policy not in _SHIPPED:
-        policy = _file(policy, "policy")
     catalog = config.get("catalog")
+    policy = str(config.get("policy", "default"))
     settings = Settings(
-        policy=policy if isinstance(policy, Path) else str(policy),
+        policy=policy if policy in _SHIPPED else Path(policy),
         ledger=config.get("ledger"),
         namespace=config.get("namespace"),
         waivers=tuple(_waiver(each) for each in config.get("waivers", ())),
-        catalog=None if catalog is None else tuple(_file(str(path), "catalog") for path in catalog),
+        catalog=None if catalog is None else tuple(Path(str(path)) for path in catalog),
     )
-    rulebook(settings)
-    ledger_location(settings.ledger)
     training = tuple(_training(each) for each in cast("Sequence[Mapping[str, str]]", config.get("training", ())))
     mode = Mode(str(config.get("mode", Mode.ENFORCE)))
     return Rules(settings, training, mode, bool(config.get("judge_gated", False)))
+
+
+def check(rules: Rules) -> Rules:
+    """Load everything a configuration names. The daemon does it when it starts.
+
+    Args:
+        rules: the configuration.
+
+    Returns:
+        The same.
+
+    Raises:
+        ConfigError: when anything is missing or wrong.
+    """
+    settings = rules.settings
+    if isinstance(settings.policy, Path):
+        _there(settings.policy, "policy")
+    for path in settings.catalog or ():
+        _there(path, "catalog")
+    rulebook(settings)
+    ledger_location(settings.ledger)
+    for training in rules.training:
+        try:
+            _ = training.selection
+        except Exception as error:
+            raise ConfigError(
+                f"{training.select!r} is no asset selection: {' '.join(str(error).split())}",
+                where=f"{WHERE}: training",
+                fix='write it as in the search bar of Dagster\'s asset graph, e.g. key:"student" or tag:"team"="ml"',
+            ) from error
+    return rules
 
 
 def _training(given: Mapping[str, str]) -> Training:
@@ -133,18 +179,12 @@ def _training(given: Mapping[str, str]) -> Training:
             where=f"{WHERE}: training",
             fix="use letters, digits, '_', '-' and '.', at most 63 of them",
         )
-    try:
-        _ = training.selection
-    except Exception as error:
-        raise ConfigError(
-            f"{training.select!r} is no asset selection: {' '.join(str(error).split())}",
-            where=f"{WHERE}: training",
-            fix='write it as in the search bar of Dagster\'s asset graph, e.g. key:"student" or tag:"team"="ml"',
-        ) from error
     return training
 
 
 def _waiver(given: Mapping[str, str]) -> Waiver:
+    from lineage_guard.domain.waivers import Waiver
+
     try:
         expires = datetime.fromisoformat(given["expires"])
     except ValueError as error:
@@ -156,12 +196,11 @@ def _waiver(given: Mapping[str, str]) -> Waiver:
     return Waiver(**{**given, "expires": expires if expires.tzinfo else expires.replace(tzinfo=UTC)})  # pyright: ignore[reportArgumentType]
 
 
-def _file(path: str, field: str) -> Path:
-    if not Path(path).is_file():
+def _there(path: Path, field: str) -> None:
+    if not path.is_file():
         raise ConfigError(
-            f"there is no file {path!r}",
+            f"there is no file {str(path)!r}",
             where=f"{WHERE}: {field}",
             fix="name a file that exists where the webserver and the daemon run"
             + (f", or one of {', '.join(_SHIPPED)}" if field == "policy" else ""),
         )
-    return Path(path).resolve()

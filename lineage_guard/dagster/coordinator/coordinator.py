@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lineage_guard.dagster import compat
-from lineage_guard.dagster.coordinator.config import Rules, config_fields, rules_of
-from lineage_guard.dagster.coordinator.judge import Judge, Judged, said
+from lineage_guard.dagster.coordinator.config import Rules, check, config_fields, rules_of
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.coordinator.installed import Installed
+    from lineage_guard.dagster.coordinator.judge import Judge, Judged
     from lineage_guard.dagster.pins.facts import Graph
 
 
@@ -47,7 +47,7 @@ class GuardedQueuedRunCoordinator(dg.QueuedRunCoordinator):
         super().__init__(inst_data=inst_data, **queue)
         self.rules = rules or Rules()
         self._log = logging.getLogger("dagster.run_coordinator.lineage_guard")
-        self._judge = Judge(self.rules, self._log)
+        self._judge: Judge | None = None
 
     @classmethod
     def config_type(cls) -> Any:
@@ -62,11 +62,22 @@ class GuardedQueuedRunCoordinator(dg.QueuedRunCoordinator):
         """Build it from ``dagster.yaml``.
 
         Raises:
-            ConfigError: when the guard's part of the configuration is wrong.
+            ConfigError: when the guard's part of the configuration makes no sense.
         """
         own = config_fields().keys()
         queue = {name: value for name, value in config_value.items() if name not in own}
         return cls(rules_of(config_value), inst_data, **queue)
+
+    @property
+    def dequeue_interval_seconds(self) -> int:
+        """Seconds between looks at the queue. The daemon asks when it starts, and only the daemon.
+
+        Raises:
+            ConfigError: something that the configuration names is missing or wrong, so that the
+                daemon does not start.
+        """
+        check(self.rules)
+        return super().dequeue_interval_seconds
 
     def submit_run(self, context: compat.SubmitRunContext) -> dg.DagsterRun:
         """Queue a run, or end it as failed with the reason.
@@ -90,18 +101,27 @@ class GuardedQueuedRunCoordinator(dg.QueuedRunCoordinator):
         return run if ended is None else ended
 
     def _asked(self, context: compat.SubmitRunContext) -> tuple[Graph | None, list[Judged]]:
+        from lineage_guard.dagster.coordinator.judge import Judge, said, unseen
+
         run = context.dagster_run
         graph: Graph | None = None
         try:
+            self._judge = self._judge or Judge(self.rules, self._log)
             graph = compat.workspace_graph(context.workspace)
             touched = self._judge.touched(run, graph)
             return graph, self._judge.judge(run, touched, graph, self._instance) if touched else []
         except Exception as error:  # noqa: BLE001  a run that cannot be looked into must not train
             self._log.exception(f"lineage_guard could not look into run {run.run_id}")
-            return graph, [self._judge.unseen(run.job_name, said(error))]
+            sentence = f"The run coordinator could not look into it: {said(error)}"
+            return graph, [unseen(self.rules, dg.AssetKey(run.job_name), "unknown", sentence)]
 
     def installed(self) -> Installed:
         """What stands here, for ``lineage-guard doctor``."""
         from lineage_guard.dagster.coordinator.installed import Installed
+        from lineage_guard.dagster.coordinator.judge import said
 
+        try:
+            check(self.rules)
+        except Exception as error:  # noqa: BLE001  it is what is asked about
+            return Installed(type(self).__name__, self.rules, said(error))
         return Installed(type(self).__name__, self.rules)

@@ -101,7 +101,7 @@ class Judge:
                 scope = scope_of(run, touched, graph, instance)
             except Exception as error:  # noqa: BLE001  a run that cannot be looked into must not train
                 sentence = f"The run coordinator could not find out what this run trains: {said(error)}"
-                return [self._unseen(key, use, at, sentence) for key, uses in touched.items() for use in uses]
+                return [unseen(self._rules, key, use, sentence, at) for key, uses in touched.items() for use in uses]
             found: list[Judged] = []
             for trained in scope.trains:
                 try:
@@ -111,7 +111,7 @@ class Judge:
                         continue
                     self._logger.exception(f"lineage_guard could not judge {trained.key.to_user_string()}")
                     sentence = f"The run coordinator could not decide: {said(error)}"
-                    found += [self._unseen(trained.key, use, at, sentence) for use in trained.uses]
+                    found += [unseen(self._rules, trained.key, use, sentence, at) for use in trained.uses]
             return found
 
     def _judged(
@@ -183,24 +183,23 @@ class Judge:
 
         gate.record(verdict, target, parent, at, ledger)
 
-    def unseen(self, job: str, sentence: str) -> Judged:
-        """The answer for a run that could not be looked into at all.
 
-        Args:
-            job: name of its job.
-            sentence: what went wrong.
-        """
-        return self._unseen(
-            dg.AssetKey(job), "unknown", datetime.now(UTC), f"The run coordinator could not look into it: {sentence}"
-        )
+def unseen(rules: Rules, key: dg.AssetKey, use: str, sentence: str, at: datetime | None = None) -> Judged:
+    """The answer where the coordinator could not see. It stops.
 
-    def _unseen(self, key: dg.AssetKey, use: str, at: datetime, sentence: str) -> Judged:
-        from lineage_guard.dagster.events import name_of
-        from lineage_guard.dagster.gate.gate import cannot_see
+    Args:
+        rules: what ``dagster.yaml`` says.
+        key: the asset; the job, when not even that is known.
+        use: what it is for.
+        sentence: what went wrong.
+        at: when; now, when ``None``.
+    """
+    from lineage_guard.dagster.events import name_of
+    from lineage_guard.dagster.gate.gate import cannot_see
 
-        policy = str(self._rules.settings.policy)
-        target = Version(self._namespace, name_of(key))
-        return Judged(key, cannot_see(target, use, policy, at, sentence, self._rules.mode))
+    target = Version(lineage_namespace(rules.settings.namespace), name_of(key))
+    verdict = cannot_see(target, use, str(rules.settings.policy), at or datetime.now(UTC), sentence, rules.mode)
+    return Judged(key, verdict)
 
 
 def said(error: Exception) -> str:
