@@ -194,6 +194,13 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
     sensor: Annotated[
         bool, dg.Resolver.default(description="Whether to add the sensor and the checks that show verdicts.")
     ] = True
+    mode: Annotated[
+        str | Mapping[str, str],
+        dg.Resolver.default(
+            description="enforce; warn or observe, where everything runs; or a mode for each asset selection.",
+            examples=["enforce", {"group:experimental": "observe", "*": "enforce"}],
+        ),
+    ] = "enforce"
     assets: Annotated[
         Sequence[AssetDeclaration], dg.Resolver.default(description="What is to be known of assets defined elsewhere.")
     ] = ()
@@ -223,6 +230,7 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
             "catalog": None if self.catalog is None else [folder / path for path in self.catalog],
             "waivers": [w.waiver() for w in self.waivers],
             "sensor": self.sensor,
+            "mode": self.mode,
         }
 
     def _declared(self, defs: dg.Definitions, where: str) -> dg.Definitions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import sys
 import textwrap
@@ -11,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lineage_guard import declaration_of, use_of
+from lineage_guard import declaration_of, guard, use_of
 from lineage_guard.dagster.component import LineageGuardComponent, WaiverDeclaration
 from lineage_guard.dagster.locations import settings_of
 from lineage_guard.domain.errors import ConfigError, LineageGuardError
@@ -86,9 +87,7 @@ def loaded(package: Path) -> dg.Definitions:
 
 
 def guarded(package: Path) -> dg.Definitions:
-    import lineage_guard
-
-    return lineage_guard.guard(loaded(package))
+    return guard(loaded(package))
 
 
 def executed(defs: dg.Definitions, home: Path) -> dg.ExecuteInProcessResult:
@@ -156,11 +155,9 @@ def test_a_folder_that_post_processes_sees_no_seal_and_tags_it_adds_are_guarded(
 
 
 def test_lazily_loaded_definitions_are_guarded_by_a_decorator(project: Project) -> None:
-    import lineage_guard
-
     package = project()
 
-    @lineage_guard.guard
+    @guard
     @dg.definitions
     def defs() -> dg.Definitions:
         return loaded(package)
@@ -169,20 +166,16 @@ def test_lazily_loaded_definitions_are_guarded_by_a_decorator(project: Project) 
 
 
 def test_guarding_twice_changes_nothing(project: Project) -> None:
-    import lineage_guard
-
     package = project(COMPONENT.replace("  ledger: LEDGER\n", ""))
     once = guarded(package)
-    again = lineage_guard.guard(once)
+    again = guard(once)
     assert [c.check_keys for c in again.asset_checks or ()] == [c.check_keys for c in once.asset_checks or ()]
     assert len(list(again.sensors or ())) == 1
 
 
 def test_arguments_and_component_together_are_refused(project: Project) -> None:
-    import lineage_guard
-
     with pytest.raises(ConfigError, match="says how to guard, too"):
-        lineage_guard.guard(loaded(project()), policy="strict")
+        guard(loaded(project()), policy="strict")
 
 
 def test_two_components_are_refused(project: Project) -> None:
@@ -277,6 +270,19 @@ def test_every_field_of_a_model_reaches_the_declaration(project: Project) -> Non
     assert model.generated_at.isoformat() == "2026-01-02T03:04:05+00:00"
     assert declared.note == "labels only"
     assert metadata["lineage_guard/writes"] == "append"
+
+
+def test_whatever_guard_can_be_told_can_be_said_in_yaml(project: Project) -> None:
+    arguments = set(inspect.signature(guard).parameters) - {"defs"}
+    assert set(LineageGuardComponent.model().model_fields) == arguments | {"assets"}
+    package = project(COMPONENT.replace("attributes:", "attributes:\n  mode: {'key:student': observe, '*': warn}"))
+    [student] = [
+        a for a in guarded(package).assets or () if isinstance(a, dg.AssetsDefinition) and a.key.path == ["student"]
+    ]
+    settings = settings_of(student)
+    assert settings is not None
+    assert [mode for _, mode in settings.mode.entries] == ["observe"]
+    assert settings.mode.rest == "warn"
 
 
 def test_every_field_is_described() -> None:
