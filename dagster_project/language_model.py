@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -142,6 +143,14 @@ class LanguageModel:
         """How surprised the model is by a text, per token; lower is better."""
         x, y = _windows(texts, self._ids, self.context)
         return float(np.exp(-np.log(_softmax(self._logits(x))[np.arange(len(y)), y] + 1e-9).mean()))
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` of everything the model consists of."""
+        seen = sha256(repr((self.vocabulary, self.context)).encode())
+        for name in sorted(self.weights):
+            seen.update(name.encode() + self.weights[name].tobytes())
+        return f"sha256:{seen.hexdigest()}"
 
     def save(self, path: Path) -> None:
         """Write the model so that a reader sees all of it or nothing."""

@@ -3,7 +3,7 @@
 Reference: https://platform.openai.com/docs/api-reference/chat. The model continues the last
 user message; it has no notion of instructions, so other messages are counted and not read.
 A request may name another model that this server *stands in* for; the answer then still says
-which model really wrote it.
+which model really wrote it, and ``system_fingerprint`` holds the digest of its weights.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def build_app(model: LanguageModel, stands_in_for: frozenset[str] = frozenset())
         stands_in_for: further model ids that are accepted in requests.
     """
     started = int(time.time())
+    digest = model.digest
 
     async def models(_: Request) -> JSONResponse:
         card = {"id": MODEL_ID, "object": "model", "created": started, "owned_by": "lineage-guard", "license": LICENSE}
@@ -55,7 +56,7 @@ def build_app(model: LanguageModel, stands_in_for: frozenset[str] = frozenset())
     async def chat(request: Request) -> JSONResponse:
         try:
             body = json.loads(await request.body())
-            return JSONResponse(_answer(model, body, stands_in_for))
+            return JSONResponse(_answer(model, body, stands_in_for) | {"system_fingerprint": digest})
         except ValueError as e:  # no JSON, or no text at all
             return _error(BadRequest(f"the body is not JSON: {e}"))
         except BadRequest as e:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lineage_guard.catalog.ancestry import CatalogAncestry, PublicArtefact, artefacts_of
 from lineage_guard.catalog.documents import Document, suggest
 from lineage_guard.catalog.entries import Entry, entries_of
+from lineage_guard.catalog.hosts import ModelHosts, services_of
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.domain.errors import CatalogError
 
@@ -29,11 +30,13 @@ class Catalog:
     Attributes:
         terms: who allows what.
         ancestry: what public datasets and models were made from.
+        hosts: who answers on which host; it names services and decides nothing.
         digest: ``sha256:`` over all of it.
     """
 
     terms: CatalogTerms
     ancestry: CatalogAncestry
+    hosts: ModelHosts
 
     @property
     def digest(self) -> str:
@@ -76,7 +79,9 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
         _add(document, entries, artefacts)
     for document in documents:
         _check_references(document, entries, artefacts)
-    return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()))
+    services = [service for document in documents for service in services_of(document)]
+    hosts = ModelHosts(entries.values(), services)
+    return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()), hosts)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -113,7 +118,9 @@ def check_shipped() -> None:
 
 def _shipped() -> list[Traversable]:
     data = resources.files("lineage_guard.catalog") / "data"
-    found = [f for folder in ("terms", "ancestry") for f in (data / folder).iterdir() if f.name.endswith(".yaml")]
+    found = [
+        f for folder in ("terms", "ancestry", "hosts") for f in (data / folder).iterdir() if f.name.endswith(".yaml")
+    ]
     if not found:
         raise CatalogError("the shipped catalog is missing", fix="reinstall lineage-guard")
     return sorted(found, key=lambda f: f.name)

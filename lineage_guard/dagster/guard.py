@@ -15,6 +15,7 @@ from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.modes import check_selections, modes_from, selection_of
+from lineage_guard.dagster.observed import observe
 from lineage_guard.dagster.seal import unsealed
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
@@ -56,8 +57,9 @@ def guard(
 
     Training assets are those tagged with ``training(use=...)``. Their ops are wrapped in
     place, so every path that runs a step of them meets the gate first. Assets with a
-    declaration are wrapped too, to write it down with each materialisation. All others are
-    left as they are. Guarding twice changes nothing.
+    declaration are wrapped too, to write it down with each materialisation. All assets are
+    observed: which models answer while they run is written down as well. Guarding twice
+    changes nothing.
 
     Args:
         defs: Definitions (also lazily loaded), a repository, an asset, or a list of assets, e.g.
@@ -227,9 +229,10 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
     trained = [spec.key for spec in specs if use_of(spec.tags) is not None]
     if trained and not asset.is_executable:
         raise _not_executable(trained[0])
-    if not asset.is_executable or not (
-        trained or any(spec.metadata.keys() & {DECLARATION_KEY, WRITES_KEY} for spec in specs)
-    ):
+    if not asset.is_executable:
+        return
+    observe(asset, settings)
+    if not (trained or any(spec.metadata.keys() & {DECLARATION_KEY, WRITES_KEY} for spec in specs)):
         return
     name = asset.keys and next(iter(asset.keys)).to_user_string()
     for op_def in asset.node_def.iterate_op_defs():

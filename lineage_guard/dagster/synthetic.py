@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack, cast
 import dagster as dg
 
 from lineage_guard.dagster.declare import declare
+from lineage_guard.dagster.observed import OBSERVE_KEY
 from lineage_guard.domain.facts import Completeness, License, ModelSource
 
 KIND = "synthetic"
@@ -56,17 +57,21 @@ def synthetic_asset(
     artefact: str | None = None,
     indirect: Sequence[str] = (),
     note: str | None = None,
+    observe: bool = True,
     **asset: Unpack[AssetArguments],
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Define an asset that a model made: ``@dagster.asset`` with the declaration filled in.
 
     Args:
-        *sources: the models that made it; at least one.
+        *sources: the models that made it. Without any, and nothing else declared, the models that are seen
+            to answer while it runs stand in for a declaration, marked as INFERRED.
         licenses: see ``declare``.
         completeness: see ``declare``.
         artefact: see ``declare``.
         indirect: see ``declare``.
         note: see ``declare``.
+        observe: ``False`` leaves its steps unobserved, which each of them says in its log. For a stand-in of
+            the declared model, as demos and tests have one.
         **asset: anything ``@dagster.asset`` takes. The kind ``synthetic`` is added.
 
     Raises:
@@ -81,15 +86,22 @@ def synthetic_asset(
 
     def decorate(fn: Callable[..., Any]) -> dg.AssetsDefinition:
         name = asset.get("name") or fn.__name__
-        declared = declare(
-            *sources,
-            licenses=licenses,
-            completeness=completeness,
-            artefact=artefact,
-            indirect=indirect,
-            note=note,
-            asset=name,
+        said = licenses or artefact or indirect or note or completeness is not Completeness.COMPLETE
+        declared = (
+            declare(
+                *sources,
+                licenses=licenses,
+                completeness=completeness,
+                artefact=artefact,
+                indirect=indirect,
+                note=note,
+                asset=name,
+            )
+            if sources or said
+            else {}
         )
+        if not observe:
+            declared[OBSERVE_KEY] = False
         arguments = cast("dict[str, Any]", dict(asset))
         arguments["metadata"] = {**(asset.get("metadata") or {}), **declared}
         kinds = set(asset.get("kinds") or ())

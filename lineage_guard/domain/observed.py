@@ -14,9 +14,10 @@ from enum import StrEnum
 from typing import NamedTuple, cast
 
 from lineage_guard.domain.errors import DeclarationError
-from lineage_guard.domain.facts import Assertion, ModelSource, Usage
+from lineage_guard.domain.facts import Assertion, Completeness, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED, channel_name, is_inside, same_model
 from lineage_guard.domain.policy import ReasonCode, Rule, Subject
+from lineage_guard.domain.provenance import Declaration, ProductionFacts
 from lineage_guard.domain.terms import Effect, TermsSource
 
 #: Version of the JSON that ``Observation.to_json`` writes.
@@ -50,7 +51,7 @@ class ObservedModel:
         model: id of the model that answered; ``ANY`` when nothing said which.
         provider: who answered, as the catalog or the response names it; the host otherwise.
         requested: id that was asked for, where it is known.
-        host: host of the endpoint; ``None`` for weights that ran in the step itself.
+        host: host of the endpoint; ``None`` for weights that ran in the step itself, or when nothing says.
         version: revision of the weights.
         digest: ``sha256:...`` of the weights.
         usage: what it can have done, where its kind tells.
@@ -71,9 +72,9 @@ class ObservedModel:
     via: tuple[Via, ...] = ()
 
     @property
-    def channel(self) -> str:
-        """The channel its answers came through: the host, or ``self-hosted``."""
-        return channel_name(self.host) or SELF_HOSTED
+    def channel(self) -> str | None:
+        """The channel its answers came through: the host, ``self-hosted``, or ``None`` when nothing says."""
+        return SELF_HOSTED if self.host is None and Via.WEIGHTS in self.via else channel_name(self.host)
 
 
 class Contact(NamedTuple):
@@ -226,6 +227,39 @@ def _took_part(model: ModelSource, partitions: Sequence[str]) -> bool:
     return not partitions or any(model.wrote(p) for p in partitions)
 
 
+def with_observation(
+    facts: ProductionFacts, declaration: Declaration | None, observation: Observation | None, partition: str | None
+) -> ProductionFacts:
+    """The facts of a version with the models that were seen while it was made.
+
+    Where nobody declares anything, the models that answered stand in for a declaration. It is marked as
+    INFERRED, and complete only as far as whoever answered is all there was to be seen.
+
+    Args:
+        facts: what follows from the declaration, for this partition.
+        declaration: what its author declares, or ``None``.
+        observation: what was seen, or ``None``.
+        partition: the partition of the version.
+
+    Example:
+        >>> from lineage_guard.domain.provenance import production_facts
+        >>> seen = Observation((ObservedModel("gpt-4o-2024-08-06", "openai", host="api.openai.com"),))
+        >>> facts = with_observation(production_facts(None, has_deps=False, is_external=False), None, seen, None)
+        >>> facts.completeness.value, facts.asserted_by.value
+        ('COMPLETE', 'INFERRED')
+    """
+    if not observation:
+        return facts
+    silent = declaration is None or declaration == Declaration()
+    seen = observed_models(observation, declaration.models if declaration else (), silent=silent)
+    facts = facts._replace(models=(*facts.models, *(m for m in seen if m.wrote(partition))))
+    if not any(m.asserted_by is Assertion.INFERRED for m in facts.models):
+        return facts
+    note = "nobody declares what made it; the models that were seen to answer stand in for a declaration"
+    complete = Completeness.COMPLETE if all(m.model != ANY for m in facts.models) else facts.completeness
+    return facts._replace(completeness=complete, asserted_by=Assertion.INFERRED, note=note)
+
+
 class Difference(NamedTuple):
     """One way in which what was seen is not what is declared."""
 
@@ -294,10 +328,10 @@ def _same_provider(one: ModelSource, other: ModelSource) -> bool:
 def _same_service(declared: ModelSource, seen: ModelSource, terms: TermsSource, on: date | None) -> bool:
     """Whether a model was seen on the channel that is declared, or on another name of the same service."""
     stated, channel = channel_name(declared.channel), channel_name(seen.channel)
-    if stated is None or stated == channel:
+    if stated is None or channel is None or stated == channel:
         return True
     if stated == SELF_HOSTED:
-        return channel is not None and is_inside(channel)
+        return is_inside(channel)
     there, here = terms.resolve(declared, on), terms.resolve(replace(declared, channel=seen.channel), on)
     same = {t.id for t in there.layers} == {t.id for t in here.layers}
     return same and bool(here.layers) and not here.unresolved and not there.unresolved

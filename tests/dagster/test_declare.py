@@ -270,13 +270,22 @@ def test_synthetic_asset_keeps_three_kinds_of_its_user() -> None:
     assert stories.specs_by_key[stories.key].kinds == {"a", "b", "c"}
 
 
-def test_synthetic_asset_without_a_model_names_the_asset() -> None:
+def test_synthetic_asset_without_a_provider_names_the_asset() -> None:
     with pytest.raises(DeclarationError) as caught:
 
-        @synthetic_asset()
+        @synthetic_asset(ModelSource("", "gpt-4o"))
         def stories(): ...
 
     assert caught.value.where == "stories"
+
+
+def test_synthetic_asset_may_leave_the_declaration_to_what_is_observed() -> None:
+    @synthetic_asset()
+    def stories(): ...
+
+    spec = stories.specs_by_key[stories.key]
+    assert declaration_of(spec.metadata) is None
+    assert spec.kinds == {"synthetic"}
 
 
 def test_generated_at_keeps_its_offset() -> None:

@@ -51,7 +51,7 @@ MATCHES = [
     (ModelSource("google", "gemini-1.5-pro"), ObservedModel("gemini-1.5-pro-002", "google", host="x.googleapis.com")),
     (QWEN, ObservedModel("qwen2.5-7b-instruct", "qwen", host="127.0.0.1")),
     (QWEN, ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", host="vllm.models.svc.cluster.local")),
-    (QWEN, ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:q")),
+    (QWEN, ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:q", via=(Via.WEIGHTS,))),
 ]
 
 
@@ -71,7 +71,11 @@ MISMATCHES = [
     (GPT, ObservedModel("gpt-4o", "x", host="llm-gateway.corp.example"), ReasonCode.OBSERVED_OTHER_CHANNEL),
     (GPT, ObservedModel("gpt-4o", "127.0.0.1", host="127.0.0.1"), ReasonCode.OBSERVED_OTHER_CHANNEL),
     (QWEN, SEEN_GPT, ReasonCode.OBSERVED_UNDECLARED_PROVIDER),
-    (QWEN, ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:z"), ReasonCode.OBSERVED_OTHER_MODEL),
+    (
+        QWEN,
+        ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:z", via=(Via.WEIGHTS,)),
+        ReasonCode.OBSERVED_OTHER_MODEL,
+    ),
     (
         ModelSource("qwen", "Qwen/Qwen2.5-7B-Instruct", channel="self-hosted"),
         ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", host="localhost"),
@@ -177,7 +181,9 @@ def test_the_stricter_reading_counts_declared_and_seen_models_alike():
     seen = observed_models(Observation((SEEN_GPT,)), [QWEN], silent=False)
     assert "openai-api" in {f.terms.id for f in verdict(QWEN, *seen).findings if f.terms}
     swapped = observed_models(
-        Observation((ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:q"),)), [GPT], silent=False
+        Observation((ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:q", via=(Via.WEIGHTS,)),)),
+        [GPT],
+        silent=False,
     )
     assert "openai-api" in {f.terms.id for f in verdict(GPT, *swapped).findings if f.terms}
 

@@ -20,9 +20,11 @@ from dagster import (
 from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableMetadataSet
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
+from lineage_guard.dagster.observed import observation_of
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
+from lineage_guard.domain.observed import Observation, with_observation
 from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState
 
@@ -190,6 +192,9 @@ class AssetRuns:
         external = node is not None and not node.is_materializable and not from_a_step
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=external)
         facts = in_partitions(facts, [stored.partition], reading.has_deps)
+        observation, unread = _observed(metadata, name)
+        facts = with_observation(facts, declaration, observation, stored.partition)
+        notes += unread
         if not recorded:
             facts = facts._replace(asserted_by=Assertion.INFERRED)
             if declaration is not None and not external:
@@ -201,7 +206,7 @@ class AssetRuns:
             elif declaration is None and not from_a_step and node is not None and node.is_materializable:
                 facts = facts._replace(completeness=Completeness.INCOMPLETE)
                 notes.append(_NOT_ITS_STEP)
-        if unreadable:
+        if unreadable or unread:
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
         return facts, declaration.indirect if declaration else (), notes
 
@@ -238,6 +243,13 @@ def _declared(metadata: Mapping[str, object], name: str) -> tuple[Declaration | 
         return declaration_of(metadata, name), []
     except DeclarationError as error:
         return None, [f"its declaration cannot be read: {error.what}"]
+
+
+def _observed(metadata: Mapping[str, object], name: str) -> tuple[Observation | None, list[str]]:
+    try:
+        return observation_of(metadata, name), []
+    except DeclarationError as error:
+        return None, [f"what was observed while it was made cannot be read: {error.what}"]
 
 
 def _input(read: Read, indirect: Iterable[str]) -> Input:
