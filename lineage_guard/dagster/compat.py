@@ -7,8 +7,12 @@ here, so that a Dagster release that moves one fails a test and not, silently, t
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -57,6 +61,23 @@ def current_step() -> dg.OpExecutionContext | None:
         return None
 
 
+def a_step_runs_in_another_thread() -> bool:
+    """Whether this process runs a step, though not in this thread.
+
+    A thread that a step started has none of its context. What it has is the process, where the step's own
+    thread stands inside Dagster's execution of it.
+    """
+    executing = os.path.join("dagster", "_core", "execution", "plan", "execute_step.py")
+    mine = threading.get_ident()
+    for thread, frame in sys._current_frames().items():  # pyright: ignore[reportPrivateUsage]
+        at: FrameType | None = None if thread == mine else frame
+        while at is not None:
+            if at.f_code.co_filename.endswith(executing):
+                return True
+            at = at.f_back
+    return False
+
+
 def loaded_up_to(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> dict[dg.AssetKey, int]:
     """How far each upstream asset's history went just before Dagster loaded the inputs of a step.
 
@@ -67,6 +88,18 @@ def loaded_up_to(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> d
     step: Any = context.get_step_execution_context()
     found: dict[dg.AssetKey, Any] = step.input_asset_records or {}
     return {key: -1 if info is None else int(info.storage_id) for key, info in found.items()}
+
+
+def event_storage(instance: dg.DagsterInstance) -> Any:
+    """The storage of the event log, out of a wrapper that passes on only a part of what a storage can do.
+
+    ``OpenLineageEventLogStorage`` of dagster-openlineage 0.2.1 passes on abstract methods only: asked for its
+    greatest record id, it has none. What it reads and writes is in the storage that it holds.
+    """
+    storage: Any = instance.event_log_storage
+    while type(storage).__module__.startswith("dagster_openlineage"):
+        storage = storage._wrapped
+    return storage
 
 
 def narrow(context: dg.OpExecutionContext, keys: AbstractSet[dg.AssetKey]) -> None:

@@ -29,6 +29,8 @@ from dagster import (
     RunStatusChangeRecordsFilter,
 )
 
+from lineage_guard.dagster import compat
+
 if TYPE_CHECKING:
     from dagster import RunRecord
 
@@ -146,7 +148,7 @@ class EventLog:
     def head(self) -> int:
         """The greatest storage id in the log; ``-1`` when it is empty."""
         self.queries += 1
-        newest = self.instance.event_log_storage.get_maximum_record_id()
+        newest = compat.event_storage(self.instance).get_maximum_record_id()
         return -1 if newest is None else newest
 
     def summaries(
@@ -160,7 +162,7 @@ class EventLog:
     ) -> list[Stored]:
         """Materialisations with ``after < storage id < before``, without their payload."""
         self.queries += 1
-        storage = self.instance.event_log_storage
+        storage = compat.event_storage(self.instance)
         if not hasattr(storage, "get_asset_event_summary_records"):  # it is there since Dagster 1.13.26
             wanted = EventRecordsFilter(
                 DagsterEventType.ASSET_MATERIALIZATION, key, after_cursor=after, before_cursor=before
@@ -178,12 +180,12 @@ class EventLog:
 
     def summaries_by_id(self, storage_ids: Collection[int]) -> dict[int, Stored]:
         """The materialisations with these storage ids, those that were wiped since included."""
-        if not hasattr(self.instance.event_log_storage, "get_asset_event_summary_records"):
+        if not hasattr(compat.event_storage(self.instance), "get_asset_event_summary_records"):
             return {r.storage_id: stored_of(r) for r in self.records(storage_ids)}
         found: dict[int, Stored] = {}
         for chunk in _chunks(sorted(storage_ids)):
             self.queries += 1
-            rows = self.instance.event_log_storage.get_asset_event_summary_records(
+            rows = compat.event_storage(self.instance).get_asset_event_summary_records(
                 DagsterEventType.ASSET_MATERIALIZATION, storage_ids=chunk
             )
             for r in rows:
@@ -198,7 +200,7 @@ class EventLog:
         for chunk in _chunks(sorted(storage_ids)):
             self.queries += 1
             found.extend(
-                self.instance.event_log_storage.get_event_records(
+                compat.event_storage(self.instance).get_event_records(
                     EventRecordsFilter(DagsterEventType.ASSET_MATERIALIZATION, storage_ids=chunk), ascending=True
                 )
             )
@@ -211,7 +213,7 @@ class EventLog:
             key: the asset.
             partitions: which ones; ``None`` for every partition that was ever materialised.
         """
-        storage = self.instance.event_log_storage
+        storage = compat.event_storage(self.instance)
         if partitions is None:
             self.queries += 1
             return dict(storage.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION))
@@ -246,7 +248,7 @@ class EventLog:
         """Whether step events share their ids with materialisations; on SQLite they do not."""
         from dagster._core.storage.event_log import SqliteEventLogStorage
 
-        return not isinstance(self.instance.event_log_storage, SqliteEventLogStorage)
+        return not isinstance(compat.event_storage(self.instance), SqliteEventLogStorage)
 
     def step_starts(self, run_id: str) -> dict[str, Began]:
         """When each step of a run first began, by step key. One query per run."""
