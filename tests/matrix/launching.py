@@ -17,10 +17,10 @@ query Runs($filter: RunsFilter, $cursor: String) { runsOrError(filter: $filter, 
   __typename
   ... on PythonError { message }
   ... on Runs { results {
-    runId status parentRunId jobName tags { key value } assetSelection { path }
-    stepStats { stepKey status attempts { startTime } }
+    runId status assetSelection { path }
   } } } }
 """
+STEPS = RUNS.replace("assetSelection { path }", "parentRunId tags { key value } stepStats { stepKey status }")
 FAILURES = """
 query Failures($run: ID!, $after: String) { logsForRun(runId: $run, afterCursor: $after) {
   __typename
@@ -78,12 +78,13 @@ def launch(
     keys: Iterable[Sequence[str]],
     *,
     tags: dict[str, str] | None = None,
+    checks: bool = True,
     parent: str | None = None,
     steps: Sequence[str] = (),
 ) -> str:
     """Launch a run of assets as the UI's button does. Returns its id.
 
-    With a parent it is a re-execution of these steps.
+    With a parent it is a re-execution of these steps. Without checks only the assets are launched.
     """
     again = {"parentRunId": parent, "rootRunId": parent} if parent else {}
     params: dict[str, Any] = {
@@ -92,6 +93,7 @@ def launch(
             "repositoryName": REPOSITORY,
             "repositoryLocationName": location,
             "assetSelection": [{"path": list(key)} for key in keys],
+            **({} if checks else {"assetCheckSelection": []}),
         },
         "runConfigData": {},
         "mode": "default",
@@ -99,7 +101,8 @@ def launch(
             "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()],
             **again,
         },
-        "stepKeys": list(steps),
+        # An empty list means no step at all.
+        "stepKeys": list(steps) or None,
     }
     name = "launchPipelineReexecution" if parent else "launchPipelineExecution"
     return _launched(
@@ -189,14 +192,14 @@ def covered(deployment: Deployment, keys: Iterable[Sequence[str]], tags: dict[st
 
 def all_runs(deployment: Deployment) -> list[Run]:
     """Every run there was, with what became of its steps."""
-    return [_run(deployment, run) for run in _runs(deployment)]
+    return [_run(deployment, run) for run in _runs(deployment, STEPS)]
 
 
-def _runs(deployment: Deployment, **wanted: Any) -> list[dict[str, Any]]:
+def _runs(deployment: Deployment, query: str = RUNS, **wanted: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
         cursor = found[-1]["runId"] if found else None
-        answer = deployment.ask(RUNS, filter=wanted or None, cursor=cursor)["runsOrError"]
+        answer = deployment.ask(query, filter=wanted or None, cursor=cursor)["runsOrError"]
         if answer["__typename"] != "Runs":
             raise RuntimeError(str(answer))
         found += answer["results"]

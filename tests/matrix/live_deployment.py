@@ -54,7 +54,7 @@ def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE)
             return found
         if time.monotonic() > until:
             raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.5)
+        time.sleep(2)
 
 
 @dataclass
@@ -96,6 +96,8 @@ class Deployment:
             **kept,
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
+            # On a busy machine a code server takes its time to start a run; Dagster would call the run failed.
+            "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",
             "SHOP_MARKERS": str(self.markers),
             "SHOP_DATA": str(self.folder),
             "SHOP_MANIFEST": str(self.folder / "dbt" / "manifest.json"),

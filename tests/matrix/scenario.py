@@ -54,7 +54,10 @@ SHORT = [(place, route) for place, route in FULL if place == "in_process" or rou
 def drive(deployment: Deployment, plan: Sequence[tuple[str, str]], *, shapes: bool) -> dict[str, Exception]:
     """Launch everything and wait for it. Returns what could not be launched, and why."""
     locations = sorted({location for location, _ in plan})
-    finish(deployment, *(launch(deployment, each, asset_keys(deployment, each, "tables")) for each in locations))
+    finish(
+        deployment,
+        *(launch(deployment, each, asset_keys(deployment, each, "tables"), checks=False) for each in locations),
+    )
     tasks: dict[str, Task] = {
         f"{location} {route}": partial(_DRIVERS.get(route, _once), deployment, location, route)
         for location, route in plan
@@ -83,7 +86,7 @@ def _train_shapes(deployment: Deployment, groups: list[tuple[str, str | None]]) 
 
 
 def _once(deployment: Deployment, location: str, route: str) -> None:
-    finish(deployment, launch(deployment, location, asset_keys(deployment, location, route)))
+    finish(deployment, launch(deployment, location, asset_keys(deployment, location, route), checks=False))
 
 
 def _automation(deployment: Deployment, location: str, route: str) -> None:
@@ -138,7 +141,7 @@ def _command(deployment: Deployment, program: str, *arguments: str) -> None:
 
 
 def _reexecution(deployment: Deployment, location: str, route: str) -> None:
-    first = launch(deployment, location, asset_keys(deployment, location, route))
+    first = launch(deployment, location, asset_keys(deployment, location, route), checks=False)
     finish(deployment, first)
     (deployment.markers / f"gpu.{location}").touch()
     finish(deployment, reexecute(deployment, first))
@@ -146,13 +149,13 @@ def _reexecution(deployment: Deployment, location: str, route: str) -> None:
 
 def _step_selection(deployment: Deployment, location: str, route: str) -> None:
     keys = asset_keys(deployment, location, route)
-    first = launch(deployment, location, keys)
+    first = launch(deployment, location, keys, checks=False)
     finish(deployment, first)
     steps = []
     for color in COLORS:
         name = f"{location}__{route}__{color}"
         steps += [f"{name}__plain", f"{name}__graph.{name}__tune", f"{name}__graph.{name}__quantize"]
-    finish(deployment, launch(deployment, location, keys, parent=first, steps=steps))
+    finish(deployment, launch(deployment, location, keys, parent=first, steps=steps, checks=False))
 
 
 _DRIVERS = {

@@ -209,7 +209,8 @@ def several(prefix: list[str], rows: dg.AssetKey) -> Iterator[dg.AssetsDefinitio
 
     @dg.graph_multi_asset(
         name=f"{name}__graph_multi_asset",
-        outs={"model": dg.AssetOut(key=[*prefix, "graph_multi_asset"], **common)},
+        group_name=prefix[0],
+        outs={"model": dg.AssetOut(key=[*prefix, "graph_multi_asset"], tags=TRAINS)},
         ins={"rows": dg.AssetIn(key=rows)},
     )
     def graph_multi(rows: Any) -> Any:
