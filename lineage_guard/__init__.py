@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.component import LineageGuardComponent as LineageGuardComponent
+    from lineage_guard.dagster.condition import permitted as permitted
     from lineage_guard.dagster.declare import declaration_of as declaration_of
     from lineage_guard.dagster.declare import declare as declare
     from lineage_guard.dagster.declare import source as source
@@ -47,6 +48,7 @@ _WHERE = {
     "declaration_of": "lineage_guard.dagster.declare",
     "declare": "lineage_guard.dagster.declare",
     "guard": "lineage_guard.dagster.guard",
+    "permitted": "lineage_guard.dagster.condition",
     "public_assets": "lineage_guard.dagster.public",
     "source": "lineage_guard.dagster.declare",
     "synthetic_asset": "lineage_guard.dagster.synthetic",
@@ -65,6 +67,7 @@ __all__ = [
     "declaration_of",
     "declare",
     "guard",
+    "permitted",
     "public_assets",
     "source",
     "synthetic_asset",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import dagster as dg
 
 from lineage_guard.dagster import compat
+from lineage_guard.dagster.condition import check_conditions
 from lineage_guard.dagster.gate.enter import Entry
 from lineage_guard.dagster.gate.sign import put_up
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
@@ -179,6 +180,7 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
         )
     assets = [*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())]
     check_marks(assets, defs.jobs or ())
+    check_conditions(assets, defs.sensors or ())
     check_selections(assets, settings.select, settings.mode)
     _wrap_all(assets, settings)
     if not sensor:

@@ -21,6 +21,7 @@ NAMES = [
     "declaration_of",
     "declare",
     "guard",
+    "permitted",
     "public_assets",
     "source",
     "synthetic_asset",
