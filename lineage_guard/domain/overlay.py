@@ -91,13 +91,13 @@ class Overlay(Rows):
 
     def kinds(self, without: Collection[int] = ()) -> list[tuple[Kind, Sequence[int]]]:
         """See ``Rows``."""
-        entries = [*self._base.kinds({*without, *self._own}), *self._mine(without)]
+        entries = [*self._base.kinds(self._below(without)), *self._mine(without)]
         return sorted(entries, key=lambda entry: entry[1][0])
 
     def sealed(self, without: Collection[int] = ()) -> list[tuple[Kind, bytes]]:
         """See ``Rows``."""
         own = [r for i, r in self.loaded() if i not in without]
-        return [*self._base.sealed({*without, *self._own}), *Listed(own).sealed()]
+        return [*self._base.sealed(self._below(without)), *Listed(own).sealed()]
 
     def nearest(self, indexes: Sequence[int]) -> int:
         """See ``Rows``."""
@@ -114,6 +114,10 @@ class Overlay(Rows):
         """See ``Rows``."""
         added = (i for i, r in self.loaded() if i >= self._size and r.version[:2] in names)
         return [*self._base.named(names), *added]
+
+    def _below(self, without: Collection[int]) -> set[int]:
+        """The rows below that do not count."""
+        return {i for i in (*without, *self._own) if i < self._size}
 
     def _mine(self, without: Collection[int]) -> list[tuple[Kind, Sequence[int]]]:
         kept = [(i, r) for i, r in self.loaded() if i not in without]

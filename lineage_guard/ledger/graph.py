@@ -6,8 +6,10 @@ edges of a whole frontier are found by binary search; nothing is built beforehan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +42,10 @@ class Segment:
         self._asked += nodes.size
         if self._starts is None:
             if self._asked < _MANY or not self.child.size:
-                low = np.searchsorted(self.child, nodes, "left")
-                return low, np.searchsorted(self.child, nodes, "right") - low
+                # Nodes of another type than the column would have numpy copy the whole column.
+                wanted = nodes.astype(self.child.dtype)
+                low = np.searchsorted(self.child, wanted, "left")
+                return low, np.searchsorted(self.child, wanted, "right") - low
             first, last = int(self.child[0]), int(self.child[-1])
             counts = np.bincount(self.child - first, minlength=last - first + 1)
             # Nodes before the first and after the last have no rows.
@@ -51,6 +55,30 @@ class Segment:
         place[outside] = self._starts.size - 2
         low = self._starts[place]
         return low, self._starts[place + 1] - low
+
+    def is_sorted(self) -> bool:
+        """Whether it is in the order that searching it needs."""
+        return bool(np.all(self.child[1:] >= self.child[:-1]))
+
+
+def cut(columns: Mapping[str, NDArray[Any]], rows: Sequence[int]) -> list[Segment]:
+    """The edges of several parts, which follow each other, as a segment each.
+
+    Args:
+        columns: ``child`` and ``parent``; ``indirect`` and ``conservative`` where any edge is.
+        rows: how many rows each part has.
+    """
+    ends = np.cumsum([0, *rows])
+    none: Bools = np.zeros(int(max(rows)), dtype=np.bool_)
+    return [
+        Segment(
+            columns["child"][low:high],
+            columns["parent"][low:high],
+            columns["indirect"][low:high] if "indirect" in columns else none[: high - low],
+            columns["conservative"][low:high] if "conservative" in columns else none[: high - low],
+        )
+        for low, high in pairwise(ends.tolist())
+    ]
 
 
 def reverse(edges: Segment) -> Segment:

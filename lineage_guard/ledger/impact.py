@@ -11,11 +11,12 @@ import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.ledger import recall
-from lineage_guard.ledger.closing import INFLUENCE, PIN, Nodes
 from lineage_guard.ledger.collector import collector_paused
+from lineage_guard.ledger.columns import INFLUENCE, PIN
 from lineage_guard.ledger.graph import Ints, Segment, Walked, reverse, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
+from lineage_guard.ledger.nodes import Nodes
 from lineage_guard.ledger.tail import Tail
 
 

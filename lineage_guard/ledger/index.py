@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lineage_guard.ledger.graph import Segment
     from lineage_guard.ledger.recall import Memory
+    from lineage_guard.ledger.standing import Standing
     from lineage_guard.openlineage.statement import Statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,16 +89,36 @@ class Index:
         return {pairs[hi, lo] for hi, lo in self.rows("held", wanted)}
 
     def segments(self) -> list[Segment]:
-        """The edges of every part."""
-        from lineage_guard.ledger.graph import Segment
+        """The edges of every part.
+
+        Raises:
+            LedgerError: when the index cannot be read, or a part is not what its manifest says.
+            PartGone: when a file is not there.
+        """
+        from lineage_guard.ledger.graph import cut
 
         if self._segments is None:
-            query = sql("edges")
-            self._segments = [
-                Segment(c["child"], c["parent"], c["indirect"], c["conservative"])
-                for c in (self._columns(query, f) for f in self.manifest.files("edges"))
-            ]
+            parts = self.manifest.files("edges")
+            marks = self.columns("edges_marked") if parts and any(self.rows("marked")[0]) else {}
+            edges = self.columns("edges") | marks if parts else {}
+            segments = cut(edges, [f.rows for f in parts]) if parts else []
+            whole = not parts or edges["child"].size == sum(f.rows for f in parts)
+            if not whole or not all(s.is_sorted() for s in segments):
+                raise LedgerError("edges are not in order", where=self.archive.describe("index/"), fix=REBUILD)
+            self._segments = segments
         return self._segments
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What is on record of each version."""
+        from lineage_guard.ledger.standing import Standing
+
+        return Standing(self)
+
+    @cached_property
+    def keyed(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The key of every version: ``hi``, ``lo`` and ``id``, each part in the order of keys."""
+        return self.columns("keyed")
 
     def downstream(self) -> list[Segment]:
         """The edges of every part turned round: from parent to child, sorted by parent."""
@@ -130,6 +151,31 @@ class Index:
             LedgerError: when the index cannot be read.
             PartGone: when a file is not there.
         """
+        return self._run(query, wanted, parameters, lambda result: result.fetchall())
+
+    def columns(
+        self, query: str, /, wanted: Mapping[str, Iterable[int]] | None = None, **parameters: object
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Run one of the ``.sql`` files whose columns hold no NULL; the answer by column.
+
+        Args:
+            query: its name.
+            wanted: see ``rows``.
+            parameters: its ``$parameters``.
+
+        Raises:
+            LedgerError: when the index cannot be read.
+            PartGone: when a file is not there.
+        """
+        return self._run(query, wanted, parameters, lambda result: result.fetchnumpy())
+
+    def _run(
+        self,
+        query: str,
+        wanted: Mapping[str, Iterable[int]] | None,
+        parameters: Mapping[str, object],
+        fetch: Callable[[duckdb.DuckDBPyConnection], Any],
+    ) -> Any:
         import duckdb
         import numpy as np
 
@@ -140,7 +186,7 @@ class Index:
                 if wanted is not None:
                     # As numpy columns: DuckDB scans them in place, and needs no pandas for it.
                     connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
-                return connection.execute(sql(query), parameters).fetchall()
+                return fetch(connection.execute(sql(query), parameters))
             except duckdb.Error as e:
                 raise self._unreadable(e) from e
 
@@ -154,17 +200,6 @@ class Index:
         for part in self.manifest.parts:
             for f in part.files.values():
                 self._path(f)
-
-    def _columns(self, query: str, f: PartFile) -> dict[str, np.ndarray[Any, Any]]:
-        import duckdb
-
-        with self._lock:
-            path = self._path(f)
-            try:
-                result = self._connect().execute(query, {"file": str(path)}).fetchnumpy()
-            except duckdb.Error as e:
-                raise self._unreadable(e) from e
-            return cast("dict[str, np.ndarray[Any, Any]]", result)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """A private in-memory database."""

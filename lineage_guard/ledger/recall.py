@@ -28,7 +28,7 @@ from lineage_guard.ledger.index import Index, moment
 
 _INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
 _PIN = (Pin.EXACT, Pin.CONSERVATIVE)
-_COMPLETENESS = {c.value: c for c in Completeness}
+COMPLETENESS = {c.value: c for c in Completeness}
 _ASSERTION = {a.value: a for a in Assertion}
 
 
@@ -106,15 +106,15 @@ def _fetched(index: Index, ids: list[int]) -> dict[int, tuple[Record, ...]]:
     wanted = {"id": ids}
     models: dict[tuple[int, int], list[ModelSource]] = defaultdict(list)
     for row in index.rows("models", wanted):
-        models[row[0], row[1]].append(_model(row[2:]))
+        models[row[0], row[1]].append(model_of(row[2:]))
     licenses: dict[tuple[int, int], list[License]] = defaultdict(list)
     for row in index.rows("licenses", wanted):
-        licenses[row[0], row[1]].append(_license(row[2:]))
+        licenses[row[0], row[1]].append(license_of(row[2:]))
     found: dict[int, tuple[Record, ...]] = dict.fromkeys(ids, ())
     for id_, record, produced_at, completeness, asserted_by, artefact, note in index.rows("productions", wanted):
         place = (id_, record)
         one = Record(
-            _COMPLETENESS[completeness],
+            COMPLETENESS[completeness],
             True,
             tuple(models[place]) if place in models else (),
             tuple(licenses[place]) if place in licenses else (),
@@ -182,7 +182,8 @@ def _productions(index: Index, ids: Ints) -> dict[int, list[Production]]:
     }
 
 
-def _model(row: tuple[Any, ...]) -> ModelSource:
+def model_of(row: Sequence[Any]) -> ModelSource:
+    """From the columns that describe a model, in the order of the table."""
     (provider, model, version, channel, usage, influence, license_, terms, purl, digest, *rest) = row
     base_models, fields, partitions, record_count, generated_at, asserted_by = rest
     return ModelSource(
@@ -205,7 +206,8 @@ def _model(row: tuple[Any, ...]) -> ModelSource:
     )
 
 
-def _license(row: tuple[Any, ...]) -> License:
+def license_of(row: Sequence[Any]) -> License:
+    """From the columns that describe a licence, in the order of the table."""
     (expression, acknowledgement, applies_to, url, terms_version, effective_from, text_digest, *rest) = row
     restrictions, obligations = rest
     return License(

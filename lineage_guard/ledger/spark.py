@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
 from lineage_guard.ledger.archive import Archive, open_archive
-from lineage_guard.ledger.closing import Nodes
 from lineage_guard.ledger.impact import made_with, matches
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import Joined, joined
 from lineage_guard.ledger.manifest import Manifest, newest
+from lineage_guard.ledger.nodes import Nodes
 from lineage_guard.ledger.tables import BY_NAME, Table
 from lineage_guard.ledger.tail import Tail
 

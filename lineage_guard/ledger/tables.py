@@ -7,9 +7,9 @@ and readers join them (``domain.facts.union``). ``record`` counts productions in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.reached import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +148,5 @@ def halves(digest: bytes) -> tuple[int, int]:
 
 
 def key(version: Version) -> tuple[int, int]:
-    """The 128-bit key of a version: SHA-256 over its four fields, as ``halves``.
-
-    Each field is ``-`` when absent, else ``+`` and the text; they are joined by U+001F.
-    """
-    text = "\x1f".join("-" if part is None else "+" + part for part in version)
-    return halves(sha256(text.encode("utf-8", "surrogatepass")).digest())
+    """The 128-bit key of a version (``reached.key_of``), as ``halves``."""
+    return halves(key_of(version))

@@ -1,3 +1,2 @@
--- The whole graph of one part; the files are sorted by child, record and ord.
-SELECT child, parent, indirect, conservative
-FROM read_parquet($file)
+-- The whole graph, part by part; each file is sorted by child, record and ord.
+SELECT child, parent FROM edges

@@ -1,0 +1,2 @@
+-- The marks of all edges, in the same order.
+SELECT indirect, conservative FROM edges

@@ -1,0 +1,2 @@
+-- The key of every version.
+SELECT hi, lo, id FROM keys
