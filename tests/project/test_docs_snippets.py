@@ -24,7 +24,8 @@ def snippets(name: str) -> str:
 
 
 def test_the_catalog_file_of_the_quickstart_is_right(tmp_path: Path) -> None:
-    [text] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/quickstart.md").read_text("utf-8"), re.DOTALL)
+    page = (ROOT / "docs/quickstart.md").read_text("utf-8")
+    [text] = re.findall(r"```yaml\n(format: 1.*?)```", page, re.DOTALL)
     own = tmp_path / "my_catalog.yaml"
     own.write_text(text, "utf-8")
     model = ModelSource(provider="acme", model="acme-chat-7b", channel="self-hosted")
