@@ -6,7 +6,7 @@ nothing came from somewhere, so its record is INCOMPLETE until somebody says fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -178,16 +178,23 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
     )
 
 
-def in_partitions(facts: ProductionFacts, partitions: Iterable[str | None], has_deps: bool) -> ProductionFacts:
+def in_partitions(
+    facts: ProductionFacts,
+    partitions: Iterable[str | None],
+    has_deps: bool,
+    exists: Callable[[str], bool] = lambda key: True,
+) -> ProductionFacts:
     """The facts as they hold for some partitions: models that wrote only others are left out.
 
-    When that leaves no model at all and there are no inputs, nothing says where these partitions
+    A model that names a partition which does not exist counts for all of them: nobody knows which one
+    was meant. When no model is left at all and there are no inputs, nothing says where these partitions
     come from: one that is misspelt in a declaration must not pass for one no model made.
 
     Args:
         facts: of the asset as a whole.
         partitions: the partitions that were or would be written; ``[None]`` without partitions.
         has_deps: whether the asset has upstream assets.
+        exists: whether a key, or one dimension of a key, is one of the asset's partitions.
 
     Example:
         >>> made = Declaration(models=(ModelSource("openai", "gpt-4o", partitions=("DE",)),))
@@ -195,7 +202,12 @@ def in_partitions(facts: ProductionFacts, partitions: Iterable[str | None], has_
         'INCOMPLETE'
     """
     written = list(partitions)
-    models = tuple(m for m in facts.models if any(m.wrote(p) for p in written))
+    strange = {m: key for m in facts.models for key in m.partitions if not exists(key)}
+    models = tuple(m for m in facts.models if m in strange or any(m.wrote(p) for p in written))
+    if strange:
+        model, key = next(iter(strange.items()))
+        meant = f"{model.model} is declared for partition {key!r}, which does not exist, so it counts for all"
+        facts = facts._replace(note="; ".join(n for n in (facts.note, meant) if n))
     gaps = [p for p in written if not any(m.wrote(p) for m in models)]
     if has_deps or not facts.models or not gaps:
         return facts._replace(models=models)

@@ -21,6 +21,7 @@ from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableM
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.observed import observation_of
+from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
@@ -191,7 +192,11 @@ class AssetRuns:
         unreadable = bool(notes)
         external = node is not None and not node.is_materializable and not from_a_step
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=external)
-        facts = in_partitions(facts, [stored.partition], reading.has_deps)
+        if node is not None:
+            exists = existing(node.partitions_def, self._log.instance)
+            facts = in_partitions(facts, [stored.partition], reading.has_deps, exists)
+        else:  # nobody here knows which partitions there are
+            facts = in_partitions(facts, [stored.partition], reading.has_deps)
         observation, unread = _observed(metadata, name)
         facts = with_observation(facts, declaration, observation, stored.partition)
         notes += unread

@@ -45,6 +45,14 @@ class Entry:
         """
         context = compat.current_step()
         if context is None:
+            if self.trains and self.whole and compat.a_step_runs_in_another_thread():
+                from lineage_guard.dagster.gate import hold
+
+                sentence = (
+                    f"A thread that a step started runs the code of the training asset {self.asset}, where no step can "
+                    "be asked what it reads. Materialise the asset instead."
+                )
+                hold.out_of_place(None, self.asset, self.settings, sentence)
             return None
         if wrapped_by(context.op_def) is not self or not context.has_assets_def:
             if self.trains:

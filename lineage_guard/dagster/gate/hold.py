@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -193,11 +194,11 @@ def _tell(context: dg.OpExecutionContext, key: dg.AssetKey, verdict: Verdict) ->
         context.log.warning(f"lineage_guard could not show its verdict ({outcome(verdict)}): {_said(error)}")
 
 
-def out_of_place(context: dg.OpExecutionContext, asset: str, settings: Settings, sentence: str) -> None:
+def out_of_place(context: dg.OpExecutionContext | None, asset: str, settings: Settings, sentence: str) -> None:
     """A step runs training code it does not own.
 
     Args:
-        context: of the step.
+        context: of the step; ``None`` in a thread that has none.
         asset: the training asset.
         settings: what ``guard()`` was told.
         sentence: what happened.
@@ -210,13 +211,14 @@ def out_of_place(context: dg.OpExecutionContext, asset: str, settings: Settings,
 
 
 def _pass_or_end(
-    context: dg.OpExecutionContext, target: Version, sentence: str, settings: Settings, at: datetime
+    context: dg.OpExecutionContext | None, target: Version, sentence: str, settings: Settings, at: datetime
 ) -> None:
     """The guard could not see so much as what is trained: only a mode that holds for everything lets it pass."""
     verdict = cannot_see(target, "unknown", _policy_name(settings), at, sentence, settings.mode.floor)
     if verdict.blocks:
         raise _failure([verdict])
-    context.log.error(explain(verdict))
+    log = context.log if context is not None else logging.getLogger("lineage_guard")
+    log.error(explain(verdict))
 
 
 def _failure(blocked: Sequence[Verdict], words: str = "") -> dg.Failure:

@@ -52,12 +52,12 @@ def overtaken(log: EventLog, history: History, graph: Graph, written: Sequence[S
     found: dict[Stored, list[Stored]] = {}
     for reader, w in pairs:
         step = None if reads_early(graph, w.key) else log.step_starts(w.run_id).get(steps.get(w, ""))
-        if step is None or _ended_after(reader, step, log, since):
+        if step is None or _ended_after(reader, w, step, log, since):
             found.setdefault(reader, []).append(w)
     return found
 
 
-def _ended_after(reader: Stored, step: Began, log: EventLog, since: Sequence[Stored]) -> bool:
+def _ended_after(reader: Stored, w: Stored, step: Began, log: EventLog, since: Sequence[Stored]) -> bool:
     """Whether a reader ended after a step began; where that cannot be told, it did.
 
     One log for many hosts numbers their steps too, so no clock is asked. SQLite does not, and is for one
@@ -67,7 +67,10 @@ def _ended_after(reader: Stored, step: Began, log: EventLog, since: Sequence[Sto
         return reader.storage_id > step.storage_id
     if reader.timestamp > step.timestamp - LATE:
         return True
-    latest = 0.0
+    run = log.run(w.run_id)
+    latest = run.started if run is not None and run.started is not None else 0.0
+    if w.timestamp < step.timestamp - LATE:
+        return True
     for stored in since:
         if stored.timestamp < latest - LATE:
             return True

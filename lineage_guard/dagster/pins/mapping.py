@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,6 +89,32 @@ def mapped(
         return Mapped(keys, exact=True)
     except Exception:  # noqa: BLE001  any failure of foreign mapping code means "anything may have been read"
         return ANYTHING
+
+
+def existing(definition: PartitionsDefinition | None, instance: DagsterInstance) -> Callable[[str], bool]:
+    """Whether a key names a partition of a definition, or one value of one of its dimensions.
+
+    Args:
+        definition: of an asset's partitions; nothing exists of ``None``.
+        instance: holds the dynamic partitions.
+    """
+
+    def exists(key: str) -> bool:
+        return definition is not None and _has(definition, key, instance)
+
+    return exists
+
+
+def _has(definition: PartitionsDefinition, key: str, instance: DagsterInstance) -> bool:
+    try:
+        if isinstance(definition, MultiPartitionsDefinition):
+            dimensions = [d.partitions_def for d in definition.partitions_defs]
+            return all(any(_has(d, part, instance) for d in dimensions) for part in key.split("|"))
+        if isinstance(definition, DynamicPartitionsDefinition) and definition.name is not None:
+            return instance.has_dynamic_partition(definition.name, key)
+        return definition.has_partition_key(key)
+    except Exception:  # noqa: BLE001  a key that a definition cannot even read is none of its partitions
+        return False
 
 
 def _dynamic(definition: PartitionsDefinition) -> bool:

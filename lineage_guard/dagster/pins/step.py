@@ -14,6 +14,7 @@ from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.pins.facts import reads_early
 from lineage_guard.dagster.pins.history import History
+from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.recorded import Recorded
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, graph_of
 from lineage_guard.domain.errors import ConfigError
@@ -133,7 +134,8 @@ def upcoming(
         node = graph.get(each) if graph.has(each) else None
         declaration = declaration_of(node.metadata, name_of(each)) if node else None
         facts = production_facts(declaration, has_deps=reading.has_deps, is_external=False)
-        facts = in_partitions(facts, partitions, reading.has_deps)
+        exists = existing(node.partitions_def if node else None, pins.log.instance)
+        facts = in_partitions(facts, partitions, reading.has_deps, exists)
         indirect = declaration.indirect if declaration else ()
         inputs = [
             Input(r.version, Influence.INDIRECT if r.version.name in indirect else Influence.DIRECT, r.pin)
