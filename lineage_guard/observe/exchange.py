@@ -63,7 +63,8 @@ def call_of(method: str, url: str, body: bytes | None) -> Call | None:
     path = unquote(parts.path)
     if not _CALL.search(path) and not _CALL.search(parts.path):
         return None
-    asked = fields_of(body).model if body else None
+    # What was asked for decides nothing, so a long prompt is not parsed for it.
+    asked = fields_of(body, _END).model if body else None
     if asked is None and (named := _IN_PATH.search(parts.path)):
         asked = unquote(named.group(1))
     return Call((parts.hostname or "").lower(), path, asked)
@@ -77,9 +78,9 @@ class Fields(NamedTuple):
     fingerprint: str | None = None
 
 
-def fields_of(body: bytes) -> Fields:
-    """The ids in a JSON body; of a long one, those that stand at its ends."""
-    if len(body) > PARSED:
+def fields_of(body: bytes, parsed: int = PARSED) -> Fields:
+    """The ids in a JSON body; of one that is longer than ``parsed`` bytes, those that stand at its ends."""
+    if len(body) > parsed:
         return peek(body[:_END] + b"\n" + body[-_END:])
     try:
         data: object = json.loads(body)
