@@ -43,6 +43,7 @@ SECTIONS = (
     Section("growth", "What new events cost on a long history", markdown=True, sized=True),
     Section("import_cost", "Loading a guarded code location"),
     Section("gate", "What the gate adds to a training step"),
+    Section("coordinator", "What the guarded queue adds to submitting a run", markdown=True),
     Section("collect", "Collecting from Dagster's event log, and a sensor tick"),
     Section("gx", "The suites of Great Expectations"),
 )

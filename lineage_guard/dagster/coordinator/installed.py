@@ -82,5 +82,5 @@ def mappings_unseen(graph: Graph) -> list[tuple[dg.AssetKey, dg.AssetKey, str]]:
         (node.key, cast("dg.AssetKey", parent), type(mapping).__name__)
         for node in sorted(graph.asset_nodes, key=lambda n: n.key)
         for parent, mapping in sorted(node.partition_mappings.items())
-        if not isinstance(mapping, _BUILTIN)
+        if type(mapping) not in _BUILTIN
     ]
