@@ -151,3 +151,91 @@ def test_a_step_knows_how_far_upstream_went_before_its_inputs_were_loaded() -> N
         [made] = instance.fetch_materializations(dg.AssetKey("upstream"), limit=1).records
     assert record is not None
     assert seen == {dg.AssetKey("upstream"): made.storage_id, dg.AssetKey("never_made"): -1}
+
+
+def test_a_step_can_be_shown_a_smaller_selection_and_the_next_one_is_not() -> None:
+    seen: list[tuple[object, ...]] = []
+    checks = [dg.AssetCheckSpec("good", asset=name) for name in ("a", "b")]
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("a", skippable=True), dg.AssetSpec("b", skippable=True)],
+        check_specs=checks,
+        can_subset=True,
+    )
+    def many(context: dg.AssetExecutionContext):
+        step = compat.current_step()
+        assert step is not None
+        before = set(context.selected_asset_keys)
+        compat.narrow(step, {dg.AssetKey("a")})
+        for shown in (context, dg.AssetExecutionContext.get(), step):
+            assert set(shown.selected_asset_keys) == {dg.AssetKey("a")}
+            assert {c.asset_key for c in shown.selected_asset_check_keys} == {dg.AssetKey("a")}
+            assert shown.is_subset
+            assert set(shown.assets_def.keys) == {dg.AssetKey("a")}
+        seen.append((before, set(step.selected_output_names)))
+        yield dg.MaterializeResult(
+            asset_key="a", check_results=[dg.AssetCheckResult(check_name="good", asset_key="a", passed=True)]
+        )
+
+    job = dg.Definitions(assets=[many]).resolve_implicit_global_asset_job_def()
+    both = {dg.AssetKey("a"), dg.AssetKey("b")}
+    for _ in range(2):
+        job.execute_in_process(instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+    assert seen == [(both, {"a", "a_good"})] * 2
+
+
+def test_the_ops_of_a_graph_know_which_assets_they_feed() -> None:
+    seen: dict[str, set[str]] = {}
+
+    def look() -> None:
+        step = compat.current_step()
+        assert step is not None
+        seen[step.op.name] = {k.to_user_string() for k in compat.assets_fed_by(step)}
+
+    @dg.op
+    def shared():
+        look()
+        return 1
+
+    @dg.op
+    def left(x):
+        look()
+        return x
+
+    @dg.op
+    def right(x):
+        look()
+        return x
+
+    @dg.graph(out={"a": dg.GraphOut(), "b": dg.GraphOut()})
+    def both():
+        x = shared()
+        return {"a": left(x), "b": right(x)}
+
+    assets = dg.AssetsDefinition.from_graph(both, can_subset=True)
+    assert dg.materialize([assets], instance=dg.DagsterInstance.ephemeral()).success
+    assert seen == {"shared": {"a", "b"}, "left": {"a"}, "right": {"b"}}
+
+
+def test_a_function_that_takes_the_context_is_known() -> None:
+    @dg.op
+    def without(): ...
+
+    @dg.op
+    def with_it(context): ...
+
+    bare = dg.OpDefinition(compute_fn=lambda context, inputs: iter(()), name="bare")
+    assert [compat.takes_context(op) for op in (without, with_it, bare)] == [False, True, True]
+
+
+def test_the_storage_inside_dagster_openlineages_wrapper_is_found(tmp_path: Path) -> None:
+    inner = {"module": "dagster._core.storage.event_log", "class": "ConsolidatedSqliteEventLogStorage"}
+    wrapped = {"wrapped": {**inner, "config": {"base_dir": str(tmp_path / "events")}}}
+    storage = {"module": "dagster_openlineage", "class": "OpenLineageEventLogStorage", "config": wrapped}
+    with dg.DagsterInstance.local_temp(str(tmp_path), {"event_log_storage": storage}) as instance:
+        assert type(instance.event_log_storage).__name__ == "OpenLineageEventLogStorage"
+        with pytest.raises(
+            NotImplementedError
+        ):  # when this fails, the wrapper has learned it and we need not look inside
+            instance.event_log_storage.get_maximum_record_id()
+        assert compat.event_storage(instance).get_maximum_record_id() in (None, 0, -1)
