@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Production
-from lineage_guard.domain.reached import Listed
 from lineage_guard.ledger.columns import Columns
 from lineage_guard.ledger.graph import walk
 from lineage_guard.ledger.index import Index
@@ -33,4 +32,4 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
     edges = [*(world.visible(s, hidden) for s in index.segments()), nodes.segment(world.fresh())]
     walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in inputs))
     rows = Columns(target, index, world.by_version, nodes, walked)
-    return Closure(root, Listed(rows) if len(rows) <= HELD else rows, watermark)
+    return Closure(root, rows.whole() if len(rows) <= HELD else rows, watermark)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Influence, Pin, Production, Version, union
-from lineage_guard.domain.reached import KEY, Kind, Reached, Rows, key_of, rank
+from lineage_guard.domain.reached import KEY, Kind, Listed, Reached, Rows, key_of, rank
 from lineage_guard.ledger import recall
 from lineage_guard.ledger.collector import collector_paused
 from lineage_guard.ledger.graph import Ints, Walked
@@ -45,7 +45,8 @@ def _present(ask: Callable[Concatenate[Columns, P], R]) -> Callable[Concatenate[
             return ask(self, *args, **kwargs)
         except PartGone as gone:
             where = self.source.archive.describe(gone.key)
-            raise LedgerError("index was superseded while its answer was read", where=where, fix="ask again") from gone
+            what, fix = "index was superseded while its answer was read", f"ask again; if that does not help, {REBUILD}"
+            raise LedgerError(what, where=where, fix=fix) from gone
 
     return asked
 
@@ -90,6 +91,16 @@ class Columns(Rows):
     def __iter__(self) -> Iterator[Reached]:
         for low in range(0, len(self), _CHUNK):
             yield from self.take(range(low, min(low + _CHUNK, len(self))))
+
+    def whole(self) -> Listed:
+        """All of it as plain rows, which need the index no more.
+
+        Raises:
+            LedgerError: when the index cannot be read.
+            PartGone: when a file is not there.
+        """
+        with collector_paused():
+            return Listed(self._rows(np.arange(len(self))))
 
     @_present
     def take(self, indexes: Iterable[int]) -> list[Reached]:

@@ -38,6 +38,8 @@ class Facts(NamedTuple):
 
 PLAIN, ABSENT = 0, 1
 _ASK = -1
+#: Microseconds.
+_DAY = 86_400_000_000
 
 
 class Standing:
@@ -90,6 +92,8 @@ class Standing:
             license_ = recall.license_of(fields)
             for id_, record, ord_ in places:
                 licenses[id_, record].append((ord_, license_))
+        # Runs of one day have one date.
+        days: dict[int, date | None] = {}
         several: set[int] = set()
         last: tuple[int, Facts] | None = None
         for id_, record, completeness, artefact, at in self._index.rows("facts", wanted):
@@ -99,7 +103,7 @@ class Standing:
             if last is not None and last[0] not in several:
                 yield last
             used = _in_order(models.get((id_, record)))
-            day = terms_day(moment(at)) if used else None
+            day = _day(at, days) if used and at is not None else None
             own = _in_order(licenses.get((id_, record)))
             last = (id_, Facts(recall.COMPLETENESS[completeness], True, used, own, artefact, day))
         if last is not None and last[0] not in several:
@@ -120,6 +124,13 @@ def facts_of(production: Production) -> Facts:
     p = production
     day = terms_day(p.produced_at) if p.models else None
     return Facts(p.completeness, True, p.models, p.licenses, p.artefact, day)
+
+
+def _day(at: int, days: dict[int, date | None]) -> date | None:
+    n = at // _DAY
+    if n not in days:
+        days[n] = terms_day(moment(at))
+    return days[n]
 
 
 def _in_order(found: list[tuple[int, T]] | None) -> tuple[T, ...]:
