@@ -75,6 +75,7 @@ class Ticks:
         self.delivery = Delivery(**{"sinks": [LogSink()], **delivery})
         self.cursor: str | None = None
         self.guarded = True
+        self.clock = timedelta()
 
     def __call__(self) -> dg.SensorResult | dg.SkipReason:
         if self.guarded:
@@ -82,7 +83,7 @@ class Ticks:
         checks = training_checks([s for a in self.w.assets for s in a.specs], self.settings)
         defs = dg.Definitions(assets=self.w.assets, asset_checks=checks)
         context = dg.build_sensor_context(instance=self.w.instance, definitions=defs, cursor=self.cursor)
-        result = tick(context, self.settings, self.delivery, now())
+        result = tick(context, self.settings, self.delivery, now() + self.clock)
         self.cursor = context.cursor
         if isinstance(result, dg.SensorResult):
             for event in result.asset_events:
@@ -303,3 +304,17 @@ def test_a_training_asset_without_a_gate_is_an_incident_and_a_red_check(w: World
     ticks()
     assert ticks.check().passed
     assert [a.event for a in pager.alerts] == ["OPEN", "RESOLVE"]
+
+
+def test_a_clock_that_was_set_back_silences_no_alert(w: World) -> None:
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    pager = Pager()
+    ticks = Ticks(w, sinks=[pager])
+    ticks()
+    assert pager.alerts == []
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text")
+    ticks.clock = timedelta(hours=-2)
+    ticks()
+    assert [a.event for a in pager.alerts] == ["OPEN"]

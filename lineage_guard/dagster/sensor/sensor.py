@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.collect.collect import Collected
     from lineage_guard.dagster.sensor.decide import Judgement
+    from lineage_guard.domain.decide import Verdict
     from lineage_guard.domain.policy import Policy
     from lineage_guard.ledger import Ledger
 
@@ -182,11 +183,25 @@ def _alert(
         sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
         context = delivery.context or Context.from_env(os.environ)
         context = replace(context, owners={**owners, **context.owners})
-        verdicts = [j.verdict for j in judgements]
+        verdicts = _in_order([j.verdict for j in judgements], ledger, state_name(location))
         report = send(verdicts, list(sinks), ledger, now, context, state=state_name(location))
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
     return True, [f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed]
+
+
+def _in_order(verdicts: Sequence[Verdict], ledger: Ledger, state: str) -> list[Verdict]:
+    """The verdicts, none of them dated before what was told last: a clock that was set back must not silence them."""
+    from lineage_guard.alerts.state import read_state
+    from lineage_guard.domain.incidents import place_of
+
+    seen = read_state(ledger, state)[0].seen
+    found: list[Verdict] = []
+    for verdict in verdicts:
+        before = seen.get(place_of(verdict))
+        late = before is not None and verdict.at <= before.at
+        found.append(replace(verdict, at=before.at + timedelta(microseconds=1)) if before and late else verdict)
+    return found
 
 
 def _deliver(ledger: Ledger, delivery: Delivery) -> list[str]:
