@@ -35,12 +35,17 @@ FLAGS = [
 ]
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def webserver(log: Path) -> Generator[str]:
     """A Dagster webserver on the demo's home; yields its URL once it has loaded the deployment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = {**os.environ, "DAGSTER_HOME": str(DAGSTER_HOME), "DEMO_HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-m", "dagster_webserver", "-w", "workspace.yaml", "-p", str(port), "-h", "127.0.0.1"]
     with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out) as server:
