@@ -165,6 +165,24 @@ def switch(deployment: Deployment, kind: str, location: str, name: str, *, on: b
         raise RuntimeError(str(outcome))
 
 
+def ticked(deployment: Deployment, location: str, name: str) -> None:
+    """Wait until a sensor has looked once."""
+    selector = {"repositoryName": REPOSITORY, "repositoryLocationName": location, "name": name}
+
+    def looked() -> bool | None:
+        state = deployment.ask(
+            "query Ticks($selector: InstigationSelector!) { instigationStateOrError(instigationSelector: $selector) { "
+            "... on InstigationState { ticks(limit: 10) { status error { message } } } } }",
+            selector=selector,
+        )["instigationStateOrError"]
+        done = [tick for tick in state["ticks"] if tick["status"] != "STARTED"]
+        if failed := [tick for tick in done if tick["status"] == "FAILURE"]:
+            raise RuntimeError(f"{name}: {failed}")
+        return True if done else None
+
+    wait_for(f"a look of {name}", looked)
+
+
 def finish(deployment: Deployment, *run_ids: str) -> None:
     """Wait until these runs are over."""
 
@@ -175,19 +193,20 @@ def finish(deployment: Deployment, *run_ids: str) -> None:
     wait_for(f"the runs {run_ids}", over)
 
 
-def covered(deployment: Deployment, keys: Iterable[Sequence[str]], tags: dict[str, str]) -> None:
-    """Wait until runs with these tags were launched for all of these assets, and are over."""
+def covered(deployment: Deployment, keys: Iterable[Sequence[str]], tags: dict[str, str], *, over: bool = True) -> None:
+    """Wait until runs with these tags were launched for all of these assets, and are over if that is asked."""
     wanted = {tuple(key) for key in keys}
     filters = [{"key": key, "value": value} for key, value in tags.items()]
 
-    def over() -> bool | None:
+    def seen() -> bool | None:
         found = _runs(deployment, tags=filters)
         # A run of a whole job names no assets.
         whole = any(run["assetSelection"] is None for run in found)
         launched = wanted if whole else {tuple(key["path"]) for run in found for key in run["assetSelection"]}
-        return True if wanted <= launched and all(r["status"] in DONE for r in found) else None
+        ended = all(r["status"] in DONE for r in found)
+        return True if wanted <= launched and (ended or not over) else None
 
-    wait_for(f"runs of {sorted(wanted)} with {tags}", over)
+    wait_for(f"runs of {sorted(wanted)} with {tags}", seen)
 
 
 def all_runs(deployment: Deployment) -> list[Run]:

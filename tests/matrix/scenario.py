@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from launching import asset_keys, backfill, covered, finish, launch, reexecute, switch
+from launching import asset_keys, backfill, covered, finish, launch, reexecute, switch, ticked
 from live_deployment import Deployment, python
 
 LOCATIONS = ("in_process", "multiprocess")
@@ -90,7 +90,17 @@ def _once(deployment: Deployment, location: str, route: str) -> None:
 
 
 def _automation(deployment: Deployment, location: str, route: str) -> None:
-    _switched(deployment, location, route, "sensor", f"{location}_eager_sensor")
+    name = f"{location}_eager_sensor"
+    keys = asset_keys(deployment, location, route)
+    rows = [key for key in keys if key[-1] == "rows"]
+    switch(deployment, "sensor", location, name, on=True)
+    # It answers to what is new since it looked for the first time.
+    ticked(deployment, location, name)
+    finish(deployment, launch(deployment, location, rows, checks=False))
+    students, tags = [key for key in keys if key not in rows], {"dagster/sensor_name": name}
+    covered(deployment, students, tags, over=False)
+    switch(deployment, "sensor", location, name, on=False)
+    covered(deployment, students, tags)
 
 
 def _schedule(deployment: Deployment, location: str, route: str) -> None:
@@ -102,11 +112,13 @@ def _sensor(deployment: Deployment, location: str, route: str) -> None:
 
 
 def _switched(deployment: Deployment, location: str, route: str, kind: str, name: str) -> None:
+    keys, tags = asset_keys(deployment, location, route), {f"dagster/{kind}_name": name}
     switch(deployment, kind, location, name, on=True)
     try:
-        covered(deployment, asset_keys(deployment, location, route), {f"dagster/{kind}_name": name})
+        covered(deployment, keys, tags, over=False)
     finally:
         switch(deployment, kind, location, name, on=False)
+    covered(deployment, keys, tags)
 
 
 def _backfill(deployment: Deployment, location: str, route: str) -> None:

@@ -12,7 +12,6 @@ from .training import need_a_gpu, train
 #: Groups that train on the tables made beforehand.
 PLAIN = (
     "graphql",
-    "automation",
     "schedule",
     "sensor",
     "asset_materialize",
@@ -21,8 +20,8 @@ PLAIN = (
     "materialize",
     "retries",
 )
-#: Groups that make tables of their own, in the same run as the training.
-WITH_TABLES = ("same_run", "reexecution", "step_selection")
+#: Groups with tables of their own.
+WITH_TABLES = ("same_run", "automation", "reexecution", "step_selection")
 
 
 def routes(location: str) -> dict[str, Any]:
