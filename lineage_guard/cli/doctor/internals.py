@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from lineage_guard.cli.doctor.patient import Patient
@@ -25,6 +26,7 @@ def examine(patient: Patient) -> list[Result]:
     selected: set[str] = set()
     sizes: list[int] = []
     loaded: dict[str, int] = {}
+    threads: list[bool] = []
 
     @dg.asset(name="lineage_guard_probed")
     def upstream() -> int:
@@ -42,6 +44,9 @@ def examine(patient: Patient) -> list[Result]:
         if context is None:
             return
         graph = context.job_def.asset_layer.asset_graph
+        other = Thread(target=lambda: threads.append(compat.a_step_runs_in_another_thread()))
+        other.start()
+        other.join()
         selected.update(k.to_user_string() for k in context.selected_asset_keys)
         sizes.append(len(getattr(graph, "source_asset_graph", graph).get_all_asset_keys()))
         loaded.update((k.to_user_string(), at) for k, at in compat.loaded_up_to(context).items())
@@ -66,6 +71,7 @@ def examine(patient: Patient) -> list[Result]:
         "a step knows what was newest when its inputs were loaded": lambda: (
             loaded.get("lineage_guard_nowhere") == -1 and loaded.get("lineage_guard_probed", -1) > 0
         ),
+        "a thread of a step is known as one": lambda: threads == [True],
         "an asset that nothing defines is known as one": lambda: stubs == ["lineage_guard_nowhere"],
     }
     broken = [what for what, holds in held.items() if not holds()]
