@@ -30,6 +30,7 @@ from dagster._core.definitions.data_version import NULL_EVENT_POINTER as NULL_EV
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.metadata import TableMetadataSet as TableMetadataSet
 from dagster._core.definitions.metadata.metadata_set import NamespacedMetadataSet as NamespacedMetadataSet
+from dagster._core.definitions.partitions.context import partition_loading_context as partition_loading_context
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
 )

@@ -176,5 +176,5 @@ def _partitions(
     )
     if first is None or last is None:
         return (None,)
-    with dg.partition_loading_context(dynamic_partitions_store=instance):
+    with compat.partition_loading_context(dynamic_partitions_store=instance):
         return tuple(str(key) for key in definition.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
