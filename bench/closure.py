@@ -5,23 +5,29 @@
 
 Every row starts at one version of a lake (see ``bench.lake``) and ends with the set of versions
 reached. Each is compared with a search that shares no code with the ledger; a difference fails
-the run. Cold rows are fresh processes, from interpreter start to exit. The ledger's rows hold
-what the gate needs (the name, the facts and a path of every version); all others only node ids.
+the run. Cold rows are fresh processes, from interpreter start to exit; beside the time on the
+clock stands the time on the processors, which other work on the machine does not lengthen so much.
+The ledger's closures are decided on, by a policy that blocks the model: facts of every version, the
+digest of them all, and the names on the path of the finding. All others only find node ids.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import numpy as np
@@ -37,14 +43,30 @@ SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 SHAPES = {"shallow": 0.0, "incremental": 0.02}
 STUDENT = Version("default", "student")
 
-COLD_CLOSURE = """
+DECIDE = """
+from datetime import UTC, datetime
+from lineage_guard.domain.decide import decide
+from lineage_guard.domain.policy import Policy, Rule, Subject
+from lineage_guard.domain.terms import Effect, FixedTerms
+def verdict(closure):
+    gap = Rule("gap", Subject.GAP, Effect.UNKNOWN, "why", "fix")
+    model = Rule("model", Subject.UNRESOLVED, Effect.BLOCK, "why", "fix")
+    policy = Policy("bench", (gap, model), FixedTerms({}))
+    found = decide(closure, policy, (), "train_competing", datetime(2026, 11, 22, tzinfo=UTC))
+    assert found.decision.value == "BLOCK" and len(found.findings) == 1
+    return found
+"""
+COLD_CLOSURE = (
+    DECIDE
+    + """
 import sys
 from lineage_guard.ledger import open_ledger
 from lineage_guard.domain.facts import Input, Production, Version
 place, name, run = sys.argv[1:]
 target = Production((Version("default", "student"),), inputs=(Input(Version("default", name, None, run)),))
-print(len(open_ledger(place).closure(target).reached) - 1)
+print(verdict(open_ledger(place).closure(target)).closure_size)
 """
+)
 COLD_IMPACT = """
 import sys
 from lineage_guard.ledger import open_ledger
@@ -64,24 +86,57 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - start, result
 
 
-def repeated(work: Callable[[], T], most: int, budget_s: float = 10.0) -> tuple[float, T]:
-    """The median of some runs after one that does not count, and the last answer."""
+class Took(NamedTuple):
+    """Seconds on the clock and on the processors."""
+
+    clock: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{spell(self.clock)} ({spell(self.cpu)})"
+
+
+def repeated(work: Callable[[], T], most: int, budget_s: float = 10.0) -> tuple[Took, T]:
+    """The medians of some runs after one that does not count, and the last answer."""
     seconds, result = timed(work)
     runs: list[float] = []
+    cpu: list[float] = []
     while len(runs) < max(1, min(most, int(budget_s / max(seconds, 1e-6)))):
+        before = time.process_time()
         seconds, result = timed(work)
+        cpu.append(time.process_time() - before)
         runs.append(seconds)
-    return statistics.median(runs), result
+    return Took(statistics.median(runs), statistics.median(cpu)), result
 
 
-def process(code: str, *arguments: str) -> tuple[float, float, int]:
-    """Seconds from start to exit, peak memory in MiB, and the number printed."""
+@cache
+def compiled() -> dict[str, str]:
+    """An environment in which every module is compiled beforehand, as an installed package is."""
+    folder = tempfile.mkdtemp(prefix="lineage-guard-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": folder}
+
+
+class Spent(NamedTuple):
+    """What a process took: seconds on the clock and on the processors, peak memory in MiB."""
+
+    clock: float
+    cpu: float
+    memory: float
+
+
+def process(code: str, *arguments: str) -> tuple[Spent, int]:
+    """What it took from start to exit, and the number printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     command = [sys.executable, "-c", code + rivals.PEAK_KIB, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=compiled())
     seconds = time.perf_counter() - start
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
     count, peak = map(int, done.stdout.split())
-    return seconds, peak / 1024, count
+    return Spent(seconds, cpu, peak / 1024), count
 
 
 def number(version: Version) -> int:
@@ -118,25 +173,29 @@ def cold(report: Report, lake: Lake, label: tuple[str, ...], down: bool, referen
     version, start = lake.bottom if down else lake.top
     here, there = ("parent", "child") if down else ("child", "parent")
     arguments = (str(lake.place), version.name, str(version.run))
-    ours: list[float] = []
-    limit: list[float] = []
-    memory = limit_memory = 0.0
-    process(COLD_IMPACT if down else COLD_CLOSURE, *arguments)  # both find the files in the page cache
+    ours: list[Spent] = []
+    limit: list[Spent] = []
+    code = COLD_IMPACT if down else COLD_CLOSURE
+    process(code, *arguments)  # both find the files in the page cache, and their modules compiled
+    process(rivals.COLD_LIMIT, str(start), here, there, json.dumps(lake.files))
     for _ in range(repeat):  # taking turns, so that both meet the same machine
-        seconds, memory, count = process(COLD_IMPACT if down else COLD_CLOSURE, *arguments)
+        spent, count = process(code, *arguments)
         expect("the ledger, cold", count, reference)
-        ours.append(seconds)
-        seconds, limit_memory, count = process(rivals.COLD_LIMIT, str(start), here, there, json.dumps(lake.files))
+        ours.append(spent)
+        spent, count = process(rivals.COLD_LIMIT, str(start), here, there, json.dumps(lake.files))
         expect("the cold limit", count, reference)
-        limit.append(seconds)
-    ratio = statistics.median(a / b for a, b in zip(ours, limit, strict=True))
+        limit.append(spent)
+    pairs = list(zip(ours, limit, strict=True))
     report.add(
         *label,
         f"{reference.count:,}",
-        spell(statistics.median(ours)),
-        spell(statistics.median(limit)),
-        f"{ratio:.2f}x",
-        f"{memory:,.0f} / {limit_memory:,.0f} MiB",
+        spell(statistics.median(s.clock for s in ours)),
+        spell(statistics.median(s.clock for s in limit)),
+        f"{statistics.median(a.clock / b.clock for a, b in pairs):.2f}x",
+        spell(statistics.median(s.cpu for s in ours)),
+        spell(statistics.median(s.cpu for s in limit)),
+        f"{statistics.median(a.cpu / b.cpu for a, b in pairs):.2f}x",
+        f"{ours[-1].memory:,.0f} / {limit[-1].memory:,.0f} MiB",
         f"{os.getloadavg()[0]:.1f}",
     )
 
@@ -169,7 +228,16 @@ def warm(report: Report, lake: Lake, label: tuple[str, ...], down: bool, beside:
         ours, impact = repeated(lambda: ledger.impact([version]), repeat)
         reached = [a.version for a in impact.reached]
     else:
-        ours, closure = repeated(lambda: ledger.closure(target), repeat)
+        program: dict[str, Any] = {}
+        exec(DECIDE, program)  # the very same policy as in the cold process
+        closure = ledger.closure(target)
+
+        def gate() -> None:
+            nonlocal closure
+            closure = ledger.closure(target)
+            program["verdict"](closure)
+
+        ours, _ = repeated(gate, repeat)
         reached = [r.version for r in closure.reached[1:]]
     expect("the ledger", fingerprint(np.array([number(v) for v in reached])), reference)
     csr, _ = repeated(lambda: (beside.down if down else beside.up).reached(start), repeat)
@@ -180,15 +248,15 @@ def warm(report: Report, lake: Lake, label: tuple[str, ...], down: bool, beside:
     if beside.connection is not None:
         here, there = ("parent", "child") if down else ("child", "parent")
         try:
-            seconds, nodes = repeated(
+            took, nodes = repeated(
                 lambda: rivals.postgres_reached(beside.connection, start, here, there), min(repeat, 5)
             )
             expect("PostgreSQL", nodes, reference)
-            sql = spell(seconds)
+            sql = spell(took.clock)
         except TimeoutError:
             sql = f"over {rivals.STATEMENT_TIMEOUT_S} s"
     load = f"{os.getloadavg()[0]:.1f}"
-    report.add(*label, f"{reference.count:,}", spell(ours), spell(csr), spell(rust), sql, load)
+    report.add(*label, f"{reference.count:,}", str(ours), str(csr), str(rust), sql, load)
 
 
 def main() -> None:
@@ -205,14 +273,27 @@ def main() -> None:
         lakes = {(s, shape): build(Path(folder) / f"{s}-{shape}", s, SHAPES[shape]) for s in sizes for shape in SHAPES}
         asked = [(lake, (f"{size:,}", shape, way)) for (size, shape), lake in lakes.items() for way in ("up", "down")]
         print("A fresh process, interpreter start and imports included:\n")
-        report = Report("edges", "tables", "way", "reached", "ledger", "limit", "ratio", "peak memory", "load")
+        report = Report(
+            "edges",
+            "tables",
+            "way",
+            "reached",
+            "ledger",
+            "limit",
+            "ratio",
+            "CPU",
+            "limit CPU",
+            "CPU ratio",
+            "peak memory",
+            "load",
+        )
         for lake, label in asked:
             columns = duckdb.execute("SELECT child, parent FROM read_parquet($f)", {"f": lake.files}).fetchnumpy()
             down = label[2] == "down"
             pair = (columns["parent"], columns["child"]) if down else (columns["child"], columns["parent"])
             reference = fingerprint(rivals.Csr(*pair).reached((lake.bottom if down else lake.top)[1]))
             cold(report, lake, label, down, reference, repeats(lake, chosen.repeat))
-        print("\nA process that stays; everything is loaded:\n")
+        print("\nA process that stays; everything is loaded. In brackets the time on the processors:\n")
         report = Report("edges", "tables", "way", "reached", "ledger", "CSR", "rustworkx", "PostgreSQL CTE", "load")
         if chosen.no_postgres:
             _warm_rows(report, lakes, chosen.repeat, None)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Production
-from lineage_guard.ledger.columns import Columns
+from lineage_guard.ledger.columns import HELD, Columns
 from lineage_guard.ledger.graph import walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.nodes import Nodes
 from lineage_guard.ledger.tail import Tail
-
-#: Up to so many versions a closure is read whole at once; it then needs the index no more.
-HELD = 256
 
 
 def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> Closure:

@@ -5,7 +5,8 @@ Names and facts of a row are read from the index when somebody looks at it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, wraps
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast, overload
@@ -36,17 +37,26 @@ _CHUNK = 1 << 16
 _Place = tuple[Version, Influence, int, int, Pin]
 
 
-def _present(ask: Callable[Concatenate[Columns, P], R]) -> Callable[Concatenate[Columns, P], R]:
-    """Turns a file that is gone into an error that says so: here nobody is left to try a newer index."""
+#: Up to so many versions an answer is read whole at once; it then needs the index no more.
+HELD = 256
 
+
+@contextmanager
+def unsuperseded(index: Index) -> Generator[None]:
+    """Turns a file that is gone into an error that says so: here nobody is left to try a newer index."""
+    try:
+        yield
+    except PartGone as gone:
+        where = index.archive.describe(gone.key)
+        what, fix = "index was superseded while its answer was read", f"ask again; if that does not help, {REBUILD}"
+        raise LedgerError(what, where=where, fix=fix) from gone
+
+
+def _present(ask: Callable[Concatenate[Columns, P], R]) -> Callable[Concatenate[Columns, P], R]:
     @wraps(ask)
     def asked(self: Columns, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        with unsuperseded(self.source):
             return ask(self, *args, **kwargs)
-        except PartGone as gone:
-            where = self.source.archive.describe(gone.key)
-            what, fix = "index was superseded while its answer was read", f"ask again; if that does not help, {REBUILD}"
-            raise LedgerError(what, where=where, fix=fix) from gone
 
     return asked
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import NamedTuple, cast, overload
 
 import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.ledger import recall
-from lineage_guard.ledger.collector import collector_paused
-from lineage_guard.ledger.columns import INFLUENCE, PIN
+from lineage_guard.ledger.columns import HELD, INFLUENCE, PIN, unsuperseded
 from lineage_guard.ledger.graph import Ints, Segment, Walked, reverse, walk
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.nodes import Nodes
 from lineage_guard.ledger.tail import Tail
+
+_CHUNK = 1 << 16
 
 
 class Affected(NamedTuple):
@@ -50,21 +51,91 @@ class Impact:
     """
 
     starts: int
-    reached: tuple[Affected, ...]
+    reached: Sequence[Affected]
     watermark: str = ""
 
     @property
-    def downstream(self) -> tuple[Affected, ...]:
+    def downstream(self) -> Sequence[Affected]:
         """What was made from the starting versions, without them."""
         return self.reached[self.starts :]
 
     def path(self, index: int) -> tuple[Version, ...]:
         """The versions from a starting version to ``reached[index]``, both included."""
+        if isinstance(self.reached, Columns):
+            return self.reached.path(index)
         steps: list[Version] = []
         while index >= 0:
             steps.append(self.reached[index].version)
             index = self.reached[index].toward
         return tuple(reversed(steps))
+
+
+class Columns(Sequence[Affected]):
+    """Many affected versions, whose names are read from the index when somebody looks at them.
+
+    Args:
+        index: what is compacted.
+        nodes: the ids of versions.
+        walked: what was reached from a root of its own, which is left out.
+    """
+
+    def __init__(self, index: Index, nodes: Nodes, walked: Walked) -> None:
+        self._source = index
+        self._nodes = nodes
+        self._walked = walked
+
+    def __len__(self) -> int:
+        return self._walked.node.size - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Affected: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Affected, ...]: ...
+    def __getitem__(self, index: int | slice) -> Affected | tuple[Affected, ...]:
+        if isinstance(index, slice):
+            with unsuperseded(self._source):
+                return tuple(self.take(np.arange(*index.indices(len(self)))))
+        with unsuperseded(self._source):
+            return next(self.take(np.array([range(len(self))[index]])))
+
+    def __iter__(self) -> Iterator[Affected]:
+        for low in range(0, len(self), _CHUNK):
+            yield from self[low : low + _CHUNK]
+
+    def path(self, index: int) -> tuple[Version, ...]:
+        """The versions from a starting version to one, both included."""
+        steps: list[int] = []
+        place = range(len(self))[index] + 1
+        while place > 0:
+            steps.append(int(self._walked.node[place]))
+            place = int(self._walked.toward[place])
+        with unsuperseded(self._source):
+            known = self._names(np.array(steps, dtype=np.int64))
+        return tuple(known[n] for n in reversed(steps))
+
+    def take(self, chosen: Ints) -> Iterator[Affected]:
+        """Some of them, in the order asked for.
+
+        Raises:
+            LedgerError: when the index cannot be read.
+            PartGone: when a file is not there.
+        """
+        walked, at = self._walked, chosen + 1
+        known = self._names(walked.node[at])
+        make = Affected._make
+        columns = zip(
+            walked.node[at].tolist(),
+            walked.indirect[at].tolist(),
+            walked.depth[at].tolist(),
+            walked.toward[at].tolist(),
+            walked.conservative[at].tolist(),
+            strict=True,
+        )
+        for n, indirect, depth, toward, conservative in cast("Iterable[tuple[int, int, int, int, int]]", columns):
+            yield make((known[n], INFLUENCE[indirect], depth - 1, toward - 1, PIN[conservative]))
+
+    def _names(self, node: Ints) -> Mapping[int, Version]:
+        return recall.names(self._source, node[node < self._nodes.first_new]) | self._nodes.new
 
 
 def impact_of(
@@ -95,24 +166,10 @@ def impact_of(
     first = Segment(np.full(len(ids), root, dtype=np.int32), np.array(ids, dtype=np.int32), none, none)
     walked = walk([*index.downstream(), reverse(fresh)], root + 1, root, first)
 
-    node = walked.node[1:]
-    compacted: Ints = node[node < nodes.first_new]
-    with collector_paused():
-        return Impact(len(ids), tuple(_affected(walked, recall.names(index, compacted) | nodes.new)), watermark)
-
-
-def _affected(walked: Walked, known: Mapping[int, Version]) -> Iterator[Affected]:
-    make = Affected._make
-    columns: Iterable[tuple[int, int, int, int, int]] = zip(
-        walked.node[1:].tolist(),
-        walked.indirect[1:].tolist(),
-        walked.depth[1:].tolist(),
-        walked.toward[1:].tolist(),
-        walked.conservative[1:].tolist(),
-        strict=True,
-    )
-    for n, indirect, depth, toward, conservative in columns:
-        yield make((known[n], INFLUENCE[indirect], depth - 1, toward - 1, PIN[conservative]))
+    reached = Columns(index, nodes, walked)
+    if len(reached) > HELD:
+        return Impact(len(ids), reached, watermark)
+    return Impact(len(ids), tuple(reached.take(np.arange(len(reached)))), watermark)
 
 
 def made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:

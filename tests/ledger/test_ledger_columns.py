@@ -17,7 +17,7 @@ from lineage_guard.domain.facts import Input, ModelSource, Production, Version
 from lineage_guard.domain.policy import Policy, Rule, Subject
 from lineage_guard.domain.reached import Listed, Rows
 from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms
-from lineage_guard.ledger import closing, open_ledger
+from lineage_guard.ledger import closing, impact, open_ledger
 from lineage_guard.ledger.columns import Columns
 
 RULES = (
@@ -186,3 +186,23 @@ def test_one_finding_stands_for_all_versions_that_show_the_same() -> None:
         finding = verdict(closure, True).findings[0]
     assert finding.versions == 30
     assert [v.name for v in finding.path] == ["s", "t0"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(histories.productions, max_size=12), splits, st.lists(histories.versions, max_size=3))
+def test_an_impact_in_columns_is_the_same_as_one_in_rows(
+    productions: list[Production], cuts: list[tuple[int, bool]], starts: list[Version]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        fill(folder, productions, cuts)
+        ledger = open_ledger(folder)
+        patch.setattr(impact, "HELD", 1_000)
+        plain = ledger.impact(starts)
+        patch.setattr(impact, "HELD", -1)
+        columns = ledger.impact(starts)
+        assert isinstance(columns.reached, impact.Columns)
+        assert tuple(columns.reached) == plain.reached
+        assert columns.downstream == plain.downstream
+        everything = range(len(plain.reached))
+        assert [columns.reached[i] for i in everything] == list(plain.reached)
+        assert [columns.path(i) for i in everything] == [plain.path(i) for i in everything]

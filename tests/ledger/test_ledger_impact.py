@@ -81,5 +81,5 @@ def test_a_chain_of_thousands_is_followed_to_its_end() -> None:
         ledger.compact()
         ledger.append(histories.history(chain)[length // 2 :])
         impact = ledger.impact([names[0]])
-    assert [a.version for a in impact.reached] == names
-    assert impact.path(length - 1) == tuple(names)
+        assert [a.version for a in impact.reached] == names
+        assert impact.path(length - 1) == tuple(names)
