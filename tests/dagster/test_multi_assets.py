@@ -10,7 +10,7 @@ from guarding import PERMITTED, RESTRICTED, Lane, failure_of, made_by
 
 from lineage_guard import guard, training
 from lineage_guard.dagster.collect.collect import collect
-from lineage_guard.dagster.gate import narrow
+from lineage_guard.dagster.gate import hold, narrow
 
 TRAINS = training()
 NAMES = ("rival", "student", "log")
@@ -379,3 +379,21 @@ def test_an_upstream_written_again_between_two_ops_is_asked_about_again(lane: La
     assert not result.success
     assert lane.trained == ["prepare"]
     assert len(lane.ledger.decisions("default", "student", 10)) >= 2
+
+
+def test_what_another_process_writes_while_an_answer_is_found_makes_the_next_op_ask_again(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = hold.record
+
+    def meanwhile(*args: Any) -> Any:
+        at = datetime.now(UTC).isoformat()
+        run = {"runId": "00000000-0000-4000-8000-000000000000"}
+        job = {"namespace": "elsewhere", "name": "job"}
+        event = {"eventType": "START", "eventTime": at, "producer": "https://example.com", "run": run, "job": job}
+        lane.ledger.append([event])
+        return real(*args)
+
+    monkeypatch.setattr(hold, "record", meanwhile)
+    assert lane.run([made_by(PERMITTED, name="clean"), one_graph(lane, lambda: None)]).success
+    assert len(lane.ledger.decisions("default", "student", 10)) == 3

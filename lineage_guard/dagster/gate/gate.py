@@ -25,7 +25,7 @@ from lineage_guard.domain.waivers import Waivers
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
-    from lineage_guard.ledger import Ledger
+    from lineage_guard.ledger import Appended, Ledger
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def cannot_see(
     return replace(decide(Closure(target, (itself,), blind=(sentence,)), nothing, (), use, at), mode=mode)
 
 
-def record(verdict: Verdict, production: Production, parent: ParentRun, at: datetime, ledger: Ledger) -> None:
-    """Write a decision to the ledger as RUNNING events, one per version that would be written.
+def record(verdict: Verdict, production: Production, parent: ParentRun, at: datetime, ledger: Ledger) -> Appended:
+    """Write a decision to the ledger as RUNNING events, one per version that would be written, in one batch.
 
     Raises:
         LedgerError: when the ledger cannot be written.
@@ -139,4 +139,4 @@ def record(verdict: Verdict, production: Production, parent: ParentRun, at: date
         for version in production.outputs
         if (version.namespace, version.name) == (verdict.target.namespace, verdict.target.name)
     ]
-    ledger.append([event_of(run) for run in runs])
+    return ledger.append([event_of(run) for run in runs])

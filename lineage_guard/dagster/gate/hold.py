@@ -140,12 +140,13 @@ def _verdicts(
                 continue
             verdict = check(request, ledger, catalog).verdict
             doing = "write the decision to the ledger"
-            record(verdict, step.target, step.parent, at, ledger)
+            recorded = record(verdict, step.target, step.parent, at, ledger)
             verdicts[step.key] = verdict
-            if not whole:
+            # Kept only when what was recorded is all that came to the ledger since the answer was reached.
+            if not whole and _batch(recorded.watermark) == _batch(verdict.watermark) + (recorded.new > 0):
                 while len(_ANSWERED) >= _MOST_ANSWERS:
                     _ANSWERED.pop(next(iter(_ANSWERED)))
-                _ANSWERED[asked] = (ledger.watermark(), verdict)
+                _ANSWERED[asked] = (recorded.watermark, verdict)
         return verdicts
     except Exception as error:
         context.log.exception(f"lineage_guard could not {doing}")
@@ -156,6 +157,11 @@ def _verdicts(
         }
         _record_unseen(context, settings, unseen.values(), at)
         return unseen
+
+
+def _batch(watermark: str) -> int:
+    """The last batch of a state of the ledger."""
+    return int(watermark.partition(":")[0])
 
 
 def _record_unseen(
