@@ -74,6 +74,7 @@ class _Step:
         self._context = context
         self._settings = settings
         self._written = 0
+        self._in_graph = context.op_def is not context.assets_def.node_def
         self.recorder = self._begin()
 
     def _begin(self) -> Recorder:
@@ -86,21 +87,46 @@ class _Step:
         catalog, _ = rulebook(self._settings)
         return catalog.hosts.provider_of(host)
 
-    def write(self) -> None:
-        """Attach what was noticed so far to what the step is about to write."""
+    def write(self, last: bool = False) -> None:
+        """Attach what was noticed so far to what the step is about to write.
+
+        Args:
+            last: whether the author's code is done.
+        """
         changes = self.recorder.changes
-        if changes == self._written:
+        if changes == self._written and not self._in_graph:
             return
         self._written = changes
         try:
             asset_context = dg.AssetExecutionContext.get()
-            for key, observation in self._by_asset().items():
+            for key, seen in self._by_asset().items():
+                observation = self._handed_on(key, seen, last) if self._in_graph else seen
                 if observation:
                     said = {OBSERVED_KEY: dg.MetadataValue.json(observation.to_json())}
                     asset_context.add_asset_metadata(said, asset_key=key)
         except Exception as error:
             self._context.log.warning("lineage_guard could not write down what it observed", exc_info=True)
             self._fail(error)
+
+    def _handed_on(self, key: dg.AssetKey, seen: Observation, last: bool) -> Observation:
+        """What this op saw, with what ops before it saw: of a graph, only the op at the end writes the asset.
+
+        They leave it in the event log as an ``AssetObservation``, which the ops after them find there.
+        """
+        of_type = dg.DagsterEventType.ASSET_OBSERVATION
+        earlier: list[Observation] = []
+        # A run that goes on where another failed does not run again what went well there.
+        run = self._context.run
+        runs = {run.run_id, run.parent_run_id, run.root_run_id} - {None}
+        for entry in (e for r in runs for e in self._context.instance.all_logs(str(r), of_type=of_type)):
+            event = entry.dagster_event
+            if event is not None and event.asset_key == key:
+                left = observation_of(event.asset_observation_data.asset_observation.metadata, key.to_user_string())
+                earlier += [left] if left else []
+        if seen and last:
+            said = {OBSERVED_KEY: dg.MetadataValue.json(seen.to_json())}
+            self._context.log_event(dg.AssetObservation(key, metadata=said))
+        return seen.joined(earlier)
 
     def _fail(self, error: Exception) -> None:
         """What was seen and could not be written must not pass for nothing seen: the record will be incomplete."""
@@ -118,7 +144,7 @@ class _Step:
 
         seen = self.recorder.observation()
         if not seen:
-            return {}
+            return dict.fromkeys(self._context.selected_asset_keys, seen)
         declared = {key: self._declared(key) for key in self._context.selected_asset_keys}
         of_step = [model for models in declared.values() for model in models]
         partitions = [p for p in partitions_of(self._context) if p is not None]
@@ -174,7 +200,7 @@ def _sync(body: compat.AnyFunction, settings: Settings) -> compat.AnyFunction:
             result = body(*args, **kwargs)
         if inspect.isgenerator(result):
             return _resumed(result, step)
-        step.write()
+        step.write(last=True)
         return result
 
     return around
@@ -204,7 +230,7 @@ def _resumed(events: Generator[Any, Any, Any], step: _Step) -> Generator[Any, An
                 with current(step.recorder):
                     event = events.send(sent)
             except StopIteration as end:
-                step.write()
+                step.write(last=True)
                 return end.value
             step.write()
             sent = yield event
@@ -220,7 +246,7 @@ def _async(body: compat.AnyFunction, settings: Settings) -> compat.AnyFunction:
 
         with recording(step.recorder):
             result = await body(*args, **kwargs)
-        step.write()
+        step.write(last=True)
         return result
 
     return around
@@ -244,7 +270,7 @@ def _async_generator(body: compat.AnyFunction, settings: Settings) -> compat.Any
                         with current(step.recorder):
                             event = await anext(events)
                     except StopAsyncIteration:
-                        step.write()
+                        step.write(last=True)
                         return
                     step.write()
                     yield event

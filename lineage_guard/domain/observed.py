@@ -116,6 +116,16 @@ class Observation:
         """Whether anything was noticed that bears on where the data comes from."""
         return bool(self.models or self.contacts)
 
+    def joined(self, others: Iterable[Observation]) -> Observation:
+        """What was noticed here and in other steps that made the same data."""
+        found = [*others, self]
+        return Observation(
+            tuple(dict.fromkeys(m for o in found for m in o.models)),
+            tuple(dict.fromkeys(c for o in found for c in o.contacts)),
+            tuple(dict.fromkeys(p for o in found for p in o.partitions)),
+            sum(o.subprocesses for o in found),
+        )
+
     def to_json(self) -> dict[str, object]:
         """A JSON-able mapping without what says nothing."""
         models = [{k: v for k, v in asdict(m).items() if v not in (None, ())} for m in self.models]

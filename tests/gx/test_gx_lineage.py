@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from lineage_guard.domain.closure import Closure, close
 from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.evidence import Evidence, findings_of
-from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Production, Usage, Version
+from lineage_guard.domain.facts import (
+    Assertion,
+    Completeness,
+    Influence,
+    Input,
+    ModelSource,
+    Production,
+    Usage,
+    Version,
+)
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
 from lineage_guard.domain.waivers import Waiver, Waivers
@@ -70,6 +79,23 @@ def run(c: Closure, policy: Policy = POLICY, waivers: Waivers = (), use: str = T
 
 def failed(evidence: Evidence) -> set[str | None]:
     return {f.column for f in evidence.failures}
+
+
+def test_what_was_seen_and_is_not_declared_is_a_row_that_fails_the_suite() -> None:
+    seen = replace(model("llama"), asserted_by=Assertion.OBSERVED)
+    stranger = replace(model("nobody-knows"), asserted_by=Assertion.OBSERVED)
+    c = closure(model("qwen"), seen, stranger)
+    rows = [r for r in lineage_rows(c, POLICY, TRAIN_COMPETING, (), AT) if r.kind == "model"]
+    assert [(r.model, r.unresolved, r.effect) for r in rows] == [
+        ("qwen", None, "ALLOW"),
+        ("llama", None, "WARN"),
+        ("nobody-knows", "UNKNOWN_MODEL", "UNKNOWN"),
+        ("llama", "OBSERVED_OTHER_MODEL", "BLOCK"),
+        ("nobody-knows", "OBSERVED_OTHER_MODEL", "BLOCK"),
+    ]
+    assert "effect" in failed(run(closure(model("qwen"), seen)))
+    lenient = replace(POLICY, rules=(*POLICY.rules, Rule("seen", Subject.OBSERVATION, Effect.WARN, "r", "f")))
+    assert run(closure(model("qwen"), seen), lenient).passes
 
 
 def test_clean_and_warned_closures_pass() -> None:

@@ -234,6 +234,31 @@ def test_every_kind_of_function_is_observed(world):
         assert seen.calls == 1, asset.key
 
 
+def test_what_early_ops_of_a_graph_saw_reaches_the_asset_that_the_last_one_writes(world):
+    @dg.op(out=dg.DynamicOut())
+    def split() -> Iterator[Any]:
+        world.ask()
+        yield from (dg.DynamicOutput(n, mapping_key=str(n)) for n in range(2))
+
+    @dg.op
+    def asked(number: int) -> int:
+        world.ask("gpt-4o")
+        return number
+
+    @dg.op
+    def written(numbers: list[int]) -> None: ...
+
+    @dg.graph_asset(metadata=declare(OPEN))
+    def graph() -> None:
+        return written(split().map(asked).collect())
+
+    world.api.answers_as = "gpt-4o-2024-08-06"
+    result = world.run(graph)
+    assert not world.trained
+    assert ReasonCode.OBSERVED_OTHER_MODEL.value in world.said_of(result)
+    assert {(m.requested, m.calls) for m in world.seen_by("graph").models} == {("deepseek-r1", 1), ("gpt-4o", 1)}
+
+
 def test_each_asset_of_a_step_is_held_to_what_its_author_says_of_it(world):
     other = ModelSource("qwen", "Qwen/Qwen2.5-7B-Instruct", channel="self-hosted", digest="sha256:q")
 

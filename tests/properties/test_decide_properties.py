@@ -8,7 +8,7 @@ from lineage_worlds import NODES, NOW, PUBLIC, ancestries, inputs, models, polic
 
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Decision, decide, judge
-from lineage_guard.domain.facts import Completeness
+from lineage_guard.domain.facts import Assertion, Completeness
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.terms import Effect
 from lineage_guard.domain.waivers import Waiver
@@ -45,6 +45,17 @@ def test_more_ancestry_never_loosens(target, known, policy, use, edge, model):
     no_looser(decide(close(replace(target, models=(*target.models, model)), known), policy, (), use, NOW), before)
     if known:
         grown = [replace(known[0], inputs=(*known[0].inputs, edge), models=(*known[0].models, model)), *known[1:]]
+        no_looser(decide(close(target, grown), policy, (), use, NOW), before)
+
+
+@given(targets, productions, policies, uses, models, st.sampled_from([Assertion.OBSERVED, Assertion.INFERRED]))
+def test_what_is_observed_never_loosens(target, known, policy, use, model, by):
+    """It is judged like what is declared, and every difference comes on top."""
+    seen = replace(model, model="m9" if model.model == "m3" else model.model, asserted_by=by)
+    before = decide(close(target, known), policy, (), use, NOW)
+    no_looser(decide(close(replace(target, models=(*target.models, seen)), known), policy, (), use, NOW), before)
+    if known:
+        grown = [replace(known[0], models=(*known[0].models, seen)), *known[1:]]
         no_looser(decide(close(target, grown), policy, (), use, NOW), before)
 
 
