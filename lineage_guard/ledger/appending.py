@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from itertools import takewhile
 
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.ledger.collector import collector_paused
@@ -94,8 +95,12 @@ def append(log: Log, state: State, prepared: Prepared, now: datetime, where: str
     writer = new_writer()
     deadline = time.monotonic() + _GIVE_UP_S
 
+    before: int | None = None
+
     def attempt(index: Index, tail: Tail) -> tuple[int, str] | None:
-        written = try_append(log, index, tail, prepared, writer, now)
+        nonlocal before
+        before = tail.seq if before is None else before
+        written = try_append(log, index, tail, prepared, writer, now, before)
         return None if written is None else (written, mark(tail))
 
     while (outcome := state.write(attempt)) is None:
@@ -109,7 +114,9 @@ def append(log: Log, state: State, prepared: Prepared, now: datetime, where: str
     return outcome
 
 
-def try_append(log: Log, index: Index, tail: Tail, prepared: Prepared, writer: str, now: datetime) -> int | None:
+def try_append(
+    log: Log, index: Index, tail: Tail, prepared: Prepared, writer: str, now: datetime, before: int
+) -> int | None:
     """Write what is not held as the next batch; how many events that was.
 
     Args:
@@ -119,6 +126,7 @@ def try_append(log: Log, index: Index, tail: Tail, prepared: Prepared, writer: s
         prepared: the events.
         writer: who writes; a name never used before.
         now: the writer's clock.
+        before: the last batch before the first try.
 
     Returns:
         ``None`` when another writer took the number: read what it wrote, and try again.
@@ -126,7 +134,7 @@ def try_append(log: Log, index: Index, tail: Tail, prepared: Prepared, writer: s
     Raises:
         LedgerError: when the archive cannot be read or written.
     """
-    for batch in reversed(tail.batches):
+    for batch in takewhile(lambda b: b.seq > before, reversed(tail.batches)):
         if batch.writer == writer:  # an earlier try got through although the archive said it did not
             return len(batch.lines)
     recent = [d for d in prepared.lines if d[:IDENTITY] not in tail.digests]

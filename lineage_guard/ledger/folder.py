@@ -1,6 +1,7 @@
-"""The archive in a folder: a local disk, or a shared file system with hard links.
+"""The archive in a folder: a local disk, or a shared file system with hard links and locks.
 
-A new key is written to a file without a name (a temporary one where the file system has no such
+Keys below ``log/`` are records of shared files (``segments``), where one sync is enough. Any other new
+key is written to a file without a name (a temporary one where the file system has no such
 thing), synced, and linked to its name: ``link`` fails when the name exists, so one writer wins,
 and a reader that sees the name sees all the bytes.
 """
@@ -18,8 +19,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from lineage_guard.domain.errors import LedgerError
+from lineage_guard.ledger.segments import Segments
 
 _TMP = ".tmp"
+_LOG = "log/"
 _STALE_AFTER_S = 24 * 3600.0
 #: What a file system answers that has no files without a name (NFS, overlay, some FUSE).
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
@@ -36,6 +39,8 @@ class FolderArchive:
         self.root = Path(root).expanduser()
         self._made: set[Path] = set()
         self._unnamed = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+        self._log_made = False
+        self._log = Segments(self.root / "log", self.root / _TMP / "log.lock")
 
     @property
     def location(self) -> str:
@@ -46,6 +51,9 @@ class FolderArchive:
         """Store a new key; ``False`` when it exists."""
         final = self.root / key
         try:
+            if key.startswith(_LOG):
+                self._make_log()
+                return self._log.put(key, data)
             self._make(final.parent)
             if final.exists():
                 return False
@@ -57,6 +65,9 @@ class FolderArchive:
         """Store a key if it still holds ``old``, under a lock that dies with its process."""
         try:
             self._make(self.root / _TMP)
+            if key.startswith(_LOG):
+                self._make_log()
+                return self._log.put(key, new, old=old, replace=True)
             with open(self.root / _TMP / f"{sha256(key.encode()).hexdigest()[:16]}.lock", "ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if self.get(key) != old:
@@ -70,6 +81,10 @@ class FolderArchive:
         """Store a key, replacing it as a whole."""
         final = self.root / key
         try:
+            if key.startswith(_LOG):
+                self._make_log()
+                self._log.overwrite(key, data)
+                return
             self._make(final.parent)
             os.replace(self._write_tmp(data), final)
             _sync_folder(final.parent)
@@ -79,6 +94,10 @@ class FolderArchive:
     def get(self, key: str, size: int | None = None) -> bytes | None:
         """The bytes of a key, or the first few, or ``None``."""
         try:
+            if key.startswith(_LOG):
+                if not self._log.opened:
+                    self._must_be_folder()
+                return self._log.get(key, size)
             with open(self.root / key, "rb") as f:
                 return f.read(-1 if size is None else size)
         except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +108,14 @@ class FolderArchive:
 
     def list(self, prefix: str, after: str = "") -> Iterator[str]:
         """Sorted keys under a prefix, after a key; skips whole folders that sort before it."""
-        self._must_be_folder()
+        if not self._log.opened:
+            self._must_be_folder()
+        if prefix.startswith(_LOG):
+            try:
+                yield from self._log.keys(prefix, after)
+            except OSError as e:
+                raise self._error(e, "list", prefix) from e
+            return
         yield from self._walk(prefix, after)
 
     def _walk(self, prefix: str, after: str) -> Iterator[str]:
@@ -110,6 +136,9 @@ class FolderArchive:
     def delete(self, key: str) -> None:
         """Remove a key if it is there."""
         try:
+            if key.startswith(_LOG):
+                self._log.delete(key)
+                return
             (self.root / key).unlink(missing_ok=True)
         except OSError as e:
             raise self._error(e, "delete", key) from e
@@ -133,7 +162,7 @@ class FolderArchive:
 
     def describe(self, key: str) -> str:
         """The path of a key."""
-        return str(self.root / key)
+        return self._log.where(key) if key.startswith(_LOG) else str(self.root / key)
 
     def sweep(self) -> int:
         """Delete temporary files that writers killed a day or more ago left behind."""
@@ -147,6 +176,12 @@ class FolderArchive:
                         os.unlink(entry.path)
                         swept += 1
         return swept
+
+    def _make_log(self) -> None:
+        if not self._log_made:
+            self._make(self.root / _TMP)
+            self._make(self.root / "log")
+            self._log_made = True
 
     def _link_unnamed(self, final: Path, data: bytes) -> bool:
         """Write a file without a name, then name it: two operations fewer than by a temporary name."""
@@ -234,7 +269,7 @@ class FolderArchive:
             errno.ENOTDIR: "give a folder, or remove the file in its place",
         }
         fix = fixes.get(e.errno or 0, "mend the file system, then try again; nothing half-written is kept")
-        return LedgerError(f"cannot {verb}: {e.strerror or e}", where=str(self.root / key), fix=fix)
+        return LedgerError(f"cannot {verb}: {e.strerror or e}", where=self.describe(key), fix=fix)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import histories
 import pytest
+from records import Record
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
@@ -25,39 +26,39 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def batch(place: Path, seq: int) -> Path:
-    return place / "log" / "000000000" / f"{seq:012d}.jsonl"
+def batch(place: Path, seq: int) -> Record:
+    return Record(place, seq)
 
 
-def flip(path: Path) -> None:
+def flip(path: Path | Record) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) * 2 // 3] ^= 1
     path.write_bytes(data)
 
 
-def cut(path: Path) -> None:
+def cut(path: Path | Record) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
-def remove(path: Path) -> None:
+def remove(path: Path | Record) -> None:
     path.unlink()
 
 
-def replace_by_another(path: Path) -> None:
-    other = next(p for p in sorted(path.parent.iterdir()) if p != path)
+def replace_by_another(path: Record) -> None:
+    other = Record(path.place, 1 if Record(path.place, 1).key != path.key else 2)
     path.write_bytes(other.read_bytes())
 
 
-def drop_an_event(path: Path) -> None:
+def drop_an_event(path: Record) -> None:
     path.write_bytes(b"\n".join(path.read_bytes().split(b"\n")[:-2]) + b"\n")
 
 
-def add_an_event(path: Path) -> None:
+def add_an_event(path: Record) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines, lines[-1]]))
 
 
-def rewrite_the_header(path: Path) -> None:
+def rewrite_the_header(path: Record) -> None:
     head, rest = path.read_bytes().split(b"\n", 1)
     header = json.loads(head)
     header["prev"] = "sha256:" + "1" * 64
@@ -69,7 +70,9 @@ DAMAGE = [flip, cut, replace_by_another, drop_an_event, add_an_event, rewrite_th
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("seq", [4, 5])
-def test_a_damaged_batch_of_the_tail_stops_every_answer(place: Path, seq: int, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_batch_of_the_tail_stops_every_answer(
+    place: Path, seq: int, damage: Callable[[Record], None]
+) -> None:
     damage(batch(place, seq))
     for ask in (lambda x: x.closure(TARGET), lambda x: x.append([histories.simple(50)]), lambda x: x.watermark()):
         with pytest.raises(LedgerError, match=f"{seq:012d}.jsonl") as e:
@@ -79,10 +82,53 @@ def test_a_damaged_batch_of_the_tail_stops_every_answer(place: Path, seq: int, d
 
 @pytest.mark.parametrize("damage", [*DAMAGE, remove])
 @pytest.mark.parametrize("seq", [1, 2, 3, 4])
-def test_a_full_check_finds_a_damaged_batch_anywhere(place: Path, seq: int, damage: Callable[[Path], None]) -> None:
+def test_a_full_check_finds_a_damaged_batch_anywhere(place: Path, seq: int, damage: Callable[[Record], None]) -> None:
     damage(batch(place, seq))
     with pytest.raises(LedgerError, match=f"{seq:012d}.jsonl"):
         open_ledger(place).check(full=True)
+
+
+def test_a_log_whose_end_is_cut_off_is_the_log_before_it(place: Path) -> None:
+    """A batch that is not whole at the end is one whose writer died: it was never acknowledged."""
+    (segment,) = (place / "log").iterdir()
+    whole = segment.read_bytes()
+    last = whole.rindex(b"\n+") + 1
+    before = None
+    for length in (last, last + 1, last + 20, last + 80, len(whole) - 300, len(whole) - 1):
+        segment.write_bytes(whole[:length])
+        mark = open_ledger(place).watermark()
+        assert mark.startswith("4:")
+        assert before in (None, mark)
+        before = mark
+        assert open_ledger(place).append([histories.simple(50)]).watermark.startswith("5:")
+        assert open_ledger(place).check(full=True).events == 9
+
+
+def test_zeros_that_a_power_cut_left_at_the_end_are_no_batch(place: Path) -> None:
+    (segment,) = (place / "log").iterdir()
+    whole = segment.read_bytes()
+    last = whole.rindex(b"\n+") + 1
+    for length in (last, last + 70, len(whole) - 100):
+        segment.write_bytes(whole[:length] + bytes(len(whole) - length - 1) + b"\n" * (length > last))
+        assert open_ledger(place).watermark().startswith("4:")
+    assert open_ledger(place).append([histories.simple(50)]).new == 1
+    assert open_ledger(place).check(full=True).events == 9
+
+
+@pytest.mark.parametrize("offset", [0, 1, 30, 37, 40, 52])
+def test_damaged_framing_stops_every_answer(place: Path, offset: int) -> None:
+    """Whatever byte of a record's own line changes, its length too: nothing after it is passed over."""
+    (segment,) = (place / "log").iterdir()
+    whole = bytearray(segment.read_bytes())
+    at = whole.index(b"\n+log", whole.index(b"\n+log") + 1) + 1  # the third record
+    assert whole.index(b"\n", at) > at + offset
+    whole[at + offset] ^= 1
+    segment.write_bytes(whole)
+    for ask in (lambda x: x.closure(TARGET), lambda x: x.append([histories.simple(50)])):
+        with pytest.raises(LedgerError, match=r"00000001\.seg") as e:
+            ask(open_ledger(place))
+        assert "backup" in e.value.fix
+    assert segment.read_bytes() == whole, "nothing was cut off"
 
 
 def test_a_batch_missing_before_the_last_stops_every_answer(place: Path) -> None:
@@ -109,7 +155,7 @@ def test_an_index_of_another_history_is_refused(place: Path, tmp_path_factory: p
 
 
 def test_a_stray_file_in_the_log_is_named(place: Path) -> None:
-    (place / "log" / "000000000" / "notes.txt").write_text("?")
+    (place / "log" / "notes.txt").write_text("?")
     with pytest.raises(LedgerError, match=r"notes\.txt: not a batch"):
         open_ledger(place).watermark()
 

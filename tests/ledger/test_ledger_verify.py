@@ -10,11 +10,12 @@ from pathlib import Path
 import histories
 import pytest
 from click.testing import CliRunner
+from records import Record
 
 from lineage_guard.cli import cli
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.batch import GENESIS, made
-from lineage_guard.ledger.log import Log, key_of
+from lineage_guard.ledger.log import Log
 from lineage_guard.ledger.verify import verify
 
 
@@ -42,35 +43,35 @@ def run(place: Path, *options: str) -> tuple[int, dict[str, object]]:
 
 
 def lines(place: Path, seq: int) -> list[bytes]:
-    return (place / key_of(seq)).read_bytes().splitlines(keepends=True)
+    return Record(place, seq).read_bytes().splitlines(keepends=True)
 
 
 def change(place: Path, seq: int) -> None:
     head, *events = lines(place, seq)
-    (place / key_of(seq)).write_bytes(head + b"".join(e.replace(b"table", b"tabel", 1) for e in events))
+    Record(place, seq).write_bytes(head + b"".join(e.replace(b"table", b"tabel", 1) for e in events))
 
 
 def drop(place: Path, seq: int) -> None:
-    (place / key_of(seq)).write_bytes(b"".join(lines(place, seq)[:-1]))
+    Record(place, seq).write_bytes(b"".join(lines(place, seq)[:-1]))
 
 
 def insert(place: Path, seq: int) -> None:
-    (place / key_of(seq)).write_bytes(b"".join([*lines(place, seq), lines(place, 5)[1]]))
+    Record(place, seq).write_bytes(b"".join([*lines(place, seq), lines(place, 5)[1]]))
 
 
 def swap(place: Path, seq: int) -> None:
     head, first, second = lines(place, seq)
-    (place / key_of(seq)).write_bytes(head + second + first)
+    Record(place, seq).write_bytes(head + second + first)
 
 
 def remove(place: Path, seq: int) -> None:
-    (place / key_of(seq)).unlink()
+    Record(place, seq).unlink()
 
 
 def blank(place: Path, seq: int) -> None:
     """As if retention had dropped another event than the one that was there."""
     head, first, _ = lines(place, seq)
-    (place / key_of(seq)).write_bytes(head + first + b"sha256:" + b"0" * 64 + b"\n")
+    Record(place, seq).write_bytes(head + first + b"sha256:" + b"0" * 64 + b"\n")
 
 
 def rewrite(place: Path, seq: int) -> None:
@@ -79,7 +80,7 @@ def rewrite(place: Path, seq: int) -> None:
     batch = open_ledger(place)
     line = json.dumps(histories.simple(77), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     forged = made(seq, prev, [line], [hashlib.sha256(line).digest()], "w", batch._clock())  # pyright: ignore
-    (place / key_of(seq)).write_bytes(forged.encoded())
+    Record(place, seq).write_bytes(forged.encoded())
 
 
 def test_a_sound_ledger_verifies(place: Path) -> None:
