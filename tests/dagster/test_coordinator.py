@@ -119,6 +119,7 @@ def test_the_decision_is_kept_and_so_is_what_was_collected(world: Deployment) ->
     assert [i.version.name for i in ledger.productions([curated])[curated].inputs] == ["tainted"]
 
 
+@pytest.mark.long
 def test_what_is_only_guessed_of_partitions_does_not_get_into_the_ledger(tmp_path: Path) -> None:
     from lineage_guard.ledger import open_ledger
 
@@ -359,6 +360,7 @@ def test_a_location_with_the_gate_is_left_to_its_gate_unless_the_answer_is_certa
         assert world.launch("student").status is QUEUED
 
 
+@pytest.mark.long
 def test_a_gate_with_other_rules_gives_its_own_answer(tmp_path: Path) -> None:
     gated = """
         from lineage_guard import guard
@@ -378,6 +380,7 @@ def test_a_gate_with_other_rules_gives_its_own_answer(tmp_path: Path) -> None:
         assert world.launch("rival").status is FAILURE
 
 
+@pytest.mark.long
 def test_a_gate_over_a_selection_is_not_taken_for_a_gate(tmp_path: Path) -> None:
     gated = """
         from lineage_guard import guard
@@ -398,6 +401,7 @@ def test_a_gate_over_a_selection_is_not_taken_for_a_gate(tmp_path: Path) -> None
         assert world.launch("rival").status is FAILURE
 
 
+@pytest.mark.long
 def test_a_waiver_in_the_configuration_counts(tmp_path: Path) -> None:
     code = """
         @dg.asset(metadata=GPT)

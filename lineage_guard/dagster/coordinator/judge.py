@@ -124,8 +124,7 @@ class Judge:
         at: datetime,
     ) -> list[Judged]:
         from lineage_guard.dagster.collect.collect import collect_upstream
-        from lineage_guard.dagster.coordinator.planned import Planner, read_for_certain
-        from lineage_guard.dagster.events import EventLog
+        from lineage_guard.dagster.coordinator.planned import AskedOnce, Planner, read_for_certain
         from lineage_guard.dagster.pins.history import History
         from lineage_guard.dagster.pins.recorded import LedgerRecords
         from lineage_guard.dagster.pins.resolve import Pins
@@ -139,7 +138,7 @@ class Judge:
         catalog, policy = rulebook(settings)
         ledger, overlay = self._open()
         overlay.certain = partial(read_for_certain, graph)
-        log = EventLog(instance)
+        log = AskedOnce(instance)
         record = log.run(run.run_id)
         if record is None:
             raise LookupError(f"Dagster's storage does not know run {run.run_id}")

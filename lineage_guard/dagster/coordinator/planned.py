@@ -7,7 +7,7 @@ by the versions it would itself read now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ import dagster as dg
 
 from lineage_guard.dagster.coordinator.scope import Partitions
 from lineage_guard.dagster.declare import declaration_of
-from lineage_guard.dagster.events import EventLog, name_of
+from lineage_guard.dagster.events import Entry, EventLog, name_of
 from lineage_guard.dagster.pins.facts import Graph, Read
 from lineage_guard.dagster.pins.mapping import mapped
 from lineage_guard.dagster.pins.resolve import Pins
@@ -39,6 +39,21 @@ class Plan:
     planned: Mapping[Version, Production]
     reads: tuple[Read, ...]
     blind: tuple[str, ...]
+
+
+class AskedOnce(EventLog):
+    """The event log as of one submission: what Dagster keeps of an asset is read once, for all of them together."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        super().__init__(instance)
+        self._known: dict[dg.AssetKey, Entry] = {}
+
+    def entries(self, keys: Collection[dg.AssetKey]) -> dict[dg.AssetKey, Entry]:
+        """See ``EventLog``."""
+        missing = [key for key in keys if key not in self._known]
+        if missing:
+            self._known.update(super().entries(missing))
+        return {key: self._known[key] for key in keys}
 
 
 class Planner:
@@ -72,6 +87,8 @@ class Planner:
         self._makes = makes
         self._now = now
         self._head = log.head()
+        parents = {k for each in makes for k in graph.get(each).parent_keys}
+        log.entries([k for k in sorted(parents) if graph.has(k) and graph.get(k).partitions_def is None])
 
     def plan(self, key: dg.AssetKey, partitions: Partitions) -> Plan:
         """What would be trained, and from what.
