@@ -8,9 +8,9 @@ when they are reached, and there are as many objects as there are different thin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,12 @@ class Facts(NamedTuple):
 
 
 PLAIN, ABSENT = 0, 1
-_ASK = -1
+_ASK, _USED = -1, -2
 #: Microseconds.
 _DAY = 86_400_000_000
+#: In place of a day.
+_UNDATED = -(1 << 31)
+_Found = dict[int, list[tuple[int, int, T]]]
 
 
 class Standing:
@@ -53,11 +56,15 @@ class Standing:
         self._index = index
         self.facts = [Facts(Completeness.COMPLETE, True), Facts(Completeness.UNKNOWN, False)]
         self._code_of = {f: n for n, f in enumerate(self.facts)}
-        found = index.columns("standing")
-        id_, odd = found["id"], found["odd"].astype(np.bool_)
-        records = np.bincount(id_[~odd], minlength=index.manifest.versions)
+        size = index.manifest.versions
+        made, odd = index.columns("standing"), index.columns("odd")
+        records = np.bincount(made["id"], minlength=size)
         self._codes: Codes = np.where(records == 0, ABSENT, np.where(records == 1, PLAIN, _ASK)).astype(np.int32)
-        self._codes[id_[odd]] = _ASK
+        self._days: Codes = np.zeros(size, dtype=np.int32)
+        self._days[made["id"]] = made["day"]
+        used = odd["id"][~odd["asks"]]
+        self._codes[used] = np.where(self._codes[used] == PLAIN, _USED, _ASK)
+        self._codes[odd["id"][odd["asks"]]] = _ASK
 
     def code_of(self, facts: Facts) -> int:
         """The code that stands for some facts."""
@@ -73,42 +80,49 @@ class Standing:
             ids: ids that the index gave.
         """
         found = self._codes[ids]
-        asked = ids[found == _ASK]
+        asked = ids[found < 0]
         if asked.size:
-            for id_, facts in self._fetched(asked):
+            for id_, facts in self._fetched(ids[found == _USED], ids[found == _ASK]):
                 self._codes[id_] = self.code_of(facts)
             found = self._codes[ids]
         return found
 
-    def _fetched(self, ids: Ints) -> Iterable[tuple[int, Facts]]:
-        wanted = {"id": ids}
-        models: dict[tuple[int, int], list[tuple[int, ModelSource]]] = defaultdict(list)
-        for *fields, places in self._index.rows("models_by_kind", wanted):
-            model = recall.model_of(fields)
-            for id_, record, ord_ in places:
-                models[id_, record].append((ord_, model))
-        licenses: dict[tuple[int, int], list[tuple[int, License]]] = defaultdict(list)
-        for *fields, places in self._index.rows("licenses_by_kind", wanted):
-            license_ = recall.license_of(fields)
-            for id_, record, ord_ in places:
-                licenses[id_, record].append((ord_, license_))
-        # Runs of one day have one date.
-        days: dict[int, date | None] = {}
+    def _fetched(self, used: Ints, asked: Ints) -> Iterable[tuple[int, Facts]]:
+        """What is on record of versions that are plain but for models and licences, and of others."""
+        wanted = {"id": np.concatenate([used, asked])}
+        models: _Found[ModelSource] = defaultdict(list)
+        licenses: _Found[License] = defaultdict(list)
+        self._collect("models", wanted, recall.model_of, models)
+        self._collect("licenses", wanted, recall.license_of, licenses)
+        dates: dict[int, date | None] = {_UNDATED: None}
+
+        def facts(id_: int, completeness: Completeness, artefact: str | None, day: int) -> tuple[int, Facts]:
+            uses = _in_order(models.get(id_))
+            if day not in dates:
+                dates[day] = terms_day(moment(day * _DAY))
+            dated = dates[day] if uses else None
+            return id_, Facts(completeness, True, uses, _in_order(licenses.get(id_)), artefact, dated)
+
+        for id_, day in zip(used.tolist(), self._days[used].tolist(), strict=True):
+            yield facts(id_, Completeness.COMPLETE, None, day)
         several: set[int] = set()
-        last: tuple[int, Facts] | None = None
-        for id_, record, completeness, artefact, at in self._index.rows("facts", wanted):
-            if last is not None and last[0] == id_:
+        single: dict[int, tuple[str, str | None]] = {}
+        rows = self._index.rows("facts", {"id": asked}) if asked.size else []
+        for id_, completeness, artefact in rows:
+            if id_ in single:
                 several.add(id_)
-                continue
-            if last is not None and last[0] not in several:
-                yield last
-            used = _in_order(models.get((id_, record)))
-            day = _day(at, days) if used and at is not None else None
-            own = _in_order(licenses.get((id_, record)))
-            last = (id_, Facts(recall.COMPLETENESS[completeness], True, used, own, artefact, day))
-        if last is not None and last[0] not in several:
-            yield last
+            single[id_] = (completeness, artefact)
+        for id_, (completeness, artefact) in single.items():
+            if id_ not in several:
+                yield facts(id_, recall.COMPLETENESS[completeness], artefact, int(self._days[id_]))
         yield from self._joined(several)
+
+    def _collect(self, table: str, wanted: dict[str, Ints], make: Callable[[list[Any]], T], found: _Found[T]) -> None:
+        if self._index.manifest.files(table):
+            for *fields, places in self._index.rows(f"{table}_by_kind", wanted):
+                one = make(fields)
+                for id_, record, ord_ in places:
+                    found[id_].append((record, ord_, one))
 
     def _joined(self, ids: set[int]) -> Iterable[tuple[int, Facts]]:
         """Versions with more than one record."""
@@ -126,14 +140,7 @@ def facts_of(production: Production) -> Facts:
     return Facts(p.completeness, True, p.models, p.licenses, p.artefact, day)
 
 
-def _day(at: int, days: dict[int, date | None]) -> date | None:
-    n = at // _DAY
-    if n not in days:
-        days[n] = terms_day(moment(at))
-    return days[n]
-
-
-def _in_order(found: list[tuple[int, T]] | None) -> tuple[T, ...]:
+def _in_order(found: list[tuple[int, int, T]] | None) -> tuple[T, ...]:
     if not found:
         return ()
-    return tuple(x for _, x in sorted(found, key=lambda f: f[0])) if len(found) > 1 else (found[0][1],)
+    return tuple(x for *_, x in sorted(found, key=lambda f: f[:2])) if len(found) > 1 else (found[0][2],)

@@ -1,5 +1,4 @@
--- What the wanted ids are as a whole, oldest record first.
-SELECT p.id, p.record, p.completeness, p.artefact, epoch_us(p.produced_at)
+-- What the wanted ids are as a whole.
+SELECT p.id, p.completeness, p.artefact
 FROM wanted w
 JOIN productions p ON p.id = w.id
-ORDER BY p.id, p.record
