@@ -239,3 +239,47 @@ def test_the_storage_inside_dagster_openlineages_wrapper_is_found(tmp_path: Path
         ):  # when this fails, the wrapper has learned it and we need not look inside
             instance.event_log_storage.get_maximum_record_id()
         assert compat.event_storage(instance).get_maximum_record_id() in (None, 0, -1)
+
+
+def test_a_tag_put_on_an_op_reaches_the_execution_plan() -> None:
+    """The run coordinator reads there that a gate stands in the step."""
+    from dagster._core.execution.api import create_execution_plan
+    from dagster._core.snap.execution_plan_snapshot import snapshot_from_execution_plan
+
+    @dg.op
+    def inner() -> None: ...
+
+    @dg.graph_asset
+    def graph() -> None:
+        return inner()
+
+    @dg.asset
+    def plain() -> None: ...
+
+    job = dg.Definitions(assets=[graph, plain]).resolve_implicit_global_asset_job_def()
+    for op in (inner, plain.op):
+        compat.tag_op(op, {"lineage_guard/gate": "rules"})
+    plan = snapshot_from_execution_plan(create_execution_plan(job), "any")
+    steps = {
+        s.key: ((s.tags or {}).get("lineage_guard/gate"), *(o.properties.asset_key for o in s.outputs))
+        for s in plan.steps
+    }
+    # All ops of a graph share the part before the dot, and the last one writes the asset.
+    assert steps == {"graph.inner": ("rules", dg.AssetKey("graph")), "plain": ("rules", dg.AssetKey("plain"))}
+    nodes = job.asset_layer.asset_graph
+    assert [compat.made_by_a_graph(nodes.get(dg.AssetKey(name))) for name in ("graph", "plain")] == [True, False]
+
+
+def test_every_process_that_runs_something_asks_the_run_coordinator_for_its_limits() -> None:
+    """Why building the coordinator is cheap, and why the package must be installed where runs execute."""
+    from dagster._core.execution.plan import instance_concurrency_context
+    from dagster._core.instance.methods import settings_methods
+
+    assert "get_pool_config()" in inspect.getsource(instance_concurrency_context.InstanceConcurrencyContext.__init__)
+    assert "self.run_coordinator" in inspect.getsource(settings_methods.SettingsMethods.get_concurrency_config)
+
+
+def test_the_host_is_told_of_no_partition_mapping_but_dagsters_own() -> None:
+    from dagster._core.remote_representation import external_data
+
+    assert "get_builtin_partition_mapping_types" in inspect.getsource(external_data.asset_node_snaps_from_repo)
