@@ -23,7 +23,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> S
     with sa.create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(sa.text("CREATE DATABASE matrix"))
     own = url.set(database="matrix").render_as_string(hide_password=False)
-    return see(Deployment(tmp_path_factory.mktemp("postgresql"), LOCATIONS, postgres=own), FULL, shapes=False)
+    return see(
+        Deployment(tmp_path_factory.mktemp("postgresql"), LOCATIONS, postgres=own, start_method="forkserver"),
+        FULL,
+        shapes=False,
+    )
 
 
 @pytest.fixture(scope="session")

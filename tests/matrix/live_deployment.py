@@ -65,11 +65,13 @@ class Deployment:
         folder: everything it writes: the code, ``DAGSTER_HOME``, markers, logs.
         locations: its code locations, modules of ``shop``.
         postgres: URL of the PostgreSQL to keep its history in; ``None``: SQLite.
+        start_method: how the multiprocess executor starts the processes of steps.
     """
 
     folder: Path
     locations: Sequence[str]
     postgres: str | None = None
+    start_method: str = "spawn"
     port: int = field(default_factory=free_port)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _one: threading.Lock = field(default_factory=threading.Lock)
@@ -100,6 +102,7 @@ class Deployment:
             "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",
             "SHOP_MARKERS": str(self.markers),
             "SHOP_DATA": str(self.folder),
+            "SHOP_START_METHOD": self.start_method,
             "SHOP_MANIFEST": str(self.folder / "dbt" / "manifest.json"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "PYTHONPATH": str(self.code),

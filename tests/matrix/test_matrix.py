@@ -23,8 +23,7 @@ WHERE = [(storage, location) for storage in STORAGES for location in LOCATIONS]
 
 
 def hold(cell: Cell) -> None:
-    assert not cell.holes, "\n".join(cell.holes)
-    assert not cell.overblocks, "\n".join(cell.overblocks)
+    assert not cell.wrong, "\n".join(cell.wrong)
 
 
 @pytest.mark.parametrize(("location", "route"), FULL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from launching import Run, Step
@@ -44,18 +44,27 @@ class Cell:
     Attributes:
         holes: how tainted training got past, or what else was wrong where it should have been stopped.
         overblocks: how clean training was kept from running.
+        missing: what was not launched, so that nothing can be said.
     """
 
     holes: tuple[str, ...] = ()
     overblocks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that is wrong; nothing when the cell holds."""
+        return (*self.holes, *self.overblocks, *self.missing)
 
     def __str__(self) -> str:
-        return "HOLE" if self.holes else "OVER-BLOCK" if self.overblocks else "stops / runs"
+        if self.holes:
+            return "HOLE"
+        return "OVER-BLOCK" if self.overblocks else "not launched" if self.missing else "stops / runs"
 
     @staticmethod
     def of(cells: Iterable[Cell]) -> Cell:
         every = list(cells)
-        return Cell(tuple(h for c in every for h in c.holes), tuple(o for c in every for o in c.overblocks))
+        return Cell(*(tuple(s for c in every for s in getattr(c, f.name)) for f in fields(Cell)))
 
 
 def judge(runs: Sequence[Run], markers: Path, tainted: Lane, clean: Lane, proof: str | None = None) -> Cell:
@@ -68,16 +77,22 @@ def judge(runs: Sequence[Run], markers: Path, tainted: Lane, clean: Lane, proof:
         clean: must have run in the last run it was launched in.
         proof: a tag that the runs must have, to count as launched in the way it is about.
     """
-    return Cell(tuple(_holes(runs, markers, tainted, proof)), tuple(_overblocks(runs, markers, clean, proof)))
+    launched = {lane: [run for run in runs if lane.steps(run)] for lane in (tainted, clean)}
+    missing = [f"{lane}: no run of it was found" for lane, found in launched.items() if not found]
+    missing += [
+        f"{lane}: run {run.id} was not launched in this way: {run.tags}"
+        for lane, found in launched.items()
+        for run in found
+        if proof and proof not in run.tags
+    ]
+    if missing:
+        return Cell(missing=tuple(missing))
+    holes = _holes(launched[tainted], markers, tainted)
+    return Cell(tuple(holes), tuple(_overblocks(launched[clean], markers, clean)))
 
 
-def _holes(runs: Sequence[Run], markers: Path, lane: Lane, proof: str | None) -> Iterable[str]:
-    launched = [run for run in runs if lane.steps(run)]
-    if not launched:
-        yield f"{lane}: no run of it was found"
+def _holes(launched: Sequence[Run], markers: Path, lane: Lane) -> Iterable[str]:
     for run in launched:
-        if proof and proof not in run.tags:
-            yield f"{lane}: run {run.id} was not launched in this way: {run.tags}"
         if processes := lane.trained(run, markers):
             yield f"{lane}: its code ran in run {run.id}, process {processes}"
         failed = [step for step in lane.steps(run) if step.status == "FAILURE"]
@@ -90,11 +105,7 @@ def _holes(runs: Sequence[Run], markers: Path, lane: Lane, proof: str | None) ->
                 yield f"{lane}: {step.key} was tried again"
 
 
-def _overblocks(runs: Sequence[Run], markers: Path, lane: Lane, proof: str | None) -> Iterable[str]:
-    launched = [run for run in runs if lane.steps(run) and (not proof or proof in run.tags)]
-    if not launched:
-        yield f"{lane}: no run of it was found"
-        return
+def _overblocks(launched: Sequence[Run], markers: Path, lane: Lane) -> Iterable[str]:
     last = launched[0]  # Dagster lists the newest first
     for step in lane.steps(last):
         if step.status != "SUCCESS":
