@@ -39,6 +39,8 @@ class Section:
 SECTIONS = (
     Section("closure", "Upstream closure and downstream impact", markdown=True, sized=True),
     Section("observe", "What observing a model call adds", markdown=True),
+    Section("write", "Writing one event", markdown=True),
+    Section("ingest", "Taking in events", markdown=True),
     Section("ledger", "Append, ingest, compact"),
     Section("growth", "What new events cost on a long history", markdown=True, sized=True),
     Section("import_cost", "Loading a guarded code location"),
