@@ -101,10 +101,11 @@ def great_expectations() -> Any:
     from great_expectations.exceptions.exceptions import DataContextRequiredError
 
     try:
-        project_manager.get_current_project()
+        # Its question, which every version can ask: "is this the cloud?" There has to be a current
+        # project to ask it of. If the user's own code has set one it stays as it is: ours are built
+        # beside it.
+        project_manager.is_using_cloud()
     except DataContextRequiredError:
-        # It asks "is this the cloud?" of the current project, so there has to be one. If the
-        # user's own code has set one it stays as it is: ours are built beside it.
         project_manager.set_project(context())
     return gx
 
