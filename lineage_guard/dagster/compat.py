@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -249,6 +250,8 @@ def planned_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[Plan
         raise LookupError(f"run {run.run_id} has no execution plan")
     plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     chosen = set(plan.step_keys_to_execute if run.step_keys_to_execute is None else run.step_keys_to_execute)
+    # A run may name one copy of a mapped step; the plan knows them all as one, which is not copied yet.
+    chosen |= {re.sub(r"\[[^]]*\]", "[?]", key) for key in chosen}
     return [
         PlannedStep(
             step.key,

@@ -452,3 +452,52 @@ def test_where_it_only_warns_the_run_goes_on_and_says_what_would_have_been(tmp_p
         [said] = [e.message for e in world.told(run) if e.dagster_event_type is EVENT.ENGINE_EVENT]
         assert said.startswith("Lineage Guard lets this run go on (mode: warn)")
         assert "would have been BLOCKED (warn)" in said
+
+
+def test_looking_at_a_source_in_the_same_run_does_not_make_it(tmp_path: Path) -> None:
+    code = """
+        @dg.observable_source_asset(metadata=R1)
+        def bought():
+            return dg.DataVersion("1")
+
+        @dg.asset(deps=[bought], tags=TRAINS)
+        def student(): ...
+
+        defs = dg.Definitions(assets=[bought, student], jobs=[dg.define_asset_job("both", "*")])
+    """
+    with deployed(tmp_path, {"research": code}) as world:
+        declared = {"format": 1, "completeness": "COMPLETE", "models": [{"provider": "openai", "model": "gpt-4o"}]}
+        metadata = {"lineage_guard/declaration": dg.MetadataValue.json(declared)}
+        world.instance.report_runless_asset_event(dg.AssetMaterialization("bought", metadata=metadata))
+        assert world.launch("student").status is FAILURE
+        assert world.launch("bought", "student").status is FAILURE
+
+
+def test_one_copy_of_a_mapped_step_is_a_step_of_the_asset(tmp_path: Path) -> None:
+    from lineage_guard.dagster import compat
+
+    code = """
+        @dg.op(out=dg.DynamicOut())
+        def shards():
+            yield dg.DynamicOutput(1, "a")
+
+        @dg.op
+        def fit(shard):
+            return shard
+
+        @dg.op
+        def join(models):
+            return models
+
+        @dg.graph_asset(tags=TRAINS)
+        def student():
+            return join(shards().map(fit).collect())
+
+        defs = dg.Definitions(assets=[student])
+    """
+    with deployed(tmp_path, {"research": code}) as world:
+        run = world.launch("student")
+        assert run.status is FAILURE  # nobody says what it learns from
+        again = run._replace(step_keys_to_execute=["student.fit[a]"])
+        steps = {step.key: step.executed for step in compat.planned_steps(world.instance, again)}
+        assert steps == {"student.shards": False, "student.fit[?]": True, "student.join": False}

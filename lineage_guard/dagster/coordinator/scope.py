@@ -138,7 +138,8 @@ def scope_of(
     makes: dict[dg.AssetKey, Partitions] = {}
     for step in steps:
         for key in step.assets if step.executed else ():
-            if graph.has(key):
+            # A step that only observes an asset makes no version of it: what was reported of it stands.
+            if graph.has(key) and graph.get(key).is_materializable:
                 makes[key] = _partitions(run, graph.get(key).partitions_def, instance)
     trains: list[Trained] = []
     for key in sorted(touched):
