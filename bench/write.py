@@ -18,7 +18,7 @@ from bench.ledger import events, timed
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.batch import canonical
 
-EVENTS = 400
+EVENTS = 200
 
 
 def row(what: str, history: int, anew: bool) -> None:
