@@ -15,7 +15,7 @@ def examine(patient: Patient) -> list[Result]:
     """Compare the collection's place with the end of the event log."""
     if patient.instance is None or patient.ledger is None:
         return []
-    from lineage_guard.dagster.collect.collect import place_of
+    from lineage_guard.dagster.collect.place import place_of
     from lineage_guard.dagster.events import EventLog, utc
 
     log = EventLog(patient.instance)

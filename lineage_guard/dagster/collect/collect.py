@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dagster import AssetKey, DagsterInstance, EventLogRecord
 
 from lineage_guard.dagster.collect.failed import failed_runs, mark
+from lineage_guard.dagster.collect.place import state_name, state_of
 from lineage_guard.dagster.collect.run import AssetRuns, begun
 from lineage_guard.dagster.collect.strangers import remember, returned, stranger
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of
@@ -151,7 +152,7 @@ class Collector:
     def uncollected(self) -> Late:
         """Readers that may have read something which ``collect`` has not seen yet."""
         head = self.log.head()
-        after = max(_state(self.ledger, self.log.source)[0], head - WIDE)
+        after = max(state_of(self.ledger, self.log.source)[0], head - WIDE)
         rows = self.log.summaries(after=after, before=head + 1)
         self.history.cover(after, head + 1, rows)
         return self.overtaken(rows)
@@ -225,7 +226,7 @@ def collect(
     """
     collector = Collector(instance, asset_graph, ledger, namespace, now)
     log, history = collector.log, collector.history
-    position, seen = _state(ledger, log.source)
+    position, seen = state_of(ledger, log.source)
     head = log.head()
     # SQLite hands an id out again when the newest run was deleted.
     position = min(position, head)
@@ -264,7 +265,7 @@ def collect(
             held = ledger.position(log.source)
             seen = {i for i in seen if int(i.partition(" ")[0]) > position - OVERLAP}
             remember(ledger, log, collector.graph, runs, {s.key for s in todo})
-            ledger.store(_state_name(log.source), {"position": position, "held": held, "seen": sorted(seen)})
+            ledger.store(state_name(log.source), {"position": position, "held": held, "seen": sorted(seen)})
         todo = []
         since = position
         if len(page) < room:
@@ -376,32 +377,3 @@ def _says_no_more(known: Production | None, new: Production) -> bool:
         and (both.completeness, both.produced_at, both.artefact)
         == (known.completeness, known.produced_at, known.artefact)
     )
-
-
-def place_of(ledger: Ledger, source: str) -> int:
-    """How far an event log was collected: a storage id, ``-1`` when nothing was.
-
-    Args:
-        ledger: where it is kept.
-        source: name of the event log.
-    """
-    return _state(ledger, source)[0]
-
-
-def _state_name(source: str) -> str:
-    return f"collect-{source}"
-
-
-def _state(ledger: Ledger, source: str) -> tuple[int, set[str]]:
-    """How far was read, and what near there was handled; the beginning when that cannot be known."""
-    try:
-        state = ledger.load(_state_name(source)) or {}
-        # A ledger that holds less than its state says was put back from an older copy.
-        if ledger.position(source) >= int(str(state.get("held", -1))):
-            seen = set(cast("list[str]", state.get("seen", [])))
-            for each in seen:  # a release before this one may have written them in another shape
-                int(each.partition(" ")[0])
-            return int(str(state.get("position", -1))), seen
-    except (LineageGuardError, AttributeError, TypeError, ValueError):
-        pass
-    return -1, set()
