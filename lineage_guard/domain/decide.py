@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from lineage_guard.domain.facts import Influence, ModelSource, Pin, Version
 from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, rulings_on
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
-from lineage_guard.domain.reached import rank, terms_day
+from lineage_guard.domain.reached import terms_day
 from lineage_guard.domain.terms import Effect, Terms
 from lineage_guard.domain.waivers import Waivers
 
@@ -195,6 +196,11 @@ class _Group:
     first: tuple[int, int]
     entries: list[tuple[Ruling, Sequence[int]]]
 
+    @property
+    def is_gap(self) -> bool:
+        """Whether it is one version whose record is missing or says that it is not complete."""
+        return self.entries[0][0].model is None
+
 
 def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], tuple[str, ...]]:
     """What was not allowed outright, in the order of the closure, and the duties of all that was looked at."""
@@ -219,17 +225,25 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
     return sorted(groups.values(), key=lambda g: g.first), tuple(duties)
 
 
+def _holds(indexes: Sequence[int], index: int) -> bool:
+    place = bisect_left(indexes, index)
+    return place < len(indexes) and indexes[place] == index
+
+
 def _findings(
     groups: Sequence[_Group], closure: Closure, waivers: Waivers, use: str, at: datetime
 ) -> Iterator[Finding]:
     """A finding for each group, at its best example; all rows and all paths are asked for at once."""
     rows = closure.rows
-    candidates = [[i[0] if len(i) == 1 else rows.nearest(i) for _, i in group.entries] for group in groups]
-    wanted = list(dict.fromkeys(i for c in candidates for i in c))
-    reached = dict(zip(wanted, rows.take(wanted), strict=True))
-    nearest = [min(c, key=lambda i: (rank(reached[i]), i)) for c in candidates]
-    for group, c, index, path in zip(groups, candidates, nearest, rows.paths(nearest), strict=True):
-        j = Judged(index, reached[index], *group.entries[c.index(index)][0])
+    nearest = [g.first[0] if g.is_gap else rows.nearest([indexes for _, indexes in g.entries]) for g in groups]
+    # Of a gap the record says more, of all else the rulings do.
+    gaps = [n for g, n in zip(groups, nearest, strict=True) if g.is_gap]
+    others = [n for g, n in zip(groups, nearest, strict=True) if not g.is_gap]
+    whole = dict(zip(gaps, rows.take(gaps), strict=True))
+    places = dict(zip(others, rows.places(others), strict=True))
+    for group, index, path in zip(groups, nearest, rows.paths(nearest), strict=True):
+        ruling = next(ruling for ruling, indexes in group.entries if _holds(indexes, index))
+        j = Judged(index, whole[index] if group.is_gap else places[index], *ruling)
         waiver = next((w.id for w in waivers if w.covers(j.rule.id, closure.target, j.model, use, at)), None)
         yield Finding(
             rule=j.rule.id,

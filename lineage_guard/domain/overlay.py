@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import overload
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.reached import Kind, Listed, Reached, Rows
+from lineage_guard.domain.reached import Kind, Listed, Reached, Rows, rank
 
 
 class Overlay(Rows):
@@ -71,6 +71,13 @@ class Overlay(Rows):
         found = dict(zip(below, self._base.take(below), strict=True))
         return [self._own[i] if i in self._own else found[i] for i in wanted]
 
+    def places(self, indexes: Iterable[int]) -> list[Reached]:
+        """See ``Rows``."""
+        wanted = list(indexes)
+        below = [i for i in wanted if i not in self._own]
+        found = dict(zip(below, self._base.places(below), strict=True))
+        return [self._own[i] if i in self._own else found[i] for i in wanted]
+
     def versions(self, indexes: Iterable[int]) -> list[Version]:
         """See ``Rows``."""
         wanted = list(indexes)
@@ -99,10 +106,14 @@ class Overlay(Rows):
         own = [r for i, r in self.loaded() if i not in without]
         return [*self._base.sealed(self._below(without)), *Listed(own).sealed()]
 
-    def nearest(self, indexes: Sequence[int]) -> int:
+    def nearest(self, entries: Sequence[Sequence[int]]) -> int:
         """See ``Rows``."""
         # An entry of ``kinds`` is all of this overlay's own, or none of it is.
-        return super().nearest(indexes) if indexes[0] in self._own else self._base.nearest(indexes)
+        own = [entry for entry in entries if entry[0] in self._own]
+        below = [entry for entry in entries if entry[0] not in self._own]
+        best = [super().nearest(own)] if own else []
+        best += [self._base.nearest(below)] if below else []
+        return min(zip(map(rank, self.places(best)), best, strict=True))[1]
 
     def find(self, versions: Collection[Version]) -> dict[Version, int]:
         """See ``Rows``."""

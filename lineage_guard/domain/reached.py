@@ -106,6 +106,10 @@ class Rows(Sequence[Reached]):
         """Some rows, in the order asked for."""
         return [self[i] for i in indexes]
 
+    def places(self, indexes: Iterable[int]) -> list[Reached]:
+        """Some rows, of which only the fields up to ``pin`` can be relied on: where they are, not what they hold."""
+        return self.take(indexes)
+
     def versions(self, indexes: Iterable[int]) -> list[Version]:
         """The versions of some rows, in the order asked for."""
         return [self[i].version for i in indexes]
@@ -153,9 +157,10 @@ class Rows(Sequence[Reached]):
             (kind, b"".join(sorted(key_of(v) for v in self.versions(indexes)))) for kind, indexes in self.kinds(without)
         ]
 
-    def nearest(self, indexes: Sequence[int]) -> int:
-        """Of the rows of one entry of ``kinds``, the one that ``rank`` puts first."""
-        return min(zip(map(rank, self.take(indexes)), indexes, strict=True))[1]
+    def nearest(self, entries: Sequence[Sequence[int]]) -> int:
+        """Of the rows of some entries of ``kinds``, the one that ``rank`` puts first."""
+        indexes = [i for entry in entries for i in entry]
+        return min(zip(map(rank, self.places(indexes)), indexes, strict=True))[1]
 
     def find(self, versions: Collection[Version]) -> dict[Version, int]:
         """The rows of those versions that were reached."""

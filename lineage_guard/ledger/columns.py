@@ -121,6 +121,20 @@ class Columns(Rows):
         with collector_paused():
             return list(self._rows(chosen))
 
+    def places(self, indexes: Iterable[int]) -> list[Reached]:
+        """See ``Rows``."""
+        at = _ints(indexes)
+        columns = zip(
+            self.versions(at.tolist()),
+            self._walked.indirect[at].tolist(),
+            self._walked.depth[at].tolist(),
+            self._walked.toward[at].tolist(),
+            self._walked.conservative[at].tolist(),
+            strict=True,
+        )
+        rows = cast("Iterable[tuple[Version, bool, int, int, bool]]", columns)
+        return [Reached(v, INFLUENCE[i], depth, toward, PIN[c]) for v, i, depth, toward, c in rows]
+
     @_present
     def versions(self, indexes: Iterable[int]) -> list[Version]:
         """See ``Rows``."""
@@ -168,15 +182,12 @@ class Columns(Rows):
         sizes = [0, *np.cumsum([at.size for _, _, at in entries]).tolist()]
         return [(kind, joined[sizes[n] * KEY : sizes[n + 1] * KEY]) for n, (kind, _, _) in enumerate(entries)]
 
-    def nearest(self, indexes: Sequence[int]) -> int:
+    def nearest(self, entries: Sequence[Sequence[int]]) -> int:
         """See ``Rows``."""
-        at = _ints(indexes)
+        at = np.concatenate([_ints(entry) for entry in entries])
         place = (self._walked.conservative[at].astype(np.int64) << 48) + self._walked.depth[at]
         best: list[int] = at[place == place.min()].tolist()
-        if len(best) == 1:
-            return best[0]
-        blank = Reached(self._target.outputs[0])
-        return min((rank(blank._replace(version=v)), i) for v, i in zip(self.versions(best), best, strict=True))[1]
+        return best[0] if len(best) == 1 else min(zip(map(rank, self.places(best)), best, strict=True))[1]
 
     @_present
     def find(self, versions: Collection[Version]) -> dict[Version, int]:

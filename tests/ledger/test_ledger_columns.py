@@ -68,7 +68,10 @@ def assert_same(found: Rows, expected: Rows) -> None:
     assert sorted(found.sealed((0,)), key=repr) == sorted(expected.sealed((0,)), key=repr)
     assert found.paths(everything) == expected.paths(everything)
     assert [found.below(i) for i in everything] == [expected.below(i) for i in everything]
-    assert [found.nearest(at) for _, at in found.kinds()] == [expected.nearest(at) for _, at in expected.kinds()]
+    assert [r[:5] for r in found.places(everything)] == [r[:5] for r in expected.places(everything)]
+    entries = [at for _, at in expected.kinds()]
+    assert [found.nearest([at]) for _, at in found.kinds()] == [expected.nearest([at]) for at in entries]
+    assert found.nearest([at for _, at in found.kinds()]) == expected.nearest(entries)
     versions = expected.versions(everything)
     nowhere = Version("d", "nowhere")
     assert (
