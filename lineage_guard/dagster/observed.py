@@ -21,7 +21,7 @@ from lineage_guard.dagster.settings import Settings, rulebook
 
 if TYPE_CHECKING:
     from lineage_guard.domain.facts import ModelSource
-    from lineage_guard.domain.observed import Observation
+    from lineage_guard.domain.observation import Observation
     from lineage_guard.observe import Recorder
 
 #: Metadata key of what was observed, on materialisations.
@@ -62,7 +62,7 @@ def observation_of(metadata: Mapping[str, Any], asset: str | None = None) -> Obs
     value: object = metadata.get(OBSERVED_KEY)
     if value is None:
         return None
-    from lineage_guard.domain.observed import Observation
+    from lineage_guard.domain.observation import Observation
 
     return Observation.from_json(value.data if isinstance(value, dg.JsonMetadataValue) else value, where=asset)
 

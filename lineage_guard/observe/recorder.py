@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from lineage_guard.domain.facts import Usage
 from lineage_guard.domain.names import is_inside, same_model
-from lineage_guard.domain.observed import ANY, Contact, Observation, ObservedModel, Via
+from lineage_guard.domain.observation import ANY, Contact, Observation, ObservedModel, Via
 
 #: Kinds of answers kept apart; further ones of a host are counted together.
 MOST_MODELS = 256

@@ -7,7 +7,7 @@ import pytest
 from model_api import SECRET_ANSWER, SECRET_KEY, SECRET_PROMPT
 
 from lineage_guard.domain.facts import Usage
-from lineage_guard.domain.observed import Via
+from lineage_guard.domain.observation import Via
 from lineage_guard.observe import Recorder, recording, response
 
 ASK = [{"role": "user", "content": SECRET_PROMPT}]

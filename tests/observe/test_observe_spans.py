@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode
 
 from lineage_guard.domain.facts import Usage
-from lineage_guard.domain.observed import Via
+from lineage_guard.domain.observation import Via
 from lineage_guard.observe import Recorder, recording
 
 

@@ -10,16 +10,8 @@ from lineage_guard.domain.decide import decide
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Input, ModelSource, Production, Usage, Version
 from lineage_guard.domain.names import is_inside, same_model
-from lineage_guard.domain.observed import (
-    ANY,
-    Contact,
-    Observation,
-    ObservedModel,
-    Via,
-    differences,
-    observed_models,
-    unexplained,
-)
+from lineage_guard.domain.observation import ANY, Contact, Observation, ObservedModel, Via
+from lineage_guard.domain.observed import differences, observed_models, unexplained
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect
 from lineage_guard.domain.waivers import Waiver

@@ -25,7 +25,8 @@ from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
-from lineage_guard.domain.observed import Observation, with_observation
+from lineage_guard.domain.observation import Observation
+from lineage_guard.domain.observed import with_observation
 from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState
 
