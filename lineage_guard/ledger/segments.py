@@ -9,8 +9,9 @@ of the operating system, which dies with its process. A record is a line and its
 
 A record whose writer died is cut short at the end of the last segment, or, after a power cut,
 holds zeros that do not match its checksum: readers pass over it, and the next writer cuts it off.
-It was never acknowledged, as its sync had not returned. Any other damage is left to the digests
-inside the records, which name the batch. docs/ledger.md describes the format.
+It was never acknowledged, as its sync had not returned: the file that writers lock says how far
+acknowledged records go, and a log that ends before is damaged. Any other damage is left to the
+digests inside the records, which name the batch. docs/ledger.md describes the format.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SEGMENT_BYTES = 1 << 20
 _NAME = re.compile(r"(\d{8})\.seg")
 _HEAD = re.compile(rb"(([+-])(\S+) (\d+) ([0-9a-f]{8})) ([0-9a-f]{8})\n")
 _LONGEST_HEAD = 1024
+_MARK = re.compile(rb"((\d{8}) (\d{16})) ([0-9a-f]{8})\n")
 _RESTORE = "restore the file from a backup of the archive"
 
 
@@ -60,6 +62,7 @@ class Segments:
         self._lock = str(lock)
         self._thread = threading.RLock()
         self._alone = False
+        self._lock_fd = -1
         self._segments: list[_Segment] = []
         self._at: dict[str, tuple[_Segment, int, int]] = {}
         self._sorted: list[str] = []
@@ -137,6 +140,9 @@ class Segments:
                 self._gone(key)
                 # In order: what a later one says is gone may stand in an earlier one.
                 while self._segments and not self._segments[0].keys:
+                    if len(self._segments) == 1:  # numbers begin again: nothing is said to be there any more
+                        os.ftruncate(self._lock_fd, 0)
+                        os.fsync(self._lock_fd)
                     os.unlink(self._segments[0].path)
                     os.close(self._segments.pop(0).fd)
 
@@ -170,6 +176,16 @@ class Segments:
         finally:
             os.close(fd)
         self._take_up(segment, record)
+        if durable:
+            self._mark(segment)
+
+    def _mark(self, segment: _Segment) -> None:
+        """Say how far acknowledged records go. Not synced: after a power cut it may say less, never more."""
+        place = b"%08d %016d" % (segment.number, segment.end)
+        mark = b"%s %08x\n" % (place, crc32(place))
+        with suppress(OSError):
+            if os.pwrite(self._lock_fd, mark, 0) != len(mark):
+                os.ftruncate(self._lock_fd, 0)
 
     def _closed(self, segment: _Segment) -> None:
         """Nothing will be appended to it: what a writer that was killed left in it is cut off, or synced."""
@@ -189,16 +205,53 @@ class Segments:
         fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(fd, how)
-            self._alone = True
+            self._alone, self._lock_fd = True, fd
             yield
         finally:
-            self._alone = False
+            self._alone, self._lock_fd = False, -1
             os.close(fd)  # and with it the lock goes
 
     # -- reading -------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        """Take up every record that is whole."""
+        """Take up every record that is whole, and make sure that none that was acknowledged is missing."""
+        if self._is_all_there():
+            return
+        if not self._alone:  # without the lock, half of what a writer is at may have been read
+            with suppress(OSError), self._locked(fcntl.LOCK_SH):
+                if self._is_all_there():
+                    return
+        last = self._segments[-1] if self._segments else None
+        raise LedgerError(
+            "the log is damaged: it ends before records that were acknowledged",
+            where=f"{last.path}:{last.end}" if last else self._folder,
+            fix=f"{_RESTORE}; or, to go on without what is lost, delete {self._lock} while nothing runs",
+        )
+
+    def _is_all_there(self) -> bool:
+        marked = self._marked()
+        self._take_up_all()
+        return marked is not None and marked <= self._end()
+
+    def _end(self) -> tuple[int, int]:
+        return (self._segments[-1].number, self._segments[-1].end) if self._segments else (0, 0)
+
+    def _marked(self) -> tuple[int, int] | None:
+        """The last segment and its length as a writer left them; ``None`` when that cannot be read."""
+        try:
+            fd = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return 0, 0
+        try:
+            said = os.pread(fd, _LONGEST_HEAD, 0)
+        finally:
+            os.close(fd)
+        if not said.strip(b"\0"):
+            return 0, 0  # never written, or a power cut left zeros
+        match = _MARK.fullmatch(said)
+        return (int(match[2]), int(match[3])) if match and crc32(match[1]) == int(match[4], 16) else None
+
+    def _take_up_all(self) -> None:
         if not self._is_current():
             self._open_all()
             return

@@ -1,7 +1,7 @@
 """The batches of a folder's log as if each were a file: what a person with an editor could do to them.
 
 Reads and writes segments by docs/ledger.md, without the code under test. Writing makes the framing
-right again (length and checksum), as somebody would who knows the format.
+right again (length, checksum, and how far the log goes), as somebody would who knows the format.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def _segments(place: Path) -> dict[Path, dict[str, bytes]]:
 
 
 def _write(path: Path, records: dict[str, bytes]) -> None:
+    (path.parent.parent / ".tmp" / "log.lock").write_bytes(b"")
     path.write_bytes(b"".join(_framed(b"+%s %d %08x" % (k.encode(), len(d), crc32(d)), d) for k, d in records.items()))
 
 

@@ -88,12 +88,46 @@ def test_a_full_check_finds_a_damaged_batch_anywhere(place: Path, seq: int, dama
         open_ledger(place).check(full=True)
 
 
-def test_a_log_whose_end_is_cut_off_is_the_log_before_it(place: Path) -> None:
-    """A batch that is not whole at the end is one whose writer died: it was never acknowledged."""
+@pytest.mark.parametrize("how", ["cut", "zeros", "emptied", "garbage", "gone"])
+def test_a_log_that_lost_what_was_acknowledged_stops_every_answer(place: Path, how: str) -> None:
+    (segment,) = (place / "log").iterdir()
+    whole = segment.read_bytes()
+    if how == "gone":
+        segment.unlink()
+    else:
+        left = {"cut": whole[:-20], "zeros": whole[:-60] + bytes(60), "emptied": b"", "garbage": b"\0garbage"}
+        segment.write_bytes(left[how])
+    for ask in (lambda x: x.closure(TARGET), lambda x: x.append([histories.simple(50)]), lambda x: x.watermark()):
+        with pytest.raises(LedgerError, match=r"before records that were acknowledged|batch is missing") as e:
+            ask(open_ledger(place))
+        assert "backup" in e.value.fix
+    if how != "gone":
+        assert segment.read_bytes() == left[how], "nothing was cut off"
+
+
+def test_a_mark_that_cannot_be_read_stops_every_answer(place: Path) -> None:
+    mark = place / ".tmp" / "log.lock"
+    mark.write_bytes(mark.read_bytes()[:-20])
+    with pytest.raises(LedgerError, match="the log is damaged"):
+        open_ledger(place).closure(TARGET)
+
+
+def test_a_power_cut_may_forget_how_far_the_log_went(place: Path) -> None:
+    before = open_ledger(place).watermark()
+    for left in (b"", bytes(35)):
+        (place / ".tmp" / "log.lock").write_bytes(left)
+        assert open_ledger(place).watermark() == before
+    (place / ".tmp" / "log.lock").unlink()
+    assert open_ledger(place).watermark() == before
+
+
+def test_a_record_not_whole_at_the_end_is_one_whose_writer_died(place: Path) -> None:
+    """It was never acknowledged, so nobody said that the log goes so far."""
     (segment,) = (place / "log").iterdir()
     whole = segment.read_bytes()
     last = whole.rindex(b"\n+") + 1
     before = None
+    (place / ".tmp" / "log.lock").write_bytes(b"")
     for length in (last, last + 1, last + 20, last + 80, len(whole) - 300, len(whole) - 1):
         segment.write_bytes(whole[:length])
         mark = open_ledger(place).watermark()
@@ -102,10 +136,12 @@ def test_a_log_whose_end_is_cut_off_is_the_log_before_it(place: Path) -> None:
         before = mark
         assert open_ledger(place).append([histories.simple(50)]).watermark.startswith("5:")
         assert open_ledger(place).check(full=True).events == 9
+        (place / ".tmp" / "log.lock").write_bytes(b"")
 
 
 def test_zeros_that_a_power_cut_left_at_the_end_are_no_batch(place: Path) -> None:
     (segment,) = (place / "log").iterdir()
+    (place / ".tmp" / "log.lock").write_bytes(b"")
     whole = segment.read_bytes()
     last = whole.rindex(b"\n+") + 1
     for length in (last, last + 70, len(whole) - 100):
