@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from lineage_guard.cli.doctor import collection, sensor
 from lineage_guard.cli.doctor.patient import Patient
@@ -67,7 +69,9 @@ def look(home: Path, tmp_path: Path) -> Iterator[Look]:
         patient = Patient(targets, ledger, False, now or datetime.now(UTC))
         opened.append(patient)
         needed = ("locations", "instance", "ledger")
-        done = {m: import_module(f"lineage_guard.cli.doctor.{m}").examine(patient) for m in (*needed, *modules)}
+        gc.collect()  # an instance of another test that is collected later would put its storage back
+        with set_defs_state_storage(None):
+            done = {m: import_module(f"lineage_guard.cli.doctor.{m}").examine(patient) for m in (*needed, *modules)}
         return [r for m in modules for r in done[m]]
 
     yield at
