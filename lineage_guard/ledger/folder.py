@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from lineage_guard.domain.errors import LedgerError
+from lineage_guard.ledger.disk import sync_folder
 from lineage_guard.ledger.segments import Segments
 
 _TMP = ".tmp"
@@ -87,7 +88,7 @@ class FolderArchive:
                 return
             self._make(final.parent)
             os.replace(self._write_tmp(data), final)
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
         except OSError as e:
             raise self._error(e, "write", key) from e
 
@@ -217,7 +218,7 @@ class FolderArchive:
         finally:
             with suppress(OSError):
                 os.unlink(tmp)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
         return True
 
     def _write_tmp(self, data: bytes) -> Path:
@@ -246,10 +247,10 @@ class FolderArchive:
         missing = [p for p in (folder, *folder.parents) if not p.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for path in missing:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         if folder != self.root and folder.parent != self.root:
             for sibling in sorted(p for p in folder.parent.iterdir() if p.is_dir() and p < folder)[-1:]:
-                _sync_folder(sibling)
+                sync_folder(sibling)
         self._made.add(folder)
 
     def _must_be_folder(self) -> None:
@@ -270,11 +271,3 @@ class FolderArchive:
         }
         fix = fixes.get(e.errno or 0, "mend the file system, then try again; nothing half-written is kept")
         return LedgerError(f"cannot {verb}: {e.strerror or e}", where=self.describe(key), fix=fix)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -28,13 +28,12 @@ from pathlib import Path
 from zlib import crc32
 
 from lineage_guard.domain.errors import LedgerError
+from lineage_guard.ledger.disk import read_at, sync_folder, write_at
+from lineage_guard.ledger.framing import HEAD, LONGEST_HEAD, head_of, mark_of, read_mark
 
 #: The next record opens a new segment when the last one is so long.
 SEGMENT_BYTES = 1 << 20
 _NAME = re.compile(r"(\d{8})\.seg")
-_HEAD = re.compile(rb"(([+-])(\S+) (\d+) ([0-9a-f]{8})) ([0-9a-f]{8})\n")
-_LONGEST_HEAD = 1024
-_MARK = re.compile(rb"((\d{8}) (\d{16})) ([0-9a-f]{8})\n")
 _RESTORE = "restore the file from a backup of the archive"
 
 
@@ -83,7 +82,7 @@ class Segments:
             if found is None:
                 return None
             segment, start, length = found
-            return _read(segment.fd, start, length if size is None else min(size, length))
+            return read_at(segment.fd, start, length if size is None else min(size, length))
 
     def keys(self, prefix: str, after: str) -> list[str]:
         """Sorted keys under a prefix, after a key."""
@@ -164,11 +163,11 @@ class Segments:
             if os.fstat(fd).st_size > segment.end:
                 os.ftruncate(fd, segment.end)  # what a writer that was killed left half-done
             try:
-                _write(fd, segment.end, record)
+                write_at(fd, segment.end, record)
                 if durable:
                     os.fdatasync(fd)
                     if new:
-                        _sync_folder(self._folder)
+                        sync_folder(self._folder)
             except OSError:
                 with suppress(OSError):
                     os.ftruncate(fd, segment.end)
@@ -181,8 +180,7 @@ class Segments:
 
     def _mark(self, segment: _Segment) -> None:
         """Say how far acknowledged records go. Not synced: after a power cut it may say less, never more."""
-        place = b"%08d %016d" % (segment.number, segment.end)
-        mark = b"%s %08x\n" % (place, crc32(place))
+        mark = mark_of(segment.number, segment.end)
         with suppress(OSError):
             if os.pwrite(self._lock_fd, mark, 0) != len(mark):
                 os.ftruncate(self._lock_fd, 0)
@@ -243,13 +241,9 @@ class Segments:
         except FileNotFoundError:
             return 0, 0
         try:
-            said = os.pread(fd, _LONGEST_HEAD, 0)
+            return read_mark(os.pread(fd, LONGEST_HEAD, 0))
         finally:
             os.close(fd)
-        if not said.strip(b"\0"):
-            return 0, 0  # never written, or a power cut left zeros
-        match = _MARK.fullmatch(said)
-        return (int(match[2]), int(match[3])) if match and crc32(match[1]) == int(match[4], 16) else None
 
     def _take_up_all(self) -> None:
         if not self._is_current():
@@ -304,12 +298,12 @@ class Segments:
         size = os.fstat(segment.fd).st_size
         if size <= segment.end:
             return
-        data = _read(segment.fd, segment.end, size - segment.end)
+        data = read_at(segment.fd, segment.end, size - segment.end)
         if not self._take_up(segment, data, settled=self._alone):
             # A writer may be at it, or has cut off a dead one's record since: nobody is while we hold the lock.
             with suppress(OSError), self._locked(fcntl.LOCK_SH):
                 size = os.fstat(segment.fd).st_size
-                data = _read(segment.fd, segment.end, max(size - segment.end, 0))
+                data = read_at(segment.fd, segment.end, max(size - segment.end, 0))
             self._take_up(segment, data, settled=True)
 
     def _take_up(self, segment: _Segment, data: bytes, *, settled: bool = False) -> bool:
@@ -325,10 +319,10 @@ class Segments:
         """
         at = 0
         while at < len(data):
-            match = _HEAD.match(data, at)
+            match = HEAD.match(data, at)
             if match is None or crc32(match[1]) != int(match[6], 16):
-                rest = data[at : at + _LONGEST_HEAD]
-                if b"\n" not in rest and len(rest) < _LONGEST_HEAD:
+                rest = data[at : at + LONGEST_HEAD]
+                if b"\n" not in rest and len(rest) < LONGEST_HEAD:
                     return True  # the line is not whole
                 if not data[at:].strip(b"\0"):
                     return True  # a power cut left zeros
@@ -386,40 +380,3 @@ class Segments:
         self._segments = []
         self._at = {}
         self._sorted = []
-
-
-def head_of(sign: bytes, key: str, data: bytes) -> bytes:
-    """The line a record begins with.
-
-    Args:
-        sign: ``+`` for a key that is stored, ``-`` for one that is gone.
-        key: the key, without white space.
-        data: its bytes.
-    """
-    line = b"%s%s %d %08x" % (sign, key.encode(), len(data), crc32(data))
-    return b"%s %08x\n" % (line, crc32(line))
-
-
-def _read(fd: int, start: int, length: int) -> bytes:
-    parts: list[bytes] = []
-    while length and (part := os.pread(fd, length, start)):
-        parts.append(part)
-        start += len(part)
-        length -= len(part)
-    return b"".join(parts)
-
-
-def _write(fd: int, start: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, start)
-        start += written
-        view = view[written:]
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
