@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -83,6 +84,15 @@ def test_of_a_backfill_only_the_tainted_partition_stops(world: Live) -> None:
     assert [t for t in world.trained if t.startswith("weekly")] == ["weekly-monday"]
 
 
+def looked_since(world: Live, selector: dict[str, str], since: float) -> bool:
+    ticks = world.ask(
+        "query Ticks($selector: InstigationSelector!) { instigationStateOrError(instigationSelector: $selector) {"
+        " ... on InstigationState { ticks(limit: 3) { status timestamp } } } }",
+        selector=selector,
+    )["instigationStateOrError"]["ticks"]
+    return any(t["timestamp"] > since and t["status"] in ("SUCCESS", "SKIPPED") for t in ticks)
+
+
 def test_schedules_sensors_and_automation_go_on_past_a_refused_run(world: Live) -> None:
     selector = {"repositoryLocationName": "research", "repositoryName": "__repository__"}
     for name in ("asks", "automation"):
@@ -102,6 +112,9 @@ def test_schedules_sensors_and_automation_go_on_past_a_refused_run(world: Live) 
     assert world.ended(str(by_sensor["student"][0]["runId"])) == "SUCCESS"
     scheduled = wait_for("the schedule's run", lambda: world.runs(dagster__schedule_name="every_minute") or None)
     assert world.ended(scheduled[-1]["runId"]) == "FAILURE"
+    # An asset that trained, and whose upstream was made, between the same two ticks is not due to Dagster.
+    since = time.time()
+    wait_for("automation to look again", lambda: looked_since(world, {**selector, "name": "automation"}, since) or None)
     # Both become due in one tick; the one that is refused does not keep the other out.
     assert world.ended(world.launch("tainted", "clean", "curated", location="data")["runId"]) == "SUCCESS"
     tag = "dagster/from_automation_condition"
