@@ -310,8 +310,6 @@ def test_a_selection_that_cannot_be_read_is_refused_when_the_code_loads(lane: La
 
     lane.arguments["select"] = "group:("
     with pytest.raises(ConfigError, match=r"Dagster cannot read the asset selection 'group:\('"):
-        ConfigError, match=r"guard\(select=\.\.\.\): Dagster cannot read the asset selection 'group:\('"
-    ):
         lane.run([table, student])
     assert lane.trained == []
 
