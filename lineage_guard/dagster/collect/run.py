@@ -81,16 +81,7 @@ class AssetRuns:
             artefact=facts.artefact,
             note="; ".join(notes) or None,
         )
-        base = AssetRun(
-            run_id=cast("str", version.run),
-            state=RunState.COMPLETE,
-            at=utc(stored.timestamp),
-            job_namespace=self._namespace,
-            job_name=version.name,
-            production=production,
-            parent=self._parent(stored.run_id),
-            source=(self._log.source, stored.storage_id),
-        )
+        base = self._completed(stored, version, production)
         return _with_extras(base, materialization, node, stored, reading.reads)
 
     def unreadable(self, stored: Stored, why: str) -> AssetRun:
@@ -103,6 +94,10 @@ class AssetRuns:
             completeness=Completeness.UNKNOWN,
             note=f"its record in the event log could not be read: {why}",
         )
+        return self._completed(stored, version, production)
+
+    def _completed(self, stored: Stored, version: Version, production: Production) -> AssetRun:
+        """The asset run that a materialisation ends."""
         return AssetRun(
             run_id=cast("str", version.run),
             state=RunState.COMPLETE,
