@@ -249,11 +249,8 @@ def _productions(
 
 def _sources(output: Fields, own: Traced, targets: dict[Place, Traced]) -> tuple[tuple[Place, Influence], ...]:
     """Source datasets and jobs that facets name for one output."""
-    sources = traced(output)
-    sources.join(own)
     place = (output.text("namespace"), output.text("name"))
-    if place in targets:
-        sources.join(targets[place])
+    sources = traced(output, own, *([targets[place]] if place in targets else []))
     for job, influence in sources.jobs.items():
         sources.add(job, influence)
     return tuple(sources.datasets.items())

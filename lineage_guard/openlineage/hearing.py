@@ -53,10 +53,10 @@ def hear_run(event: Fields, run: str, job: Place, at: datetime, claim_of: ClaimO
     listed = {w.version[:2] for w in written}
     for place, sources in targets.items():
         if place not in listed:
-            written.append(_with(Written(Version(*place, None, run), replaces=True, own=True), sources))
+            written.append(_with(Written(Version(*place, None, run), replaces=True, own=True), sources.settle()))
     heard = [h for i in inputs for h in _heard(i, job[0])]
     known = {h.version[:2] for h in heard}
-    heard.extend(Heard(Version(*p), influence) for p, influence in own.datasets.items() if p not in known)
+    heard.extend(Heard(Version(*p), influence) for p, influence in own.settle().datasets.items() if p not in known)
     return Statement(
         run=run,
         job=job,
@@ -131,9 +131,7 @@ def _written(
 ) -> Iterator[Written]:
     place = (output.text("namespace"), output.text("name"))
     change = _change(output)
-    sources = traced(output)
-    if place in targets:
-        sources.join(targets[place])
+    sources = traced(output, *([targets[place]] if place in targets else []))
     for source, influence in own.jobs.items():
         sources.add(source, influence, job=True)
     formerly = _formerly(output) if change == "RENAME" else None

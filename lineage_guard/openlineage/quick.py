@@ -31,6 +31,7 @@ from lineage_guard.openlineage.decode import Decoded, decode
 from lineage_guard.openlineage.hearing import EMPTYING, OURS, REPLACING, is_supplier
 from lineage_guard.openlineage.reading import parse_time
 from lineage_guard.openlineage.shapes import (
+    Column,
     ColumnLineage,
     InputShape,
     LicenseShape,
@@ -39,12 +40,14 @@ from lineage_guard.openlineage.shapes import (
     Number,
     OutputShape,
     RunEventShape,
+    Schema,
     Versions,
 )
 from lineage_guard.openlineage.statement import Heard, Statement, Written
 from lineage_guard.openlineage.tracing import Place, Traced
 
 _read = msgspec.json.Decoder(RunEventShape).decode
+_read_schema = msgspec.json.Decoder(Schema | None).decode
 _STATES = {state.value: state for state in RunState}
 
 
@@ -296,20 +299,31 @@ def _written(o: OutputShape, run_id: str) -> Written:
     change = (facets.lifecycle.lifecycle_state_change or "").upper() if facets.lifecycle is not None else ""
     if change == "RENAME":
         raise _Unusual
-    sources = _columns(facets.columns) if facets.columns is not None else ()
+    sources = _columns(facets.columns, facets.schema) if facets.columns is not None else ()
     return Written(version, change in REPLACING, change in EMPTYING, None, sources)
 
 
-def _columns(facet: ColumnLineage) -> tuple[tuple[Place, Influence], ...]:
+def _columns(facet: ColumnLineage, schema: msgspec.Raw) -> tuple[tuple[Place, Influence], ...]:
     found = Traced()
-    columns = [c for e in (facet.fields or {}).values() for c in e.input_fields or ()]
-    columns.extend(facet.dataset or ())
-    for c in columns:
-        if c.type is not None:
-            raise _Unusual
-        indirect = bool(c.transformations) and all(t.type.upper() == "INDIRECT" for t in c.transformations or ())
-        found.add((c.namespace, c.name), Influence.INDIRECT if indirect else Influence.DIRECT)
+    for name, entry in (facet.fields or {}).items():
+        for c in entry.input_fields or ():
+            _add(found, c)
+        if entry.input_fields:
+            found.described.add(name)
+    for c in facet.dataset or ():
+        _add(found, c)
+    if Influence.INDIRECT in found.datasets.values():
+        known = _read_schema(schema)
+        found.settle([c.name for c in (known and known.fields) or ()])
     return tuple(found.datasets.items())
+
+
+def _add(found: Traced, c: Column) -> None:
+    if c.type is not None:
+        raise _Unusual
+    indirect = bool(c.transformations) and all(t.type.upper() == "INDIRECT" for t in c.transformations or ())
+    found.add((c.namespace, c.name), Influence.INDIRECT if indirect else Influence.DIRECT)
+    found.by_column.add((c.namespace, c.name))
 
 
 def _heard(i: InputShape, job_namespace: str) -> Heard:

@@ -6,7 +6,7 @@ A shape is narrower than what ``decode`` accepts, never wider: whatever a shape 
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from lineage_guard.domain.facts import (
     Acknowledgement,
@@ -159,6 +159,18 @@ class ColumnLineage(Shape, frozen=True, gc=False):
     dataset: list[Column] | None = None
 
 
+class SchemaField(Shape, frozen=True, gc=False):
+    """A column of a dataset."""
+
+    name: str
+
+
+class Schema(Shape, frozen=True, gc=False):
+    """``schema``."""
+
+    fields: list[SchemaField] | None = None
+
+
 class DatasetFacets(Shape, frozen=True, gc=False):
     """Facets of an input or output that are read; ``lineage`` is left to ``decode``."""
 
@@ -168,6 +180,8 @@ class DatasetFacets(Shape, frozen=True, gc=False):
     lifecycle: Lifecycle | None = field(default=None, name="lifecycleStateChange")
     symlinks: Symlinks | None = None
     columns: ColumnLineage | None = field(default=None, name="columnLineage")
+    #: A ``Schema``, read only where column lineage needs it: it is the bulk of many events.
+    schema: Raw = Raw(b"null")
     lineage: None = None
 
 

@@ -209,7 +209,9 @@ def test_spark_may_read_what_dagster_made(ledger: Ledger) -> None:
 
 def test_indirect_influence_is_carried(ledger: Ledger) -> None:
     mention = {"namespace": "s3://lake", "name": "raw", "field": "score", "transformations": [{"type": "INDIRECT"}]}
-    filtered = facet("columnLineage", "1-2-0", fields={}, dataset=[mention])
+    taken = {"inputFields": [{"namespace": "warehouse", "name": "b", "field": "text"}]}
+    filtered = facet("columnLineage", "1-2-0", fields={"text": taken}, dataset=[mention])
+    filtered |= facet("schema", fields=[{"name": "text"}])
     ledger.append(
         [
             *ran("ask", 0, 5, [model("openai|gpt-4o")], [data("s3://lake|raw")]),

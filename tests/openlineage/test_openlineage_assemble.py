@@ -226,6 +226,10 @@ def columns(**by_source: str | None) -> dict[str, Any]:
     return facet("columnLineage", "1-2-0", fields={"c": {"inputFields": mentions}})
 
 
+def schema(*names: str) -> dict[str, Any]:
+    return facet("schema", fields=[{"name": n} for n in names])
+
+
 def influences(*output_facets: dict[str, Any]) -> dict[str, Influence]:
     p = made(ran("writer", 0, 5, [data("a"), data("b")], [data("t", *output_facets)]), "t", "writer")
     assert may_be_older(p)
@@ -235,8 +239,8 @@ def influences(*output_facets: dict[str, Any]) -> dict[str, Influence]:
 def test_column_lineage_tells_content_from_choice() -> None:
     direct, indirect = Influence.DIRECT, Influence.INDIRECT
     assert influences() == {"a": direct, "b": direct}
-    assert influences(columns(a="INDIRECT", b="DIRECT")) == {"a": indirect, "b": direct}
-    assert influences(columns(a=None)) == {"a": direct, "b": direct}, "1-0-0 has no transformations"
+    assert influences(schema("c"), columns(a="INDIRECT", b="DIRECT")) == {"a": indirect, "b": direct}
+    assert influences(schema("c"), columns(a=None)) == {"a": direct, "b": direct}, "1-0-0 has no transformations"
     both = facet(
         "columnLineage",
         "1-2-0",
@@ -245,8 +249,25 @@ def test_column_lineage_tells_content_from_choice() -> None:
             {"namespace": "warehouse", "name": n, "field": "y", "transformations": [{"type": "INDIRECT"}]} for n in "ab"
         ],
     )
-    assert influences(both) == {"a": direct, "b": indirect}
-    assert influences(columns(c="INDIRECT")) == {"a": direct, "b": direct, "c": indirect}, "only columns name it"
+    assert influences(schema("c"), both) == {"a": direct, "b": indirect}
+    only = influences(schema("c"), columns(c="INDIRECT"))
+    assert only == {"a": direct, "b": direct, "c": indirect}, "only columns name it"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        (),
+        (schema(),),
+        (schema("c", "d"),),
+        (facet("schema", fields=[{"name": "c"}, {"type": "text"}]),),
+        (facet("schema", fields=[{"name": "c"}], _deleted=True),),
+        (facet("schema", fields="c"),),
+    ],
+    ids=["no schema", "empty", "a column nobody describes", "a nameless column", "deleted", "damaged"],
+)
+def test_column_lineage_of_some_columns_is_no_knowledge_of_the_others(known: tuple[dict[str, Any], ...]) -> None:
+    assert influences(*known, columns(a="INDIRECT", b="DIRECT")) == {"a": Influence.DIRECT, "b": Influence.DIRECT}
 
 
 def test_damaged_column_lineage_loses_no_input() -> None:
@@ -262,7 +283,10 @@ def test_explicit_lineage_on_a_dataset() -> None:
     lineage = facet(
         "lineage", inputs=[source("c")], fields={"x": {"inputs": [source("a", transformations=[{"type": "INDIRECT"}])]}}
     )
-    assert influences(lineage) == {"a": Influence.INDIRECT, "b": Influence.DIRECT, "c": Influence.DIRECT}
+    assert influences(schema("x"), lineage) == {"a": Influence.INDIRECT, "b": Influence.DIRECT, "c": Influence.DIRECT}
+    assert set(influences(lineage).values()) == {Influence.DIRECT}, "which columns there are is not known"
+    whole = facet("lineage", inputs=[source("a", transformations=[{"type": "INDIRECT"}])])
+    assert influences(whole) == {"a": Influence.INDIRECT, "b": Influence.DIRECT}, "said of the dataset as a whole"
     [declared] = decode(dataset_event(0, data("t", lineage))).productions
     assert {i.version.name for i in declared.inputs} == {"a", "c"}
 

@@ -37,7 +37,9 @@ COLUMNS = facet(
     },
     dataset=[{"namespace": "warehouse", "name": "raw", "field": "z", "transformations": [{"type": "INDIRECT"}]}],
 )
+SCHEMA = facet("schema", fields=[{"name": "a", "type": "string"}])
 FOREIGN = [
+    *ran("spark3", 0, 1, [data("raw"), data("side")], [data("t", COLUMNS, SCHEMA)]),
     *ran("spark", 0, 1, [data("raw"), data("side"), model("openai|gpt-4o")], [data("t", change("OVERWRITE"), COLUMNS)]),
     event("RUNNING", "flink", 2, [data("raw")], [data("u", symlink("s3://lake|u"))], job=None),
     event("COMPLETE", "drop", 3, [], [data("t", change("drop"))], jobType={"processingType": "STREAMING"}),
