@@ -90,8 +90,8 @@ def test_row_text_is_never_quoted(connection: duckdb.DuckDBPyConnection) -> None
 
 
 def test_an_unknown_type_is_refused_not_dropped(connection: duckdb.DuckDBPyConnection) -> None:
-    unknown = {"type": "expect_models_to_be_permitted", "kwargs": {"column": "model"}}
-    with pytest.raises(SuiteError, match="knows no 'expect_models_to_be_permitted'"):
+    unknown = {"type": "expect_models_to_be_lucky", "kwargs": {"column": "model"}}
+    with pytest.raises(SuiteError, match="knows no 'expect_models_to_be_lucky'"):
         outcome(connection, "FROM t", parse_suite({"name": "s", "expectations": [ROWS, NOT_NULL, unknown]}))
 
 
