@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.facts import Completeness, Influence, ModelSource
-from lineage_guard.domain.observed import OBSERVED_DIFFERS, differences
+from lineage_guard.domain.facts import Assertion, Completeness, Influence, ModelSource
+from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
 from lineage_guard.domain.terms import Effect, Terms
@@ -54,6 +54,14 @@ GUARD_CANNOT_SEE = Rule(
     effect=Effect.BLOCK,
     reason="The guard could not see all of the lineage, so it cannot say that it is clean.",
     fix="Run `lineage-guard doctor`, mend what it names, then run the step again.",
+)
+#: What follows from a difference that a policy does not speak of.
+OBSERVED_DIFFERS = Rule(
+    id="observed-differs",
+    on=Subject.OBSERVATION,
+    effect=Effect.BLOCK,
+    reason="What was seen is not what is declared, so the declaration does not say what the data holds.",
+    fix="Declare what was really used, or use what is declared; then make the data again.",
 )
 
 
@@ -106,6 +114,11 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
         if resolution.unresolved or not resolution.layers:
             code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
             yield from _rules(policy, use, influence, model, None, Subject.UNRESOLVED, code, resolution.how)
+    if all(m.asserted_by is Assertion.DECLARED for m in kind.models):
+        return
+    # Most processes that decide meet nothing that was observed, and need not load what compares it.
+    from lineage_guard.domain.observed import differences
+
     for reason, model, how in differences(kind.models, policy.terms, kind.day):
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
         if influence is Influence.DIRECT or policy.counts_indirect:

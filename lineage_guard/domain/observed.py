@@ -15,18 +15,9 @@ from typing import NamedTuple
 from lineage_guard.domain.facts import Assertion, Completeness, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED, channel_name, is_inside, same_model
 from lineage_guard.domain.observation import ANY, Contact, Observation, ObservedModel
-from lineage_guard.domain.policy import ReasonCode, Rule, Subject
+from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.provenance import Declaration, ProductionFacts
-from lineage_guard.domain.terms import Effect, TermsSource
-
-#: What follows from a difference that a policy does not speak of.
-OBSERVED_DIFFERS = Rule(
-    id="observed-differs",
-    on=Subject.OBSERVATION,
-    effect=Effect.BLOCK,
-    reason="What was seen is not what is declared, so the declaration does not say what the data holds.",
-    fix="Declare what was really used, or use what is declared; then make the data again.",
-)
+from lineage_guard.domain.terms import TermsSource
 
 
 def observed_models(

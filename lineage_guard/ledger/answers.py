@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
+
+import msgspec
 
 from lineage_guard.domain.facts import Production, Version, union
 from lineage_guard.ledger.index import Index, micros, moment
@@ -26,8 +27,7 @@ class AnyPartition:
 ANY: Final = AnyPartition()
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What an append did.
 
     Attributes:
@@ -41,8 +41,7 @@ class Appended:
     watermark: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """What a look at a ledger found.
 
     Attributes:

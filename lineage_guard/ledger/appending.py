@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from itertools import takewhile
+
+import msgspec
 
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.ledger.collector import collector_paused
@@ -20,8 +21,7 @@ from lineage_guard.ledger.tail import IDENTITY, Tail
 _GIVE_UP_S = 60.0
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(msgspec.Struct):
     """Events that can be understood, each once.
 
     Attributes:
@@ -29,7 +29,7 @@ class Prepared:
         given: how many events were understood, repeated ones too.
     """
 
-    lines: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    lines: dict[bytes, bytes] = msgspec.field(default_factory=dict[bytes, bytes])
     given: int = 0
 
     def add(self, event: Mapping[str, object]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -58,8 +57,7 @@ _encode = msgspec.json.Encoder(order="sorted", enc_hook=_plain).encode
 _strict = json.JSONEncoder(allow_nan=False, default=msgspec.to_builtins).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """One batch as read from the archive and verified.
 
     Attributes:

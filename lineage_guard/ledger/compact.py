@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive

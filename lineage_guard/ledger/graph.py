@@ -7,10 +7,10 @@ edges of a whole frontier are found by binary search; nothing is built beforehan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,7 @@ Bools = NDArray[np.bool_]
 _MANY = 512
 
 
-@dataclass(slots=True)
-class Segment:
+class Segment(msgspec.Struct, eq=False):
     """Edges sorted by ``child``; within a child, in the order they were recorded."""
 
     child: NDArray[np.int32]
@@ -87,8 +86,7 @@ def reverse(edges: Segment) -> Segment:
     return Segment(edges.parent[order], edges.child[order], edges.indirect[order], edges.conservative[order])
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
+class Walked(msgspec.Struct, frozen=True, eq=False):
     """Nodes in the order they were reached; index 0 is the root.
 
     Attributes:
@@ -106,8 +104,7 @@ class Walked:
     conservative: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class _Edges:
+class _Edges(msgspec.Struct, frozen=True, eq=False):
     """Edges of a frontier: ``at`` is the place of the child among the nodes reached."""
 
     at: Ints

@@ -150,12 +150,11 @@ class Index:
 
     def statements(self) -> list[Statement]:
         """What the indexed events of other producers say."""
-        from lineage_guard.openlineage.statement_json import load
+        if self._statements is None and self.manifest.files("statements"):
+            from lineage_guard.openlineage.statement_json import load
 
-        if self._statements is None:
-            rows = self.rows("statements") if self.manifest.files("statements") else []
-            self._statements = [load(body) for (body,) in rows]
-        return self._statements
+            self._statements = [load(body) for (body,) in self.rows("statements")]
+        return self._statements or []
 
     def rows(
         self, query: str, /, wanted: Mapping[str, Iterable[int]] | None = None, **parameters: object

@@ -6,9 +6,9 @@ What they say is resolved in ``resolving``, which a process without foreign even
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from lineage_guard.domain.facts import Input, Production, Version
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from lineage_guard.openlineage.timeline import Timeline
 
 
-@dataclass(frozen=True)
-class Joined:
+class Joined(msgspec.Struct, frozen=True, eq=False):
     """The tail, and everything foreign in index and tail.
 
     Attributes:
@@ -34,7 +33,7 @@ class Joined:
     """
 
     by_version: Mapping[Version, Sequence[Production]]
-    foreign: Mapping[Version, Production] = field(default_factory=dict[Version, Production])
+    foreign: Mapping[Version, Production] = msgspec.field(default_factory=dict[Version, Production])
     edges: Sequence[tuple[Version, Input]] = ()
     loose: frozenset[Version] = frozenset()
     telling: frozenset[Version] = frozenset()

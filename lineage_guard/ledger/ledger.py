@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.errors import EventError, LedgerError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import answers, states
-from lineage_guard.ledger import evidence as filing
 from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
 from lineage_guard.ledger.appending import Prepared, append, prepare
 from lineage_guard.ledger.archive import Archive, open_archive
@@ -24,12 +21,12 @@ from lineage_guard.ledger.state import State, mark, not_of
 from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
+    from lineage_guard.domain.evidence import Evidence
     from lineage_guard.ledger.impact import Impact
     from lineage_guard.ledger.prune import Plan
 
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
-_log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -118,6 +115,8 @@ class Ledger:
         Raises:
             LedgerError: when the archive cannot be written.
         """
+        from lineage_guard.ledger import evidence as filing
+
         self.archive.put(filing.key_of(evidence.key), filing.dump(evidence))
 
     def store(self, name: str, state: Mapping[str, object]) -> None:
@@ -321,6 +320,8 @@ class Ledger:
         Raises:
             LedgerError: when it is there but cannot be read.
         """
+        from lineage_guard.ledger import evidence as filing
+
         data = self.archive.get(filing.key_of(key))
         return None if data is None else filing.parse(data, key, self.archive.describe(filing.key_of(key)))
 
@@ -371,7 +372,11 @@ class Ledger:
             try:
                 self.compact()
             except LedgerError as e:
-                _log.warning("the index could not be brought up to date; answers get slower, not wrong: %s", e)
+                import logging
+
+                logging.getLogger(__name__).warning(
+                    "the index could not be brought up to date; answers get slower, not wrong: %s", e
+                )
 
 
 def _position(after: str | None) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from uuid import uuid4
 
@@ -178,6 +177,8 @@ class Log:
         """Fetch some batches, several at a time: a bucket answers one request in tens of milliseconds."""
         if len(numbers) < _READ_AHEAD // 4:
             return [self._archive.get(key_of(n)) for n in numbers]
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(self._archive.get, map(key_of, numbers)))
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from typing import Any, cast
+
+import msgspec
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
@@ -22,8 +23,7 @@ KEEP = 8
 REBUILD = "delete the folder 'index' of the ledger: it is rebuilt from the archive at the next compaction"
 
 
-@dataclass(frozen=True, slots=True)
-class PartFile:
+class PartFile(msgspec.Struct, frozen=True):
     """One Parquet file."""
 
     key: str
@@ -32,8 +32,7 @@ class PartFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """The files, one per table that has rows, that cover batches ``first`` to ``last``."""
 
     first: int
@@ -42,8 +41,7 @@ class Part:
     files: dict[str, PartFile]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """The index at one moment.
 
     Attributes:
@@ -65,7 +63,7 @@ class Manifest:
     records: int = 0
     events: int = 0
     dropped: int = 0
-    positions: dict[str, int] = field(default_factory=dict[str, int])
+    positions: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     parts: tuple[Part, ...] = ()
 
     def files(self, table: str) -> list[PartFile]:
@@ -107,7 +105,7 @@ def published(archive: Archive) -> Iterator[tuple[Manifest, str]]:
 
 def publish(archive: Archive, manifest: Manifest) -> bool:
     """Make a manifest the newest. ``False`` when another process published that generation first."""
-    text = json.dumps({"format": FORMAT, **asdict(manifest)}, sort_keys=True, indent=1)
+    text = json.dumps({"format": FORMAT, **msgspec.to_builtins(manifest)}, sort_keys=True, indent=1)
     key, data = _key(manifest.generation), text.encode()
     # The names in it are random: the same bytes are our own, stored by a try that the archive said had failed.
     if not archive.put_if_absent(key, data) and archive.get(key) != data:

@@ -12,9 +12,10 @@ Hence the order that makes this exact: look at single batches first, at packs af
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+import msgspec
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
@@ -30,8 +31,7 @@ MOST_BATCHES = 1_000
 MOST_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pack:
+class Pack(msgspec.Struct, frozen=True, order=True):
     """One pack, by its name."""
 
     last: int

@@ -23,9 +23,10 @@ import threading
 from bisect import bisect_right, insort
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
+
+import msgspec
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.disk import read_at, sync_folder, write_at
@@ -37,15 +38,14 @@ _NAME = re.compile(r"(\d{8})\.seg")
 _RESTORE = "restore the file from a backup of the archive"
 
 
-@dataclass(slots=True)
-class _Segment:
+class _Segment(msgspec.Struct, eq=False):
     """One open file and what is known of it: whole records up to ``end``."""
 
     number: int
     path: str
     fd: int
     end: int = 0
-    keys: set[str] = field(default_factory=set[str])
+    keys: set[str] = msgspec.field(default_factory=set[str])
 
 
 class Segments:

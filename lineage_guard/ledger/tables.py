@@ -6,14 +6,13 @@ and readers join them (``domain.facts.union``). ``record`` counts productions in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.reached import key_of
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One table: column names with DuckDB types, and the columns its files are sorted by.
 
     ``group`` is rows per Parquet row group: the least that is read to find one row. Tables that

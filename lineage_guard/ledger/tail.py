@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.domain.facts import Production, Version
@@ -22,8 +23,7 @@ Event = Mapping[str, object]
 IDENTITY = 16
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DecisionRecord(msgspec.Struct, frozen=True):
     """A verdict that some event carried, filed under one dataset or job name."""
 
     namespace: str
@@ -33,8 +33,7 @@ class DecisionRecord:
     facet: str
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """What a run of batches says, in archive order.
 
     Attributes:
@@ -44,10 +43,10 @@ class Facts:
         positions: greatest position of each source.
     """
 
-    productions: list[tuple[Production, datetime]] = field(default_factory=list[tuple[Production, datetime]])
-    statements: list[Statement] = field(default_factory=list["Statement"])
-    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
-    positions: dict[str, int] = field(default_factory=dict[str, int])
+    productions: list[tuple[Production, datetime]] = msgspec.field(default_factory=list[tuple[Production, datetime]])
+    statements: list[Statement] = msgspec.field(default_factory=list["Statement"])
+    decisions: list[DecisionRecord] = msgspec.field(default_factory=list[DecisionRecord])
+    positions: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
     def add(self, event: Event, decoded: Decoded, recorded: datetime) -> None:
         """File one decoded event."""
