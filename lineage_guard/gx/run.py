@@ -1,7 +1,7 @@
-"""Running one suite on one table through Great Expectations, on DuckDB.
+"""Running one suite on one table through Great Expectations, on the engine that has the rows.
 
-Great Expectations is imported here, inside the functions that run something. One in-memory
-DuckDB and one ephemeral context serve one validation: a context shared by threads was seen
+Great Expectations is imported here, inside the functions that run something. One execution
+engine and one ephemeral context serve one validation: a context shared by threads was seen
 to give false passes. Nothing is written to disk, printed or sent.
 """
 
@@ -16,11 +16,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.evidence import FailedExpectation
 from lineage_guard.gx.suites import Suite
+from lineage_guard.gx.tables.duckdb import DuckDBRows
+from lineage_guard.gx.tables.table import OpenRows, Types
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,10 +55,7 @@ def validate(
     parameters: Mapping[str, object],
     shown: frozenset[str],
 ) -> Outcome:
-    """Run a suite on a table or view of an open DuckDB connection.
-
-    The rows are scanned where they are: no copy is made. Whatever fails is run a second time
-    for its counts and a few values.
+    """Run a suite on a table or view of an open DuckDB connection; see ``validate_rows``.
 
     Args:
         connection: must not be used by anybody else meanwhile.
@@ -67,24 +65,35 @@ def validate(
         shown: columns whose values may be quoted in a failure. Others may hold row text.
 
     Raises:
+        SuiteError: as ``validate_rows``.
+    """
+    return validate_rows(DuckDBRows(connection, table), suite, parameters, shown)
+
+
+def validate_rows(rows: OpenRows, suite: Suite, parameters: Mapping[str, object], shown: frozenset[str]) -> Outcome:
+    """Run a suite on open rows, on whatever engine has them.
+
+    The rows are scanned where they are: no copy is made. Whatever fails is run a second time
+    for its counts and a few values.
+
+    Args:
+        rows: must not be used by anybody else meanwhile.
+        suite: what to expect.
+        parameters: values for its ``$PARAMETER``s.
+        shown: columns whose values may be quoted in a failure. Others may hold row text.
+
+    Raises:
         SuiteError: when the suite cannot be run whole: an unknown expectation type or a bad
             argument, or results that do not match the suite one to one.
     """
     bound = suite.bind(parameters)
-    with _ONE_AT_A_TIME, _quiet():
-        gx = great_expectations()
-        with _batch(connection, table) as batch:
-            return _run(gx, batch, suite, bound, shown)
-
-
-def _run(gx: Any, batch: Any, suite: Suite, bound: Sequence[Mapping[str, object]], shown: frozenset[str]) -> Outcome:
-    # Registers our own; a type nobody imported would be dropped at load.
-    import_module("lineage_guard.gx.expectations")
-    expectations = [_build(e, i, suite) for i, e in enumerate(bound)]
-    results = _validate(batch, gx, suite, expectations, "BOOLEAN_ONLY")
-    suspects = [e for e, r in zip(expectations, results, strict=True) if r.success is not True]
-    details = _validate(batch, gx, suite, suspects, "SUMMARY") if suspects else []
-    failures = tuple(_failure(d, shown) for d in details)
+    with _running(rows) as validator:
+        expectations = [_build(e, i, suite, rows.types) for i, e in enumerate(bound)]
+        results = _validate(validator, suite, expectations, {"result_format": "BOOLEAN_ONLY"})
+        suspects = [e for e, r in zip(expectations, results, strict=True) if r.success is not True]
+        details = _validate(validator, suite, suspects, {"result_format": "SUMMARY"}) if suspects else []
+        columns = frozenset(rows.columns) if details else frozenset[str]()
+    failures = tuple(_failure(d, shown, columns) for d in details)
     broken = sum(1 for d in details if _error_of(d) is not None)
     if any(d.success is True for d in details):
         raise SuiteError(
@@ -93,6 +102,53 @@ def _run(gx: Any, batch: Any, suite: Suite, bound: Sequence[Mapping[str, object]
             fix="run it when nothing writes to the table",
         )
     return Outcome(not failures, len(results) - broken, len(suite.expectations), failures)
+
+
+def find_failing(
+    rows: OpenRows,
+    suite: Suite,
+    parameters: Mapping[str, object],
+    failures: Sequence[FailedExpectation],
+    keys: Sequence[str],
+    limit: int,
+) -> list[list[dict[str, Any]]]:
+    """Values of some columns in a few of the rows that broke each failure; see ``failing_keys``.
+
+    Raises:
+        SuiteError: as ``validate_rows``.
+    """
+    wanted = {(f.type, f.column) for f in failures}
+    chosen = [
+        (i, e)
+        for i, e in enumerate(suite.bind(parameters))
+        if (e["type"], _mapping(e["kwargs"]).get("column")) in wanted
+    ]
+    with _running(rows) as validator:
+        expectations = [_build(e, i, suite, rows.types) for i, e in chosen]
+        asked = {
+            "result_format": "SUMMARY",
+            "partial_unexpected_count": limit,
+            "unexpected_index_column_names": [*keys],
+        }
+        broken = [r for r in _validate(validator, suite, expectations, asked) if r.success is not True]
+    lists: list[list[dict[str, Any]]] = [(r.result or {}).get("partial_unexpected_index_list") or [] for r in broken]
+    # Both runs keep the order of the suite.
+    same = [(r.expectation_config.type, r.expectation_config.kwargs.get("column")) for r in broken]
+    return lists if same == [(f.type, f.column) for f in failures] else [[] for _ in failures]
+
+
+@contextlib.contextmanager
+def _running(rows: OpenRows) -> Generator[Any]:
+    """Great Expectations' validator of the rows, alone in this process."""
+    with _ONE_AT_A_TIME, _quiet():
+        great_expectations()
+        # Registers our own; a type nobody imported would be dropped at load.
+        import_module("lineage_guard.gx.expectations")
+        from great_expectations.core.batch import Batch
+        from great_expectations.validator.validator import Validator
+
+        with rows.batch() as (engine, data):
+            yield Validator(execution_engine=engine, batches=[Batch(data=data)], data_context=context())
 
 
 def great_expectations() -> Any:
@@ -131,31 +187,7 @@ def context() -> Any:
     )
 
 
-@contextlib.contextmanager
-def _batch(connection: duckdb.DuckDBPyConnection, table: str) -> Generator[Any]:
-    from sqlalchemy.pool import StaticPool
-
-    from lineage_guard.gx.dialect import CONNECTIONS
-
-    name = uuid4().hex
-    CONNECTIONS[name] = connection
-    source = None
-    try:
-        source = context().data_sources.add_sql(
-            name="duckdb",
-            connection_string=f"lineageguard:///{name}",
-            create_temp_table=False,
-            kwargs={"poolclass": StaticPool},
-        )
-        asset = source.add_table_asset(name="rows", table_name=table)
-        yield asset.add_batch_definition_whole_table("all").get_batch()
-    finally:
-        CONNECTIONS.pop(name, None)
-        if source is not None:
-            source.get_engine().dispose()
-
-
-def _build(expectation: Mapping[str, object], index: int, suite: Suite) -> Any:
+def _build(expectation: Mapping[str, object], index: int, suite: Suite, types: Types) -> Any:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.registry import list_registered_expectation_implementations
 
@@ -170,7 +202,12 @@ def _build(expectation: Mapping[str, object], index: int, suite: Suite) -> Any:
     try:
         # The index makes results and expectations match one to one, whatever order they come in.
         meta = {**_mapping(expectation.get("meta")), "lineage_guard": index}
-        return ExpectationConfiguration(type=kind, kwargs=_mapping(expectation["kwargs"]), meta=meta).to_domain_obj()
+        kwargs = _mapping(expectation["kwargs"])
+        if isinstance(kwargs.get("type_"), str):
+            kwargs["type_"] = types.get(kwargs["type_"], kwargs["type_"])
+        if isinstance(kwargs.get("type_list"), list):
+            kwargs["type_list"] = [types.get(t, t) for t in kwargs["type_list"]]
+        return ExpectationConfiguration(type=kind, kwargs=kwargs, meta=meta).to_domain_obj()
     except Exception as error:
         raise SuiteError(f"{kind} cannot be built: {error}", where=where, fix="mend its kwargs") from error
 
@@ -179,7 +216,8 @@ def _mapping(value: object) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def _validate(batch: Any, gx: Any, suite: Suite, expectations: Sequence[Any], result_format: str) -> list[Any]:
+def _validate(validator: Any, suite: Suite, expectations: Sequence[Any], result_format: Mapping[str, Any]) -> list[Any]:
+    gx = great_expectations()
     loaded = gx.ExpectationSuite(name=suite.name, expectations=list(expectations))
     if len(loaded.expectations) != len(expectations):
         raise SuiteError(
@@ -187,10 +225,13 @@ def _validate(batch: Any, gx: Any, suite: Suite, expectations: Sequence[Any], re
             where=suite.source,
             fix="mend the suite; its log says which it dropped",
         )
-    outcome = batch.validate(loaded, result_format=result_format)
-    by_index = {r.expectation_config.meta["lineage_guard"]: r for r in outcome.results}
+    results: list[Any] = validator.graph_validate(
+        configurations=validator.process_expectations_for_validation(loaded.expectation_configurations, {}),
+        runtime_configuration={"result_format": dict(result_format)},
+    )
+    by_index = {r.expectation_config.meta["lineage_guard"]: r for r in results}
     wanted = [e.meta["lineage_guard"] for e in expectations]
-    if len(outcome.results) != len(wanted) or set(by_index) != set(wanted):
+    if len(results) != len(wanted) or set(by_index) != set(wanted):
         raise SuiteError(
             f"only {len(by_index)} of {len(wanted)} expectations were evaluated", where=suite.source, fix="mend it"
         )
@@ -205,17 +246,19 @@ def _error_of(result: Any) -> str | None:
     return "; ".join(dict.fromkeys(messages)) if messages else None
 
 
-def _failure(result: Any, shown: frozenset[str]) -> FailedExpectation:
+def _failure(result: Any, shown: frozenset[str], columns: frozenset[str]) -> FailedExpectation:
     kwargs: Mapping[str, Any] = result.expectation_config.kwargs
+    kind: str = result.expectation_config.type
     column = kwargs.get("column")
-    quotable = column is None or column in shown
+    about = frozenset(_columns(kwargs))
+    # What is said of a table as a whole is a count or names of columns.
+    quotable = about <= shown or kind.startswith("expect_table_")
     found: Mapping[str, Any] = result.result or {}
     error = _error_of(result)
     if error is not None:
-        # DuckDB quotes values in some messages.
-        detail = (
-            f"could not be evaluated: {error}" if quotable or "does not exist" in error else "could not be evaluated"
-        )
+        # Engines quote values in some messages.
+        missing = "; ".join(f'column "{c}" does not exist' for c in sorted(about - columns))
+        detail = "could not be evaluated" + (f": {missing or error}" if missing or quotable else "")
     elif isinstance(safe := _mapping(found.get("details")).get("said"), str):
         # Expectations of ours that read row text say what they found without quoting it.
         detail = safe
@@ -228,11 +271,19 @@ def _failure(result: Any, shown: frozenset[str]) -> FailedExpectation:
     else:
         detail = ""
     return FailedExpectation(
-        type=result.expectation_config.type,
+        type=kind,
         column=column,
         unexpected_count=found.get("unexpected_count"),
         detail=detail[:500],
     )
+
+
+def _columns(kwargs: Mapping[str, Any]) -> Generator[str]:
+    """Names of the columns that an expectation is about, whatever its arguments call them."""
+    for key, value in kwargs.items():
+        if "column" in key:
+            names: list[Any] = [value] if isinstance(value, str) else list(value or ())
+            yield from (name for name in names if isinstance(name, str))
 
 
 @contextlib.contextmanager

@@ -10,24 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Usage
-from lineage_guard.gx import rows
 from lineage_guard.gx.rows import (
     RowsTable,
     from_relation,
     in_duckdb,
     in_frame,
     in_parquet,
-    normalise_model,
     rows_parameters,
     run_rows_suite,
 )
+from lineage_guard.gx.tables import duckdb as tables_duckdb
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 DECLARED = rows_parameters([ModelSource("openai", "gpt-4o", channel="api.openai.com")])
@@ -167,11 +163,11 @@ def test_a_file_that_another_process_writes_is_a_clear_error_and_waited_for(
     writer = spawn.Process(target=_hold_open, args=(str(warehouse), there))
     writer.start()
     assert here.recv() == "open"
-    monkeypatch.setattr(rows, "LOCK_WAIT_S", 0.2)
+    monkeypatch.setattr(tables_duckdb, "LOCK_WAIT_S", 0.2)
     evidence = run(in_duckdb(warehouse, "synthetic.answers", digest="v1"))
     assert "is open for writing elsewhere" in (evidence.error or "")
     assert "To fix: close the connection" in (evidence.error or "")
-    monkeypatch.setattr(rows, "LOCK_WAIT_S", 60.0)
+    monkeypatch.setattr(tables_duckdb, "LOCK_WAIT_S", 60.0)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(run, in_duckdb(warehouse, "synthetic.answers", digest="v1"))
         here.send("close")
@@ -185,22 +181,6 @@ def test_several_readers_at_once(warehouse: Path) -> None:
         assert all(e.passes for e in pool.map(run, [table] * 8))
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("CREATE TABLE the_file_was_let_go AS SELECT 1")
-
-
-ids = st.text(alphabet="aGPT-4o0126 ", max_size=20) | st.from_regex(
-    r" ?[A-z]{2}-20[0-9]{2}-[01][0-9]-[0-3][0-9] ?", fullmatch=True
-)
-
-
-@given(st.lists(ids, min_size=1, max_size=5))
-@example(["claude-sonnet-4-20250514", "GPT-4o-2024-08-06 ", "x-2024-08-061"])
-def test_python_and_sql_normalise_ids_alike(models: list[str]) -> None:
-    with duckdb.connect(":memory:") as connection:
-        connection.register("frame", pa.table({"model": models}))
-        table = in_frame(None)
-        select = rows._select(connection, "frame", table)  # pyright: ignore[reportPrivateUsage]
-        found = [row[0] for row in connection.execute(select).fetchall()]
-    assert found == [normalise_model(m) if m.strip(" ") else None for m in models]
 
 
 def test_parameters_take_every_declared_model() -> None:
