@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.patterns import Pattern, channel_patterns, id_patterns
-from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.terms import Above, Confidence, Effect, Limits, Restriction, Terms
 
 HOSTED = "hosted_service"
 RESELLER = "reseller"
@@ -34,7 +34,6 @@ class Entry:
         series: entries that are versions of one text share it; the date chooses.
         effective_until: last day of this version, when it is known.
         outputs: what the text says of outputs, question by question.
-        limits: thresholds: monthly active users, annual revenue, regions.
         permitted_families: models that the restriction itself leaves open.
         exceptions: uses that the restriction itself leaves open.
         upstream: what a derivative was made from.
@@ -55,7 +54,6 @@ class Entry:
     series: str | None = None
     effective_until: date | None = None
     outputs: Mapping[str, str] | None = None
-    limits: Mapping[str, object] | None = None
     permitted_families: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
@@ -84,6 +82,15 @@ def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
+def _limits(row: Mapping[str, Any]) -> Limits:
+    return Limits(
+        monthly_users=row.get("monthly_active_users"),
+        annual_revenue_usd=row.get("annual_revenue_usd"),
+        regions_excluded=tuple(row.get("regions_excluded", ())),
+        above=Above(row.get("above", "license")),
+    )
+
+
 def _entry(row: Mapping[str, Any]) -> Entry:
     providers = frozenset(str(p).lower() for p in row.get("providers", ()))
     terms = Terms(
@@ -101,6 +108,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         confidence=Confidence(row["confidence"]),
         date_read=_day(row.get("date_read")),
         source=row.get("source"),
+        limits=_limits(row["limits"]) if "limits" in row else None,
     )
     return Entry(
         terms=terms,
@@ -116,7 +124,6 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         series=row.get("series"),
         effective_until=_day(row.get("effective_until")),
         outputs=row.get("outputs"),
-        limits=row.get("limits"),
         permitted_families=tuple(row.get("permitted_families", ())),
         exceptions=tuple(row.get("exceptions", ())),
         upstream=tuple(row.get("upstream", ())),

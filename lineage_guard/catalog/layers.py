@@ -143,7 +143,7 @@ def canonical(entry: Entry) -> str:
     t = entry.terms
     facts = (
         (t.id, t.provider, t.kind, t.license, sorted((u, int(e)) for u, e in t.effects.items())),
-        (sorted(t.restrictions), t.obligations, t.summary, t.confidence, t.effective_from, t.terms_version),
+        (sorted(t.restrictions), t.obligations, t.summary, t.confidence, t.effective_from, t.terms_version, t.limits),
         ([p.text for p in entry.models], [p.text for p in entry.excluding], entry.routes),
         ([p.text for p in entry.channels], sorted(entry.providers)),
         (entry.whole_channel, entry.consumer_app, entry.only_when_named, entry.series, entry.effective_until),

@@ -276,7 +276,8 @@ class _Extension:
         if production is None:
             return
         if not r.recorded:
-            self.rows.put(at, _reach(r.version, production, r.influence, r.depth, r.toward, r.pin))
+            known = _reach(r.version, production, r.influence, r.depth, r.toward, r.pin)
+            self.rows.put(at, known._replace(second_hand=True))
             return
         joined = r._replace(
             models=tuple(dict.fromkeys((*r.models, *production.models))),
@@ -284,6 +285,8 @@ class _Extension:
             artefact=r.artefact or production.artefact,
             # The ledger knows when the public artefact was seen, not when its models answered.
             produced_at=None if production.models else r.produced_at,
+            # What is ours and what is not cannot be told apart where both are.
+            second_hand=r.second_hand or not r.models,
         )
         self.rows.put(at, joined)
 
@@ -308,7 +311,8 @@ class _Extension:
         seen = self._index.get(edge.version)
         if seen is None:
             production = self._known.get(edge.version)
-            seen = self.rows.append(_reach(edge.version, production, phase, parent.depth + 1, at, pin))
+            row = _reach(edge.version, production, phase, parent.depth + 1, at, pin)
+            seen = self.rows.append(row._replace(second_hand=True))
             self._index[edge.version] = seen
             self._queue.append(seen)
         elif self.rows[seen].influence is Influence.INDIRECT and phase is Influence.DIRECT:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Influence, ModelSource, Pin, Version
-from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, rulings_on
+from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, kinds_under, rulings_on
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.reached import terms_day
@@ -206,8 +206,8 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
     """What was not allowed outright, in the order of the closure, and the duties of all that was looked at."""
     duties: dict[str, None] = {}
     groups: dict[tuple[object, ...], _Group] = {}
-    for kind, indexes in closure.rows.kinds():
-        for n, ruling in enumerate(rulings_on(kind, policy, use)):
+    for kind, indexes, rules in kinds_under(closure, policy):
+        for n, ruling in enumerate(rulings_on(kind, rules, use)):
             terms, model = ruling.terms, ruling.model
             for duty in terms.obligations if terms else ():
                 duties[f"{terms.provider if terms else ''}: {duty}"] = None
@@ -215,7 +215,7 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
                 continue
             key = (ruling.rule.id, ruling.reason, ruling.effect, terms.id if terms else None)
             if model is None:  # every gap is a finding of its own
-                groups.update({(*key, i): _Group((i, n), [(ruling, (i,))]) for i in indexes})
+                groups.update({(*key, ruling.how, i): _Group((i, n), [(ruling, (i,))]) for i in indexes})
                 continue
             source = (model.provider, model.model, model.channel)
             group = groups.setdefault((*key, *source), _Group((indexes[0], n), []))
@@ -266,7 +266,7 @@ def _message(j: Judged, use: str) -> str:
     may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
         did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
-        says = _says(j, j.terms, use)
+        says = _says(j, j.terms, use) + (f"; {j.how}" if j.how else "")
         return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {says}. {j.terms.summary}".strip()
     if j.model and j.rule.on is Subject.OBSERVATION:
         return f"{j.reached.version}: {j.how}."
@@ -277,6 +277,9 @@ def _message(j: Judged, use: str) -> str:
             ReasonCode.UNKNOWN_TERMS: "the terms it names are not in the catalog",
         }.get(j.reason, j.rule.reason.rstrip("."))
         return f"{j.reached.version} {may} output of {j.model}: {why}{f' ({j.how})' if j.how else ''}."
+    if j.rule.on is Subject.LICENSE:
+        verb = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
+        return f"{j.reached.version} is under {j.how}, which rule {j.rule.id} {verb} for {use}."
     if j.reason is ReasonCode.NO_PROVENANCE:
         return f"Nothing on record says what {j.reached.version} was made from."
     note = f": {j.reached.note}" if j.reached.note else ""
@@ -285,7 +288,7 @@ def _message(j: Judged, use: str) -> str:
 
 def _says(j: Judged, terms: Terms, use: str) -> str:
     if j.rule.effect is None:
-        said = terms.effect_on(use)
+        said = j.effect if j.how else terms.effect_on(use)
         verb = {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(said, "leave open")
         capped = f"; rule {j.rule.id} goes no further than {j.effect.name.lower()}" if said > j.effect else ""
         return f"{verb} {use}{capped}"

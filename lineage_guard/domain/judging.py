@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.facts import Assertion, Completeness, Influence, ModelSource
+from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness, Influence, ModelSource
 from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
+from lineage_guard.domain.spdx import choices
 from lineage_guard.domain.terms import Effect, Terms
 
 
@@ -77,12 +78,38 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
         use: what the target is for.
     """
     spoken: list[tuple[int, list[Ruling]]] = []
-    for kind, indexes in closure.rows.kinds():
-        if rulings := rulings_on(kind, policy, use):
+    for kind, indexes, rules in kinds_under(closure, policy):
+        if rulings := rulings_on(kind, rules, use):
             spoken.extend((i, rulings) for i in indexes)
     spoken.sort(key=lambda s: s[0])
     for (index, rulings), r in zip(spoken, closure.rows.take([i for i, _ in spoken]), strict=True):
         yield from (Judged(index, r, *ruling) for ruling in rulings)
+
+
+def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequence[int], Policy]]:
+    """Say which rows a policy thinks the same of, and the rules that speak of them.
+
+    Names are looked at only for rules that have a condition on them.
+
+    Args:
+        closure: what was reached.
+        policy: rules and terms.
+    """
+    rules = policy.on(closure.target)
+    if not rules.asks_where:
+        yield from ((kind, indexes, rules) for kind, indexes in closure.rows.kinds())
+        return
+    named: dict[tuple[str, str], Policy] = {}
+    same: dict[tuple[Rule, ...], Policy] = {}
+    for kind, indexes in closure.rows.kinds():
+        parts: dict[int, tuple[Policy, list[int]]] = {}
+        for index, version in zip(indexes, closure.rows.versions(indexes), strict=True):
+            there = named.get(version[:2])
+            if there is None:
+                there = rules.at(version)
+                there = named[version[:2]] = same.setdefault(there.rules, there)
+            parts.setdefault(id(there), (there, []))[1].append(index)
+        yield from ((kind, at, there) for there, at in parts.values())
 
 
 def rulings_on(kind: Kind, policy: Policy, use: str) -> list[Ruling]:
@@ -100,20 +127,25 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
     indirect = kind.influence is Influence.INDIRECT
     if indirect and not policy.counts_indirect:
         return
+    here = Case(use, ReasonCode.NO_PROVENANCE, kind.influence, second_hand=kind.second_hand)
     if kind.completeness is not Completeness.COMPLETE:
         reason = ReasonCode.INCOMPLETE_PROVENANCE if kind.recorded else ReasonCode.NO_PROVENANCE
-        yield from _rules(policy, use, kind.influence, None, None, Subject.GAP, reason)
+        yield from _rules(policy, Subject.GAP, here._replace(reason=reason))
+    if kind.licenses and any(r.on is Subject.LICENSE for r in policy.rules):
+        for license in dict.fromkeys((each.expression, each.acknowledgement) for each in kind.licenses):
+            yield from _licensed(policy, here, *license)
     for model in kind.models:
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
         if influence is Influence.INDIRECT and not policy.counts_indirect:
             continue
         day = terms_day(model.generated_at) if model.generated_at else kind.day
         resolution = policy.terms.resolve(model, day)
+        used = here._replace(reason=ReasonCode.RESTRICTED_MODEL, influence=influence, model=model, day=day, terms=None)
         for terms in resolution.layers:
-            yield from _rules(policy, use, influence, model, terms, Subject.MODEL, ReasonCode.RESTRICTED_MODEL)
+            yield from _rules(policy, Subject.MODEL, used._replace(terms=terms))
         if resolution.unresolved or not resolution.layers:
             code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-            yield from _rules(policy, use, influence, model, None, Subject.UNRESOLVED, code, resolution.how)
+            yield from _rules(policy, Subject.UNRESOLVED, used._replace(reason=code), resolution.how)
     if all(m.asserted_by is Assertion.DECLARED for m in kind.models):
         return
     # Most processes that decide meet nothing that was observed, and need not load what compares it.
@@ -122,29 +154,47 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
     for reason, model, how in differences(kind.models, policy.terms, kind.day):
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
         if influence is Influence.DIRECT or policy.counts_indirect:
-            yield from _rules(policy, use, influence, model, None, Subject.OBSERVATION, reason, how)
+            day = terms_day(model.generated_at) if model.generated_at else kind.day
+            seen = here._replace(reason=reason, influence=influence, model=model, day=day)
+            yield from _rules(policy, Subject.OBSERVATION, seen, how)
 
 
-def _rules(
-    policy: Policy,
-    use: str,
-    influence: Influence,
-    model: ModelSource | None,
-    terms: Terms | None,
-    on: Subject,
-    reason: ReasonCode,
-    how: str = "",
-) -> Iterator[Ruling]:
+def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[Ruling]:
     spoken = False
+    influence, model, terms, reason = case.influence, case.model, case.terms, case.reason
     for rule in policy.rules:
-        if rule.on is not on or not rule.match.holds(use, model, terms, reason):
+        if rule.on is not on:
             continue
-        spoken = True
-        effect = rule.effect_of(terms, use)
-        code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and effect is Effect.ALLOW else reason
-        yield Ruling(influence, model, terms, rule, code, effect, how)
+        sure = rule.match.of(case)
+        if sure is Sure.NO:
+            continue
+        # A rule that only may apply, or that narrows an imported policy, does not make silence into permission.
+        spoken = spoken or (sure is Sure.YES and not rule.narrows)
+        applied = rule.applied(terms, case.use, policy.organisation)
+        code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and applied.effect is Effect.ALLOW else reason
+        yield Ruling(influence, model, terms, rule, code, applied.effect, how or applied.note)
     if not spoken and on is Subject.OBSERVATION:
         # A policy that is silent here was written before anything was observed; it has accepted no contradiction.
         yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how)
     elif not spoken:
         yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how)
+
+
+def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) -> Iterator[Ruling]:
+    """What rules make of a licence of data: of what may be chosen the loosest, of what binds together the strictest.
+
+    Where no rule speaks nothing follows: most policies say nothing of licences of data.
+    """
+    options: list[list[Ruling]] = []
+    for choice in choices(expression):
+        found: list[Ruling] = []
+        for license in choice:
+            one = case._replace(reason=ReasonCode.RESTRICTED_LICENSE, license=license, acknowledgement=by)
+            said = (rule for rule in policy.rules if rule.on is Subject.LICENSE and rule.match.of(one) is not Sure.NO)
+            named = license if license == expression else f"{license} in {expression}"
+            how = f"{named}, {by.value.lower()}"
+            for rule in said:
+                effect = rule.effect_of(None, case.use)
+                found.append(Ruling(case.influence, None, None, rule, ReasonCode.RESTRICTED_LICENSE, effect, how))
+        options.append(found)
+    yield from min(options, key=lambda found: max((r.effect for r in found), default=Effect.ALLOW))

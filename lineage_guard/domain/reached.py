@@ -46,6 +46,7 @@ class Reached(NamedTuple):
         asserted_by: who says so.
         produced_at: when it was made.
         note: why its provenance is incomplete.
+        second_hand: whether only the catalog knows of the models in it: no run of ours used them.
     """
 
     version: Version
@@ -61,6 +62,7 @@ class Reached(NamedTuple):
     asserted_by: Assertion = Assertion.INFERRED
     produced_at: datetime | None = None
     note: str | None = None
+    second_hand: bool = False
 
 
 class Kind(NamedTuple):
@@ -74,6 +76,7 @@ class Kind(NamedTuple):
         licenses: own licences.
         artefact: public id.
         day: the day whose terms bind models that do not say when they answered; ``None`` without models.
+        second_hand: whether only the catalog knows of its models.
     """
 
     influence: Influence
@@ -83,6 +86,7 @@ class Kind(NamedTuple):
     licenses: tuple[License, ...]
     artefact: str | None
     day: date | None
+    second_hand: bool = False
 
 
 class Rows(Sequence[Reached]):
@@ -207,7 +211,7 @@ class Listed(Rows):
 def kind_of(r: Reached) -> Kind:
     """The kind of one row."""
     day = terms_day(r.produced_at) if r.models else None
-    return Kind(r.influence, r.completeness, r.recorded, r.models, r.licenses, r.artefact, day)
+    return Kind(r.influence, r.completeness, r.recorded, r.models, r.licenses, r.artefact, day, r.second_hand)
 
 
 def rank(r: Reached) -> tuple[bool, int, tuple[str, str, str, str]]:

@@ -1,14 +1,30 @@
-"""SPDX licence expressions: is this text one?"""
+"""SPDX licence expressions: is this text one, what does it name, and what may a licensee choose?"""
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any, Protocol, cast
+
+#: Combinations of choices above which all licences of an expression are taken to bind.
+_MOST_CHOICES = 64
 
 
 class _Licensing(Protocol):
-    """The one method used of ``license_expression.Licensing``, which ships without types."""
+    """What is used of ``license_expression.Licensing``, which ships without types."""
+
+    AND: type
+    OR: type
 
     def unknown_license_keys(self, expression: str) -> list[str]: ...
+    def parse(self, info: str, *, validate: bool) -> object: ...
+
+
+def _licensing() -> _Licensing:
+    from license_expression import get_spdx_licensing
+
+    return cast("_Licensing", get_spdx_licensing())
 
 
 def expression_error(text: str) -> str | None:
@@ -25,14 +41,62 @@ def expression_error(text: str) -> str | None:
         >>> expression_error("Appache-2.0")
         "'Appache-2.0' is not on the SPDX licence list"
     """
-    from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+    from license_expression import ExpressionError, ExpressionParseError
 
     if not text.strip():
         return "it is empty"
-    licensing = cast("_Licensing", get_spdx_licensing())
     try:
-        symbols = licensing.unknown_license_keys(text)
+        symbols = _licensing().unknown_license_keys(text)
     except (ExpressionError, ExpressionParseError) as error:
         return f"{text!r} cannot be read: {error}"
     unknown = [s for s in symbols if not s.startswith(("LicenseRef-", "DocumentRef-"))]
     return f"{unknown[0]!r} is not on the SPDX licence list" if unknown else None
+
+
+@lru_cache(maxsize=1024)
+def choices(text: str) -> tuple[tuple[str, ...], ...]:
+    """What a licensee may choose between: ``OR`` gives a choice, and of each choice everything binds.
+
+    A text that is no expression is one licence of that name. Total.
+
+    Args:
+        text: an SPDX expression.
+
+    Example:
+        >>> choices("MIT OR (GPL-3.0-only AND CC-BY-4.0)")
+        (('MIT',), ('GPL-3.0-only', 'CC-BY-4.0'))
+    """
+    plain = text.strip()
+    if not any(c in plain for c in " ()"):
+        return ((plain,),)
+    try:
+        licensing = _licensing()
+        found = _choices(licensing.parse(plain, validate=False), licensing)
+    except Exception:  # noqa: BLE001  the parser raises what it likes, and a licence nobody can read is still one
+        return ((plain,),)
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=1024)
+def licenses_in(text: str) -> tuple[str, ...]:
+    """Every licence that an expression names.
+
+    Example:
+        >>> licenses_in("MIT OR Apache-2.0 WITH LLVM-exception")
+        ('MIT', 'Apache-2.0 WITH LLVM-exception')
+    """
+    return tuple(dict.fromkeys(id for choice in choices(text) for id in choice))
+
+
+def _choices(node: Any, licensing: _Licensing) -> Sequence[tuple[str, ...]]:
+    if not isinstance(node, (licensing.AND, licensing.OR)):
+        return [(str(node),)]
+    parts = [_choices(each, licensing) for each in node.args]
+    if isinstance(node, licensing.OR):
+        return [choice for part in parts for choice in part]
+    count = 1
+    for part in parts:
+        count *= len(part)
+    if count > _MOST_CHOICES:
+        return [tuple(dict.fromkeys(id for part in parts for choice in part for id in choice))]
+    return [tuple(dict.fromkeys(id for choice in chosen for id in choice)) for chosen in product(*parts)]

@@ -78,6 +78,35 @@ class Confidence(StrEnum):
     MEMORY = "memory"
 
 
+class Above(StrEnum):
+    """What follows for whoever is above a limit.
+
+    Attributes:
+        LICENSE: the terms give no permission any more; a separate licence must be asked for or bought.
+        DUTY: a duty, e.g. to show the name of the model.
+    """
+
+    LICENSE = "license"
+    DUTY = "duty"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Up to where terms hold as they stand.
+
+    Attributes:
+        monthly_users: monthly active users of all products of the licensee.
+        annual_revenue_usd: annual revenue in US dollars.
+        regions_excluded: regions the licence is not offered in; for a reader.
+        above: what follows above the first two.
+    """
+
+    monthly_users: int | None = None
+    annual_revenue_usd: int | None = None
+    regions_excluded: tuple[str, ...] = ()
+    above: Above = Above.LICENSE
+
+
 @dataclass(frozen=True)
 class Terms:
     """One catalog entry: the terms that govern some models on some channels from some date.
@@ -97,6 +126,8 @@ class Terms:
         confidence: how well the fact was checked.
         date_read: day the source was read.
         source: what was read.
+        limits: for organisations of what size they hold. Not part of a recorded verdict, whose message
+            says what a limit decided, so two terms that differ in it alone are equal.
     """
 
     id: str
@@ -113,6 +144,7 @@ class Terms:
     confidence: Confidence = Confidence.MEMORY
     date_read: date | None = None
     source: str | None = None
+    limits: Limits | None = field(default=None, compare=False)
 
     def effect_on(self, use: str) -> Effect:
         """The effect on a use; UNKNOWN when the entry does not speak of it."""

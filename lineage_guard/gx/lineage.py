@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
@@ -211,6 +210,7 @@ def lineage_parameters(closure: Closure, policy: Policy, use: str, all_terms: tu
         use: what the step is for.
         all_terms: every entry of the catalog.
     """
+    policy = policy.on(closure.target)
     permitted = [e.name for e in Effect if not policy.stops(e, use)]
     return {
         "use": use,
@@ -223,17 +223,7 @@ def lineage_parameters(closure: Closure, policy: Policy, use: str, all_terms: tu
 
 
 def _stopping(policy: Policy, use: str, on: Subject, reasons: tuple[ReasonCode, ...]) -> list[str]:
-    return [reason.value for reason in reasons if _stops(policy, use, on, reason)]
-
-
-def _stops(policy: Policy, use: str, on: Subject, reason: ReasonCode) -> bool:
-    """Whether a reason stops the use whatever the model is."""
-    about_reason = [(r, replace(r.match, model=(), channel=(), provider=())) for r in policy.rules if r.on is on]
-    speaking = [(r, m) for r, m in about_reason if m.holds(use, None, None, reason)]
-    effects = [r.effect_of(None, use) for r, m in speaking if m == r.match]
-    if not speaking:
-        effects.append(Effect.UNKNOWN)
-    return any(policy.stops(e, use) for e in effects)
+    return [reason.value for reason in reasons if policy.stops_reason(use, on, reason)]
 
 
 def lineage_parameters_digest(policy: Policy, use: str, all_terms: tuple[Terms, ...], waivers: Waivers) -> str:
@@ -250,7 +240,7 @@ def lineage_parameters_digest(policy: Policy, use: str, all_terms: tuple[Terms, 
         use,
         policy.digest,
         policy.terms.digest,
-        repr((policy.rules, policy.counts_indirect, policy.unknown_blocks)),
+        repr((policy.rules, policy.counts_indirect, policy.unknown_blocks, policy.organisation)),
         json.dumps(sorted(policy.restricted_terms(use, all_terms))),
         repr(waivers),
     )

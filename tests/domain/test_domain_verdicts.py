@@ -20,7 +20,7 @@ from lineage_guard.domain.facts import (
     Version,
     union,
 )
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.policy import Case, Match, Policy, ReasonCode, Rule, Subject, Sure
 from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
 from lineage_guard.domain.waivers import Waiver
 
@@ -175,7 +175,7 @@ def test_union_keeps_every_ancestor_and_the_weakest_claim():
     ],
 )
 def test_patterns_select_and_exclude(patterns, values, holds):
-    assert Match(use=patterns).holds(values[0], None, None, ReasonCode.NO_RULE) is holds
+    assert Match(use=patterns).of(Case(values[0], ReasonCode.NO_RULE)) is (Sure.YES if holds else Sure.NO)
 
 
 class Public:

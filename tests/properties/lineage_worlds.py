@@ -1,13 +1,26 @@
 """Hypothesis strategies for small lineage worlds."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 from hypothesis import strategies as st
 
-from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Pin, Production, Usage, Version
+from lineage_guard.domain.facts import (
+    Acknowledgement,
+    Completeness,
+    Influence,
+    Input,
+    License,
+    ModelSource,
+    Pin,
+    Production,
+    Usage,
+    Version,
+)
+from lineage_guard.domain.organisation import Organisation, Purpose
 from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-from lineage_guard.domain.terms import USES, Effect, FixedTerms, Restriction, Terms
+from lineage_guard.domain.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PUBLIC = [Version("hub", f"p{i}") for i in range(4)]
@@ -15,8 +28,14 @@ NODES = [Version("d", f"n{i}") for i in range(7)]
 MODELS = [f"m{i}" for i in range(4)]
 
 
+SHAPES = list(Restriction)
+
+
 def terms_of(id, effects):
-    return Terms(id, id.title(), "hosted_service", "LicenseRef-x", effects, frozenset({Restriction.COMPETING_MODELS}))
+    """Shapes and a limit that follow from the id, so that facts about an organisation have something to decide."""
+    shapes = frozenset(SHAPES[int(id[1]) : int(id[1]) + 2]) if id[1:2].isdecimal() else frozenset()
+    limits = Limits(int(id[1])) if id[1:2].isdecimal() else None
+    return Terms(id, id.title(), "hosted_service", "LicenseRef-x", effects, shapes, limits=limits)
 
 
 effects = st.sampled_from(list(Effect))
@@ -30,15 +49,25 @@ terms_sources = st.dictionaries(
         }
     )
 )
+days = st.none() | st.sampled_from([NOW.replace(month=m) for m in (2, 3, 10)])
 models = st.builds(
     ModelSource,
     provider=st.just("p"),
     model=st.sampled_from(MODELS),
     usage=st.sampled_from(list(Usage)),
     influence=st.none() | st.sampled_from(list(Influence)),
+    license=st.sampled_from([None, None, "MIT", "MIT AND CC-BY-NC-4.0"]),
+    generated_at=days,
 )
 inputs = st.builds(
     Input, st.sampled_from(NODES + PUBLIC[:2]), st.sampled_from(list(Influence)), st.sampled_from(list(Pin))
+)
+
+
+licenses = st.builds(
+    License,
+    st.sampled_from(["MIT", "CC-BY-NC-4.0", "MIT OR CC-BY-NC-4.0", "MIT AND (CC-BY-NC-4.0 OR GPL-3.0-only)"]),
+    st.sampled_from(list(Acknowledgement)),
 )
 
 
@@ -50,6 +79,7 @@ def productions_of(outputs):
         models=st.lists(models, max_size=2).map(tuple),
         completeness=st.sampled_from([Completeness.COMPLETE] * 4 + list(Completeness)),
         artefact=st.none() | st.sampled_from(["a0", "a1"]),
+        licenses=st.lists(licenses, max_size=1).map(tuple),
     )
 
 
@@ -61,6 +91,25 @@ matches = st.builds(
     Match,
     use=st.lists(st.sampled_from(["train_*", "evaluate", "!evaluate", *USES]), max_size=2).map(tuple),
     model=st.lists(st.sampled_from(["m0", "m*", "!m1"]), max_size=1).map(tuple),
+)
+#: Every other condition, one of them at a time.
+conditions = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"influence": st.sampled_from([("direct",), ("indirect",)])}),
+    st.fixed_dictionaries({"origin": st.sampled_from([("first_party",), ("second_hand",)])}),
+    st.fixed_dictionaries({"license": st.sampled_from([("MIT",), ("CC-*",), ("!CC-*",), ("LicenseRef-x",)])}),
+    st.fixed_dictionaries({"dataset": st.sampled_from([("n*",), ("d:n1", "d:n2"), ("!n0",), ("hub:*",)])}),
+    st.fixed_dictionaries({"asset": st.sampled_from([("target",), ("!target",), ("d:*",)])}),
+    st.fixed_dictionaries({"generated_from": st.sampled_from([date(2026, 3, 1), date(2026, 9, 1)])}),
+    st.fixed_dictionaries({"generated_until": st.sampled_from([date(2026, 3, 1), date(2026, 9, 1)])}),
+)
+wide_matches = st.builds(lambda match, more: replace(match, **more), matches, conditions)
+organisations = st.builds(
+    Organisation,
+    competes_with=st.none() | st.sampled_from([(), ("m0-0",), ("m0-0", "m1-0")]),
+    purpose=st.none() | st.sampled_from(list(Purpose)),
+    distributes_models=st.none() | st.booleans(),
+    monthly_users=st.none() | st.integers(0, 3),
 )
 rules = st.builds(
     lambda n, on, effect, match, at_most: Rule(
@@ -79,6 +128,13 @@ policies = st.builds(
     terms=terms_sources,
     counts_indirect=st.booleans(),
     unknown_blocks=st.booleans(),
+)
+wide_rules = st.builds(lambda rule, match: replace(rule, match=match), rules, wide_matches)
+wide_policies = st.builds(
+    lambda policy, rules, organisation: replace(policy, rules=tuple(rules), organisation=organisation),
+    policies,
+    st.lists(wide_rules, max_size=4),
+    organisations,
 )
 uses = st.sampled_from([*USES, "a_use_of_their_own"])
 

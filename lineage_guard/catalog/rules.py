@@ -1,0 +1,180 @@
+"""Rules and facts of a policy file, checked until no typo can open a gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from lineage_guard.catalog.documents import Document, suggest
+from lineage_guard.catalog.load import Catalog
+from lineage_guard.domain.facts import Acknowledgement, Influence
+from lineage_guard.domain.matching import Match, Origin, ReasonCode
+from lineage_guard.domain.organisation import Organisation, Purpose
+from lineage_guard.domain.policy import Rule, Subject
+from lineage_guard.domain.spdx import expression_error, licenses_in
+from lineage_guard.domain.terms import Confidence, Effect, Restriction
+
+_AS_TERMS = "as_terms"
+_TERMS = ("terms", "restriction", "confidence")
+_MODEL = ("provider", "model", "channel")
+_USE_OF_A_MODEL = ("origin", "generated")
+_LICENSE = ("license", "acknowledgement")
+#: Conditions that a rule on a subject could never meet.
+_NEVER: Mapping[Subject, tuple[str, ...]] = {
+    Subject.MODEL: (),
+    Subject.UNRESOLVED: _TERMS,
+    Subject.OBSERVATION: _TERMS,
+    Subject.GAP: (*_TERMS, *_MODEL, *_USE_OF_A_MODEL, *_LICENSE),
+    Subject.LICENSE: (*_TERMS, *_MODEL, "generated", "reason"),
+}
+
+
+def rules_of(document: Document, uses: tuple[str, ...], catalog: Catalog) -> tuple[Rule, ...]:
+    """The rules of a policy file that follows its schema.
+
+    Args:
+        document: the file.
+        uses: names of uses that rules may speak of.
+        catalog: words that rules may use.
+
+    Raises:
+        PolicyError: a rule is wrong.
+    """
+    rules: dict[str, Rule] = {}
+    for i, row in enumerate(cast("list[Mapping[str, Any]]", document.value.get("rules", []))):
+        if row["id"] in rules:
+            raise document.fail(f"two rules have the id {row['id']!r}", ("rules", i, "id"), "rename one of them")
+        rules[row["id"]] = _rule(document, i, row, uses, catalog)
+    return tuple(rules.values())
+
+
+def organisation_of(document: Document, catalog: Catalog) -> Organisation:
+    """The facts about the organisation in a policy file that follows its schema.
+
+    Args:
+        document: the file.
+        catalog: knows the providers.
+
+    Raises:
+        PolicyError: it competes with somebody whom the catalog does not know.
+    """
+    said = cast("Mapping[str, Any]", document.value.get("organisation", {}))
+    rivals = cast("list[str] | None", said.get("competes_with"))
+    return Organisation(
+        competes_with=None if rivals is None else _rivals(document, rivals, catalog),
+        purpose=Purpose(said["purpose"]) if "purpose" in said else None,
+        distributes_models=said.get("distributes_models"),
+        monthly_users=said.get("monthly_users"),
+        annual_revenue_usd=said.get("annual_revenue_usd"),
+    )
+
+
+def _rivals(document: Document, rivals: list[str], catalog: Catalog) -> tuple[str, ...]:
+    """A misspelt rival would be nobody's rival, and what bars it would fall."""
+    names: dict[str, set[str]] = {}
+    for entry in catalog.terms.details:
+        names.setdefault(entry.terms.provider.lower(), set()).update({entry.terms.provider.lower(), *entry.providers})
+    found: set[str] = set()
+    for i, rival in enumerate(rivals):
+        meant = {provider for provider, known in names.items() if any(_is(rival.lower(), name) for name in known)}
+        if not meant:
+            fix = suggest(rival, sorted({name for known in names.values() for name in known}))
+            raise document.fail(f"no provider is called {rival!r}", ("organisation", "competes_with", i), fix)
+        found |= meant
+    return tuple(sorted(found))
+
+
+def _is(rival: str, name: str) -> bool:
+    return fnmatchcase(name, rival) or rival in re.split(r"[^a-z0-9]+", name)
+
+
+def _rule(document: Document, i: int, row: Mapping[str, Any], uses: tuple[str, ...], catalog: Catalog) -> Rule:
+    on = Subject(row["on"])
+    if row["effect"] == _AS_TERMS and on is not Subject.MODEL:
+        raise document.fail(
+            f"effect 'as_terms' needs terms, and a rule on {on.value!r} has none",
+            ("rules", i, "effect"),
+            "use allow, warn, unknown or block",
+        )
+    return Rule(
+        id=row["id"],
+        on=on,
+        effect=None if row["effect"] == _AS_TERMS else Effect.parse(row["effect"]),
+        reason=" ".join(row["reason"].split()),
+        fix=" ".join(row["fix"].split()),
+        match=_match(document, i, on, cast("Mapping[str, Any]", row.get("when", {})), uses, catalog),
+        at_most=Effect.parse(row.get("at_most", "block")),
+    )
+
+
+def _match(
+    document: Document, i: int, on: Subject, when: Mapping[str, Any], uses: tuple[str, ...], catalog: Catalog
+) -> Match:
+    known: dict[str, Iterable[str]] = {
+        "use": uses,
+        "terms": [t.id for t in catalog.terms.entries],
+        "restriction": [each.value for each in Restriction],
+        "confidence": [each.value for each in Confidence],
+        "reason": [each.value for each in ReasonCode],
+        "influence": [each.lower() for each in Influence],
+        "origin": [each.value for each in Origin],
+        "acknowledgement": [each.lower() for each in Acknowledgement],
+    }
+    given: dict[str, Any] = {}
+    for key, value in when.items():
+        path = ("rules", i, "when", key)
+        if key in _NEVER[on]:
+            raise document.fail(
+                f"a rule on {on.value!r} never has {key!r}, so it would never match", path, f"drop {key!r}"
+            )
+        if key == "generated":
+            given |= {f"generated_{end}": _day(document, (*path, end), day) for end, day in value.items()}
+            continue
+        given[key] = (value,) if isinstance(value, str) else tuple(value)
+        for at, pattern in enumerate(given[key]):
+            place = path if isinstance(value, str) else (*path, at)
+            if key == "license":
+                _one_license(document, place, pattern)
+            else:
+                _known_word(document, place, key, pattern, known.get(key))
+    match = Match(**given)
+    if match.generated_from and match.generated_until and match.generated_from > match.generated_until:
+        raise document.fail("it ends before it begins", ("rules", i, "when", "generated"), "swap from and until")
+    return match
+
+
+def _day(document: Document, path: tuple[str | int, ...], text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as problem:
+        raise document.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
+
+
+def _known_word(
+    document: Document, path: tuple[str | int, ...], key: str, pattern: str, known: Iterable[str] | None
+) -> None:
+    """A misspelt word would make a rule that never matches: a gate that is open in silence."""
+    word = pattern.removeprefix("!")
+    if known is None or any(c in word for c in "*?["):
+        return
+    if word.lower() not in (k.lower() for k in known):
+        fix = suggest(word, known)
+        if key == "use":
+            fix += "; a use of your own must be listed under 'uses'"
+        raise document.fail(f"no {key} is called {word!r}", path, fix)
+
+
+def _one_license(document: Document, path: tuple[str | int, ...], pattern: str) -> None:
+    """The same for licences, whose names SPDX lists."""
+    word = pattern.removeprefix("!")
+    if len(licenses_in(word)) > 1:
+        raise document.fail(
+            f"{word!r} names several licences", path, "list them one by one; which of an expression bind is worked out"
+        )
+    if any(c in word for c in "*?["):
+        return
+    if problem := expression_error(word):
+        raise document.fail(problem, path, "use an id of the SPDX licence list, or LicenseRef-...")

@@ -1,0 +1,123 @@
+"""A policy that imports another is never looser, whatever is found."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from lineage_worlds import (
+    NOW,
+    ancestries,
+    effects,
+    organisations,
+    productions,
+    subjects,
+    targets,
+    uses,
+    wide_matches,
+    wide_policies,
+    wide_rules,
+)
+
+from lineage_guard.domain.closure import close, extend
+from lineage_guard.domain.decide import Decision, decide, judge
+from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.policy import Rule
+from lineage_guard.domain.terms import Effect
+
+ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
+
+
+@st.composite
+def additions(draw, imported):
+    """Rules of its own, and imported ones in another form: the accepted ones among them are what is tested."""
+    own = draw(st.lists(wide_rules, max_size=2))
+    for before in draw(st.lists(st.sampled_from(imported.rules), max_size=2)) if imported.rules else ():
+        after = replace(
+            before,
+            effect=draw(st.just(before.effect) | st.none() | effects),
+            at_most=draw(st.just(before.at_most) | effects),
+            match=draw(st.just(before.match) | st.just(type(before.match)()) | wide_matches),
+        )
+        own.append(after)
+    unique = {r.id: r for r in own}
+    flags = st.none() | st.booleans()
+    return Additions(
+        "team", tuple(unique.values()), draw(organisations), counts_indirect=draw(flags), unknown_blocks=draw(flags)
+    )
+
+
+def accepted(imported, own):
+    """The additions, less what is refused, part by part."""
+    while True:
+        try:
+            return narrowed(imported, own)
+        except Loosening as problem:
+            match problem.part:
+                case ("rules", int(i), *_):
+                    own = replace(own, rules=own.rules[:i] + own.rules[i + 1 :])
+                case ("organisation", name):
+                    own = replace(own, organisation=replace(own.organisation, **{name: None}))
+                case (name,):
+                    own = replace(own, **{name: None})
+
+
+def no_looser(after, before):
+    assert after.stops >= before.stops
+    assert ORDER.index(after.decision) >= ORDER.index(before.decision)
+
+
+@given(st.data(), targets, productions, wide_policies, uses, ancestries)
+def test_a_policy_that_imports_another_is_never_looser(data, target, known, policy, use, ancestry):
+    unique = {r.id: r for r in policy.rules}
+    policy = replace(policy, rules=tuple(unique.values()))
+    team = accepted(policy, data.draw(additions(policy)))
+    third = accepted(team, data.draw(additions(team)))
+    closure = extend(close(target, known), ancestry)
+    before, after, last = (decide(closure, p, (), use, NOW) for p in (policy, team, third))
+    no_looser(after, before)
+    no_looser(last, after)
+
+
+@given(targets, productions, wide_policies, uses, ancestries)
+def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, known, policy, use, ancestry):
+    closure = extend(close(target, known), ancestry)
+    rules = policy.on(closure.target)
+    all_terms = tuple(t for layers in policy.terms.by_model.values() for t in layers)
+    restricted = set(rules.restricted_terms(use, all_terms))
+    worst = {}
+    for j in judge(closure, policy, use):
+        if j.terms:
+            worst[j.terms.id] = max(worst.get(j.terms.id, Effect.ALLOW), j.effect)
+    assert all(policy.stops(worst[id], use) for id in restricted & set(worst))
+    verdict = decide(closure, policy, (), use, NOW)
+    assert verdict.stops == any(policy.stops(j.effect, use) for j in judge(closure, policy, use))
+
+
+@given(targets, productions, wide_policies, uses, st.integers(0, 3), st.booleans())
+def test_more_facts_against_an_organisation_never_loosen(target, known, policy, use, users, more):
+    """The order in which a team may change the company's facts is an order of verdicts."""
+    closure = close(target, known)
+    facts = policy.organisation
+    stricter = replace(facts, competes_with=None, distributes_models=True)
+    if facts.monthly_users is None or users > facts.monthly_users:
+        stricter = replace(stricter, monthly_users=users)
+    no_looser(
+        decide(closure, replace(policy, organisation=stricter), (), use, NOW), decide(closure, policy, (), use, NOW)
+    )
+
+
+@given(targets, productions, wide_policies, uses, subjects, wide_matches)
+def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy, use, on, match):
+    """What ``Match.covers`` says is true of every closure."""
+    rules = [
+        Rule(f"x{n}", on, Effect.BLOCK, "why", "fix", m)
+        for n, m in enumerate([match, *(r.match for r in policy.rules)])
+    ]
+    closure = close(target, known)
+    for wide in rules:
+        for narrow in rules:
+            if wide is narrow or not wide.match.covers(narrow.match):
+                continue
+            found = [j.index for j in judge(closure, replace(policy, rules=(narrow,)), use) if j.rule.id == narrow.id]
+            wider = {j.index for j in judge(closure, replace(policy, rules=(wide,)), use) if j.rule.id == wide.id}
+            assert set(found) <= wider
