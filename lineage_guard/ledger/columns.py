@@ -303,8 +303,8 @@ class Columns(Rows):
             if row == 0:
                 yield _with_facts(place, self._target)
             elif len(on_record) == 1 and not recent:
-                # Most versions have one record, and that is in the index.
-                yield make(place + on_record[0])
+                # Most versions have one record, and that is in the index: it is first-hand.
+                yield make((*place, *on_record[0], False))
             else:
                 said = [*(r.production(version) for r in on_record), *recent]
                 yield _with_facts(place, union(said)) if said else Reached(*place)
