@@ -90,6 +90,9 @@ class AssetDeclaration(dg.Model):
     indirect: Annotated[Sequence[str], Field(description="Upstream assets that only chose among rows.")] = ()
     writes: Annotated[str | None, Field(description="append or overwrite.")] = None
     note: Annotated[str | None, Field(description="One sentence for a reader.")] = None
+    column_lineage: Annotated[
+        Completeness, Field(description="COMPLETE when their recorded column lineage names every source.")
+    ] = Completeness.UNKNOWN
 
     def tags(self) -> Mapping[str, str]:
         """Asset tags to add."""
@@ -106,7 +109,8 @@ class AssetDeclaration(dg.Model):
         """
         if self.source is not None:
             beside = self.models or self.artefact or self.indirect or self.writes
-            if beside or self.completeness is not Completeness.COMPLETE:
+            traced = self.column_lineage is not Completeness.UNKNOWN
+            if beside or traced or self.completeness is not Completeness.COMPLETE:
                 raise ConfigError(
                     "a source stands alone: no model of this deployment made it",
                     where=where,
@@ -116,6 +120,7 @@ class AssetDeclaration(dg.Model):
             return source(**said, license=tuple(self.licenses), note=self.note, asset=where)
         models = [m.source() for m in self.models]
         rest = self.licenses or self.artefact or self.indirect or self.writes or self.note
+        rest = rest or self.column_lineage is not Completeness.UNKNOWN
         if not models and not rest and self.completeness is Completeness.COMPLETE:
             return {}
         return declare(
@@ -127,6 +132,7 @@ class AssetDeclaration(dg.Model):
             writes=self.writes,
             note=self.note,
             asset=where,
+            column_lineage=self.column_lineage,
         )
 
 

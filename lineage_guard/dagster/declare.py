@@ -53,6 +53,7 @@ def declare(
     writes: str | None = None,
     note: str | None = None,
     asset: str | None = None,
+    column_lineage: Completeness = Completeness.UNKNOWN,
 ) -> dict[str, Any]:
     """Say which models made an asset's data. Returns asset metadata.
 
@@ -68,6 +69,9 @@ def declare(
             else to declare, set the metadata ``lineage_guard/writes`` instead.
         note: one sentence for a reader.
         asset: name of the asset, for error messages.
+        column_lineage: COMPLETE when the ``TableColumnLineage`` that its materialisations record names
+            every source of every column. Upstream assets that no column is made from then count as
+            INDIRECT; what is recorded must agree, or all count as content. See docs/influence.md.
 
     Raises:
         DeclarationError: for an empty declaration, an unnamed model, a licence that is no
@@ -87,6 +91,7 @@ def declare(
         artefact=artefact,
         indirect=tuple(indirect),
         note=note,
+        column_lineage=_enum(Completeness, column_lineage, where),
     )
     if declaration == Declaration():
         raise DeclarationError(

@@ -58,6 +58,7 @@ def synthetic_asset(
     indirect: Sequence[str] = (),
     note: str | None = None,
     observe: bool = True,
+    column_lineage: Completeness = Completeness.UNKNOWN,
     **asset: Unpack[AssetArguments],
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Define an asset that a model made: ``@dagster.asset`` with the declaration filled in.
@@ -72,6 +73,7 @@ def synthetic_asset(
         note: see ``declare``.
         observe: ``False`` leaves its steps unobserved, which each of them says in its log. For a stand-in of
             the declared model, as demos and tests have one.
+        column_lineage: see ``declare``.
         **asset: anything ``@dagster.asset`` takes. The kind ``synthetic`` is added.
 
     Raises:
@@ -87,6 +89,7 @@ def synthetic_asset(
     def decorate(fn: Callable[..., Any]) -> dg.AssetsDefinition:
         name = asset.get("name") or fn.__name__
         said = licenses or artefact or indirect or note or completeness is not Completeness.COMPLETE
+        said = said or column_lineage is not Completeness.UNKNOWN
         declared = (
             declare(
                 *sources,
@@ -96,6 +99,7 @@ def synthetic_asset(
                 indirect=indirect,
                 note=note,
                 asset=name,
+                column_lineage=column_lineage,
             )
             if sources or said
             else {}

@@ -42,6 +42,8 @@ class Declaration:
         origin: where it comes from, in words or as a URL, for a source outside this deployment.
         indirect: names of inputs of which only a choice came through, not content (a ranker's
             scores, prompts); OpenLineage dataset names.
+        column_lineage: COMPLETE when the column lineage recorded with a materialisation names every
+            source of every column; see ``domain/influence.py``.
         note: one sentence for a reader.
 
     Example:
@@ -58,6 +60,7 @@ class Declaration:
     origin: str | None = None
     indirect: tuple[str, ...] = ()
     note: str | None = None
+    column_lineage: Completeness = Completeness.UNKNOWN
 
     @property
     def names_an_origin(self) -> bool:
@@ -77,6 +80,8 @@ class Declaration:
                 data[name] = getattr(self, name)
         if self.indirect:
             data["indirect"] = list(self.indirect)
+        if self.column_lineage is not Completeness.UNKNOWN:
+            data["column_lineage"] = self.column_lineage.value
         return data
 
     @classmethod
@@ -108,6 +113,7 @@ class Declaration:
                 origin=_text(values.get("origin")),
                 indirect=tuple(str(n) for n in _list(values.get("indirect", []))),
                 note=_text(values.get("note")),
+                column_lineage=Completeness(str(values.get("column_lineage", "UNKNOWN"))),
             )
         except (TypeError, ValueError, KeyError) as error:
             raise DeclarationError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from dagster import (
     AssetKey,
@@ -13,10 +13,10 @@ from dagster import (
     EventLogRecord,
     MultiPartitionsDefinition,
     PartitionsDefinition,
-    TableColumnLineage,
     TimeWindowPartitionsDefinition,
 )
 
+from lineage_guard.dagster.collect.columns import column_edges, columns_said, unseen_sources
 from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableMetadataSet
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
@@ -25,10 +25,11 @@ from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
+from lineage_guard.domain.influence import influences
 from lineage_guard.domain.observation import Observation
 from lineage_guard.domain.observed import with_observation
 from lineage_guard.domain.provenance import Declaration, ProductionFacts, in_partitions, production_facts
-from lineage_guard.domain.runs import AssetRun, ColumnEdge, ParentRun, RunState
+from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
 
 _ELSEWHERE = (
     "no definition of it is loaded here and nothing was declared when it ran, so models it used may be missing; "
@@ -66,10 +67,18 @@ class AssetRuns:
         stored = stored_of(record)
         node = self._node(stored.key)
         materialization = record.asset_materialization
-        facts, indirect, notes = self._facts(stored, materialization, node, reading, pointers_of(record) is not None)
+        from_a_step = pointers_of(record) is not None
+        facts, declaration, recorded, notes = self._facts(stored, materialization, node, reading, from_a_step)
         version = self._pins.version(stored)
-        inputs = tuple(_input(r, indirect) for r in reading.reads)
-        notes = [n for n in (facts.note, *notes, *reading.notes) if n]
+        metadata = _metadata(materialization)
+        said = columns_said(metadata, declaration, recorded and from_a_step, reading, self._graph)
+        indirect = declaration.indirect if declaration else ()
+        how = influences(version.name, [r.version.name for r in reading.reads], said, indirect)
+        inputs = tuple(Input(r.version, how.of[r.version.name], r.pin) for r in reading.reads)
+        if node is not None and (unseen := unseen_sources(metadata, stored.key, reading.reads, self._graph)):
+            facts = facts._replace(completeness=Completeness.INCOMPLETE)
+            notes += unseen
+        notes = [n for n in (facts.note, *notes, *how.notes, *reading.notes) if n]
         production = Production(
             outputs=(version,),
             inputs=inputs,
@@ -178,9 +187,10 @@ class AssetRuns:
         node: BaseAssetNode | None,
         reading: Reading,
         from_a_step: bool,
-    ) -> tuple[ProductionFacts, tuple[str, ...], list[str]]:
+    ) -> tuple[ProductionFacts, Declaration | None, bool, list[str]]:
+        """What follows from the declaration, that itself, whether it was recorded, and what to say of it."""
         name = name_of(stored.key)
-        metadata: Mapping[str, object] = materialization.metadata if materialization else {}
+        metadata = _metadata(materialization)
         declaration, notes = _declared(metadata, name)
         recorded = declaration is not None
         if declaration is None and node is not None and not notes:
@@ -209,7 +219,7 @@ class AssetRuns:
                 notes.append(_NOT_ITS_STEP)
         if unreadable or unread:
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
-        return facts, declaration.indirect if declaration else (), notes
+        return facts, declaration, recorded, notes
 
     def _node(self, key: AssetKey) -> BaseAssetNode | None:
         return self._graph.get(key) if self._graph.has(key) else None
@@ -237,6 +247,10 @@ def begun(run: AssetRun, at: float) -> AssetRun:
     return replace(
         run, state=RunState.START, at=utc(at), source=None, row_count=None, columns=(), column_lineage=(), checks=()
     )
+
+
+def _metadata(materialization: AssetMaterialization | None) -> Mapping[str, object]:
+    return materialization.metadata if materialization else {}
 
 
 def _declared(metadata: Mapping[str, object], name: str) -> tuple[Declaration | None, list[str]]:
@@ -268,12 +282,13 @@ def _with_extras(
     tags = (materialization.tags if materialization else None) or {}
     code_version = tags.get(CODE_VERSION_TAG)
     try:
-        table = TableMetadataSet.extract(materialization.metadata if materialization else {})
+        metadata = _metadata(materialization)
+        table = TableMetadataSet.extract(cast("Mapping[str, Any]", metadata))
         return replace(
             base,
             nominal=_window(node.partitions_def if node else None, stored.partition),
             columns=tuple((c.name, c.type) for c in table.column_schema.columns) if table.column_schema else (),
-            column_lineage=tuple(_columns(table.column_lineage, reads)) if table.column_lineage else (),
+            column_lineage=tuple(column_edges(metadata, reads)),
             row_count=table.row_count if table.row_count is not None else table.partition_row_count,
             tags=tuple(sorted(node.tags.items())) if node else (),
             owners=tuple(node.owners) if node else (),
@@ -282,16 +297,6 @@ def _with_extras(
         )
     except Exception:  # noqa: BLE001  decoration of a sound record; the lineage above stands without it
         return base
-
-
-def _columns(lineage: TableColumnLineage, reads: Iterable[Read]) -> Iterable[ColumnEdge]:
-    by_key: dict[AssetKey, list[Version]] = {}
-    for read in reads:
-        by_key.setdefault(read.key, []).append(read.version)
-    for column, sources in sorted(lineage.deps_by_column.items()):
-        for source in sources:
-            for version in by_key.get(source.asset_key, ()):
-                yield ColumnEdge(column, version, source.column_name)
 
 
 def _window(definition: PartitionsDefinition | None, partition: str | None) -> tuple[datetime, datetime] | None:
