@@ -122,7 +122,7 @@ def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> Po
     if imported is None:
         return _sealed(_whole(own, catalog), catalog)
     try:
-        return _sealed(narrowed(imported, own), catalog)
+        return _sealed(narrowed(imported, own, template=raw["import"] in PRESETS), catalog)
     except Loosening as problem:
         raise document.fail(f"it would loosen what it imports: {problem.what}", problem.part, problem.fix) from problem
 

@@ -7,6 +7,7 @@ true the strictest counts.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import IntEnum, StrEnum
@@ -308,5 +309,8 @@ def _covers(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
 
 
 def _within(pattern: str, patterns: list[str]) -> bool:
-    literal = not any(c in pattern for c in "*?[")
-    return pattern in patterns or (literal and any(fnmatchcase(pattern, p) for p in patterns))
+    """Whether whatever matches a pattern certainly matches one of others, e.g. ``xai*`` of ``x*``."""
+    head = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    if pattern in patterns or (head == pattern and any(fnmatchcase(pattern, p) for p in patterns)):
+        return True
+    return any(p.endswith("*") and p[:-1] == re.split(r"[*?\[]", p)[0] and head.startswith(p[:-1]) for p in patterns)

@@ -56,12 +56,14 @@ class Additions:
     description: str = ""
 
 
-def narrowed(imported: Policy, own: Additions) -> Policy:
+def narrowed(imported: Policy, own: Additions, template: bool = False) -> Policy:
     """The imported policy with additions. Its digest is left empty.
 
     Args:
         imported: what is narrowed.
         own: what is added.
+        template: whether the imported policy is nobody's, like the shipped ones: it leaves the facts about
+            the organisation to whoever imports it, whatever follows from them.
 
     Raises:
         Loosening: something would loosen it.
@@ -87,7 +89,7 @@ def narrowed(imported: Policy, own: Additions) -> Policy:
         digest="",
         version=own.version,
         description=own.description,
-        organisation=_organisation(imported, own.organisation),
+        organisation=own.organisation if template else _organisation(imported, own.organisation),
         uses=tuple(dict.fromkeys((*imported.uses, *own.uses))),
         imports=(imported.name, *imported.imports),
     )

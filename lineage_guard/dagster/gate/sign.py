@@ -34,6 +34,10 @@ def fingerprint(settings: Settings) -> str:
         True
     """
     rules = [(f.name, _said(getattr(settings, f.name))) for f in fields(settings) if f.name not in _NOT_RULES]
+    if isinstance(settings.policy, Path):
+        from lineage_guard.catalog.policy_file import policy_files
+
+        rules.append(("imported", _said(policy_files(settings.policy)[1:])))
     return sha256(repr(rules).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,183 @@
+"""Policies that import others, facts about the organisation, and conditions, as they are written."""
+
+from datetime import date
+
+import pytest
+
+from lineage_guard.catalog import load_catalog, load_policy
+from lineage_guard.catalog.documents import schema
+from lineage_guard.catalog.policy_file import policy_files
+from lineage_guard.dagster.gate.sign import fingerprint
+from lineage_guard.dagster.settings import Settings
+from lineage_guard.domain.errors import PolicyError
+from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.organisation import Organisation, Purpose
+from lineage_guard.domain.terms import TRAIN_COMPETING, Effect
+
+CATALOG = load_catalog()
+COMPANY = """\
+format: 1
+name: company
+import: default
+uses: [train_voice]
+organisation: {competes_with: [openai, anthropic], monthly_users: 1000}
+rules:
+  - id: no-xai
+    on: model
+    when: {provider: xAI*, use: train_*}
+    effect: block
+    reason: The house does not use it.
+    fix: Use another model.
+"""
+TEAM = """\
+format: 1
+name: team
+import: ../company.yaml
+organisation:
+  monthly_users: 2000
+rules:
+  - id: no-xai
+    on: model
+    when: {provider: "x*"}
+    effect: block
+    reason: Nothing of theirs, for no use.
+    fix: Use another model.
+  - id: licences
+    on: license
+    when:
+      license: [CC-BY-NC-*, LicenseRef-acme]
+      acknowledgement: declared
+      use: train_voice
+    effect: block
+    reason: The result is sold.
+    fix: Use other data.
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "team").mkdir()
+    company, team = tmp_path / "company.yaml", tmp_path / "team" / "policy.yaml"
+    company.write_text(COMPANY)
+    team.write_text(TEAM)
+    return company, team
+
+
+def test_a_team_narrows_the_policy_of_its_company(files):
+    policy = load_policy(files[1], CATALOG)
+    assert policy.name == "team"
+    assert policy.imports == ("company", "default")
+    assert policy.uses == ("train_voice",)
+    assert {"model-terms", "no-xai", "licences"} <= {r.id for r in policy.rules}
+    assert policy.organisation == Organisation(("anthropic", "microsoft", "openai"), monthly_users=2000)
+    assert policy.digest != load_policy(files[0], CATALOG).digest != load_policy("default", CATALOG).digest
+
+
+def test_who_competes_with_nobody_but_two_may_use_the_others(files):
+    company = load_policy(files[0], CATALOG)
+    by = {t.id: company.organisation.apply(t, TRAIN_COMPETING).effect for t in CATALOG.terms.entries}
+    assert by["openai-api"] is by["azure-openai"] is by["xai-api"] is by["llama-2"] is Effect.BLOCK
+    assert by["cohere-api"] is by["stability-community"] is Effect.WARN
+    assert not CATALOG.terms.resolve(ModelSource("cohere", "command-a", channel="api.cohere.com"), None).unresolved
+
+
+def test_limits_of_the_shipped_terms_are_applied():
+    many = Organisation(monthly_users=900_000_000, annual_revenue_usd=2_000_000)
+    over = {t.id for t in CATALOG.terms.entries if many.apply(t, "evaluate").effect is Effect.BLOCK}
+    assert over >= {"llama-2", "llama-3", "llama-3.1", "llama-3.3", "llama-4", "dbrx", "qwen-license-2024"}
+    assert "stability-community" in over
+    duty = {t.id for t in CATALOG.terms.entries if many.apply(t, "evaluate").effect is Effect.WARN}
+    assert {"kimi-k2", "minimax-m2"} <= duty
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "place", "what", "fix"),
+    [
+        (1, "effect: block\n    reason: Nothing", "effect: warn\n    reason: Nothing", "10:5", "says warn", "stricter"),
+        (1, 'when: {provider: "x*"}', "when: {provider: xai, use: evaluate}", "9:5", "does not hold wherever", "wider"),
+        (1, "  monthly_users: 2000", "  monthly_users: 20", "5:3", "monthly_users is 20, and company says", "leave"),
+        (1, "  monthly_users: 2000", "  competes_with: [openai]", "5:3", "competes_with", "leave competes_with out"),
+        (1, "  monthly_users: 2000", "  competes_with: [opnai]", "5:19", "no provider is called 'opnai'", "'openai'?"),
+        (1, "  monthly_users: 2000", "  monthly_user: 2000", "5:3", "unknown key", "did you mean 'monthly_users'?"),
+        (1, "name: team", "name: team\nunknown_blocks: false", "3:1", "unknown_blocks is false", "leave unknown_b"),
+        (1, "import: ../company.yaml", "import: company.yaml", "3:1", "cannot be read", "relative to policy.yaml"),
+        (1, "import: ../company.yaml", "import: policy.yaml", "3:1", "itself: policy.yaml -> policy.yaml", "out"),
+        (0, "import: default", "import: team/policy.yaml", "3:1", "policy.yaml -> company.yaml -> policy.yaml", "out"),
+        (0, "effect: block", "effect: allow", "10:5", "rule 'no-xai' allows", "take the rule out"),
+        (1, "CC-BY-NC-*, ", "CC-BY-NC-40, ", "16:17", "not on the SPDX licence list", "SPDX licence list"),
+        (1, "CC-BY-NC-*, ", "MIT AND CC-BY-4.0, ", "16:17", "names several licences", "one by one"),
+        (1, "acknowledgement: declared", "acknowledgement: said", "17:7", "'said'", "use one of declared, concluded"),
+        (1, "use: train_voice", "use: train_vioce", "18:7", "no use is called", "did you mean 'train_voice'?"),
+        (1, "use: train_voice", "generated: {from: 2026-01-01}", "18:7", "would never match", "drop 'generated'"),
+        (1, '{provider: "x*"}', "{generated: {from: 2026-02-30}}", "9:24", "is no day", "2026-01-31"),
+        (1, '{provider: "x*"}', "{generated: {from: 2026-02-20, until: 2026-02-01}}", "9:12", "ends before", "swap"),
+        (1, '{provider: "x*"}', "{origin: third_party}", "9:12", "no origin is called", "first_party"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_says_where_and_how_to_mend_it(files, file, old, new, place, what, fix):
+    path = files[file]
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(PolicyError) as raised:
+        load_policy(files[1], CATALOG)
+    error = raised.value
+    assert what in error.what
+    assert fix in error.fix
+    assert error.where.endswith(f"{path.name}:{place}"), str(error)
+
+
+def test_every_condition_can_be_written(tmp_path):
+    path = tmp_path / "p.yaml"
+    when = schema("policy")["$defs"]["rule"]["properties"]["when"]["properties"]
+    said = {
+        "use": "train_*", "provider": "openai", "model": "gpt-*", "channel": "api.openai.com", "terms": "openai-*",
+        "restriction": "COMPETING_MODELS", "confidence": "verified", "reason": "RESTRICTED_MODEL",
+        "influence": "direct", "origin": "second_hand", "license": "LicenseRef-*", "acknowledgement": "concluded",
+        "dataset": "huggingface:*", "asset": "student", "generated": "{from: 2026-01-01, until: 2026-06-30}",
+    }  # fmt: skip
+    assert set(said) == set(when)
+    lines = "\n".join(f"      {key}: {value}" for key, value in said.items())
+    path.write_text(
+        "format: 1\nname: all\norganisation: {purpose: research, distributes_models: false}\nrules:\n"
+        f"  - id: r\n    on: model\n    when:\n{lines}\n    effect: block\n    reason: r\n    fix: f\n"
+    )
+    policy = load_policy(path, CATALOG)
+    assert policy.organisation == Organisation(purpose=Purpose.RESEARCH, distributes_models=False)
+    match = policy.rules[0].match
+    assert (match.generated_from, match.generated_until) == (date(2026, 1, 1), date(2026, 6, 30))
+    assert match.origin == ("second_hand",)
+
+
+def test_a_policy_without_rules_of_its_own_needs_an_import(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text("format: 1\nname: x\nimport: strict\norganisation: {purpose: commercial}\n")
+    assert load_policy(path, CATALOG).counts_indirect
+    path.write_text("format: 1\nname: x\norganisation: {purpose: commercial}\n")
+    with pytest.raises(PolicyError, match="lacks 'rules'"):
+        load_policy(path, CATALOG)
+
+
+def test_a_gate_is_known_by_everything_its_policy_imports(files):
+    company, team = files
+    assert policy_files(team) == (team.resolve(), company.resolve())
+    before = fingerprint(Settings(policy=team))
+    company.write_text(COMPANY.replace("monthly_users: 1000", "monthly_users: 1500"))
+    assert fingerprint(Settings(policy=team)) != before
+    company.write_text("{")
+    assert policy_files(team) == (team.resolve(), company.resolve()), "whoever loads it says what is wrong"
+
+
+def test_editors_can_complete_every_key():
+    def described(node, at):
+        if isinstance(node, dict):
+            if {"type", "enum", "const", "$ref"} & node.keys() and at and at[-1] != "items":
+                assert node.get("description") or "$ref" in node, "/".join(at)
+            for key, value in node.items():
+                if key in ("properties", "$defs"):
+                    for name, each in value.items():
+                        described(each, (*at, name))
+
+    described(schema("policy"), ())
+    conditions = schema("policy")["$defs"]["rule"]["properties"]["when"]["properties"]
+    assert all(each["description"] for each in conditions.values())
