@@ -21,6 +21,25 @@ FORMAT = 3
 #: The chain digest before the first batch.
 GENESIS = "sha256:" + "0" * 64
 _PRUNED = b"sha256:"
+#: What to do with a ledger that an earlier version wrote.
+BEGIN_ANEW = (
+    "go on with the lineage-guard that wrote it; or begin a new ledger in another place, where `lineage-guard sync` "
+    "collects again what Dagster's event log holds and `lineage-guard import` takes the events of other producers again"
+)
+
+
+class OtherFormat(ValueError):
+    """A batch of a format that this version does not read; whether it is whole cannot be told.
+
+    Attributes:
+        fix: what to do.
+    """
+
+    def __init__(self, found: object) -> None:
+        newer = isinstance(found, int) and found > FORMAT
+        self.fix = "install the lineage-guard that wrote it, or a newer one" if newer else BEGIN_ANEW
+        whose = "a newer" if newer else "an earlier"
+        super().__init__(f"it has format {found}, of {whose} lineage-guard; this one reads format {FORMAT}")
 
 
 def canonical(event: Mapping[str, object]) -> bytes:
@@ -121,12 +140,13 @@ def header_of(head: bytes, seq: int) -> tuple[dict[str, object], str]:
     """A header line as a mapping without ``chain``, and the chain digest.
 
     Raises:
+        OtherFormat: when another version wrote it.
         ValueError, KeyError, TypeError, AttributeError: when it is not what was written.
     """
     header: dict[str, object] = json.loads(head)
     chain = str(header.pop("chain"))
     if header["format"] != FORMAT:
-        raise ValueError(f"it has format {header['format']}, this version of lineage-guard reads {FORMAT}")
+        raise OtherFormat(header["format"])
     if _chain(header) != chain or header["batch"] != seq:
         raise ValueError("its header was changed")
     return header, chain
@@ -141,6 +161,7 @@ def parse(data: bytes, seq: int, prev: str | None = None) -> Batch:
         prev: chain digest of the batch before, when it is known.
 
     Raises:
+        OtherFormat: when another version wrote it.
         ValueError, KeyError, TypeError, AttributeError: when it is not what was written.
     """
     head, _, body = data.partition(b"\n")

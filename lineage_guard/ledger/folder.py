@@ -38,6 +38,7 @@ class FolderArchive:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).expanduser()
+        self._place = str(self.root)
         self._made: set[Path] = set()
         self._unnamed = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
         self._log_made = False
@@ -50,11 +51,11 @@ class FolderArchive:
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Store a new key; ``False`` when it exists."""
-        final = self.root / key
         try:
             if key.startswith(_LOG):
                 self._make_log()
                 return self._log.put(key, data)
+            final = self.root / key
             self._make(final.parent)
             if final.exists():
                 return False
@@ -121,7 +122,7 @@ class FolderArchive:
 
     def _walk(self, prefix: str, after: str) -> Iterator[str]:
         try:
-            with os.scandir(self.root / prefix) as entries:
+            with os.scandir(f"{self._place}/{prefix}") as entries:
                 found = [(f"{prefix}{e.name}/" if e.is_dir() else f"{prefix}{e.name}") for e in entries]
         except FileNotFoundError:
             return

@@ -12,20 +12,28 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from uuid import uuid4
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
-from lineage_guard.ledger.batch import GENESIS, Batch, canonical, header_of, made, parse
-from lineage_guard.ledger.packs import RESTORE, Pack, chunks, covering, packs_after, read_pack, sweep, write_pack
+from lineage_guard.ledger.batch import GENESIS, Batch, OtherFormat, canonical, header_of, made, parse
+from lineage_guard.ledger.packs import (
+    LONGEST_HEAD,
+    RESTORE,
+    Pack,
+    chunks,
+    covering,
+    last_head,
+    packs_after,
+    read_pack,
+    sweep,
+    write_pack,
+)
 
 __all__ = ["GENESIS", "Batch", "Log", "canonical", "key_of", "new_writer"]
 
 _PREFIX = "log/"
 _SHARD = 1000
 _READ_AHEAD = 64
-#: A header is far shorter than this many bytes.
-_HEADER = 4096
 #: Batches are packed when at least so many are waiting, or so many bytes.
 PACK_AT = 256
 PACK_AT_BYTES = 1024 * 1024
@@ -112,12 +120,14 @@ class Log:
         """
         if seq == 0:
             return GENESIS
-        data = self._one(seq, _HEADER)
+        head = self._head(seq)
         where = self._archive.describe(key_of(seq))
-        if data is None:
+        if head is None:
             raise LedgerError("batch is missing", where=where, fix=RESTORE)
         try:
-            return header_of(data.partition(b"\n")[0], seq)[1]
+            return header_of(head, seq)[1]
+        except OtherFormat as e:
+            raise LedgerError(f"batch {seq} cannot be read: {e}", where=where, fix=e.fix) from e
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise LedgerError(f"batch is damaged: {e}", where=where, fix=RESTORE) from e
 
@@ -168,10 +178,19 @@ class Log:
                 return
             yield batch
 
-    def _one(self, seq: int, size: int | None = None) -> bytes | None:
-        data = self._archive.get(key_of(seq), size)
+    def _one(self, seq: int) -> bytes | None:
+        data = self._archive.get(key_of(seq))
         pack = covering(packs_after(self._archive, seq - 1), seq)
         return data if pack is None else dict(read_pack(self._archive, pack))[seq]
+
+    def _head(self, seq: int) -> bytes | None:
+        data = self._archive.get(key_of(seq), LONGEST_HEAD)
+        pack = covering(packs_after(self._archive, seq - 1), seq)
+        if pack is not None:
+            if seq == pack.last and (head := last_head(self._archive, pack)) is not None:
+                return head
+            data = dict(read_pack(self._archive, pack))[seq]
+        return None if data is None else data[: data.find(b"\n")]
 
     def _fetch(self, numbers: Sequence[int]) -> list[bytes | None]:
         """Fetch some batches, several at a time: a bucket answers one request in tens of milliseconds."""
@@ -188,13 +207,15 @@ class Log:
             raise LedgerError("batch is missing", where=where, fix=RESTORE)
         try:
             return parse(data, seq, prev)
+        except OtherFormat as e:
+            raise LedgerError(f"batch {seq} cannot be read: {e}", where=where, fix=e.fix) from e
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise LedgerError(f"batch {seq} is damaged: {e}", where=where, fix=RESTORE) from e
 
 
 def new_writer() -> str:
     """A name for one writer, never used twice: ``host:pid:token``."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:12]}"
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
 
 
 def key_of(seq: int) -> str:

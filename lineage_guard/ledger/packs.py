@@ -1,7 +1,9 @@
 """Packs: many batches in one compressed object, so that a long log is few objects and small.
 
 A pack is ``packs/<last>-<first>.<revision>.jsonl.zst``: the batches ``first`` to ``last``, one
-after another as they were written, compressed with zstd. It is written once. Retention writes the same
+after another as they were written, compressed with zstd. It begins with a frame that decompressors skip
+and that holds the header line of batch ``last``: that alone is asked for by whoever opens a ledger
+whose index ends there. It is written once. Retention writes the same
 range again as the next revision, with digests in place of dropped events.
 
 A batch that a pack holds is read from the pack, whatever stands under its own key: a writer
@@ -11,6 +13,7 @@ Hence the order that makes this exact: look at single batches first, at packs af
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -29,6 +32,11 @@ RESTORE = (
 #: What one pack holds at most; a reader of one batch decompresses all of it.
 MOST_BATCHES = 1_000
 MOST_BYTES = 32 * 1024 * 1024
+#: A header line is far shorter than this many bytes.
+LONGEST_HEAD = 4096
+#: A skippable frame of zstd (RFC 8878, 3.1.2): magic number, length, then anything.
+_FRAME = struct.Struct("<II")
+_SKIPPABLE = 0x184D2A50
 
 
 class Pack(msgspec.Struct, frozen=True, order=True):
@@ -89,9 +97,23 @@ def read_pack(archive: Archive, pack: Pack) -> list[tuple[int, bytes]]:
         batches = list(split(_decompressed(data)))
         if [seq for seq, _ in batches] != list(range(pack.first, pack.last + 1)):
             raise ValueError("it does not hold the batches that its name says")
+        if _first_frame(data) not in (None, _head(batches[-1][1])):
+            raise ValueError("it begins with the header of another batch than its last one")
         return batches
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as e:
         raise LedgerError(f"pack of batches is damaged: {e}", where=where, fix=RESTORE) from e
+
+
+def last_head(archive: Archive, pack: Pack) -> bytes | None:
+    """The header line of the last batch of a pack, without reading the pack.
+
+    Returns:
+        ``None`` when the pack is gone, or was written before packs began with it: read the pack.
+
+    Raises:
+        LedgerError: when the archive cannot be read.
+    """
+    return _first_frame(archive.get(pack.key, _FRAME.size + LONGEST_HEAD) or b"")
 
 
 def write_pack(archive: Archive, batches: Sequence[Batch], revision: int = 0) -> Pack:
@@ -101,7 +123,9 @@ def write_pack(archive: Archive, batches: Sequence[Batch], revision: int = 0) ->
         LedgerError: when the archive cannot be written.
     """
     pack = Pack(batches[-1].seq, batches[0].seq, revision)
-    archive.put_if_absent(pack.key, _compressed(b"".join(b.encoded() for b in batches)))
+    head = batches[-1].head
+    frame = _FRAME.pack(_SKIPPABLE, len(head)) + head
+    archive.put_if_absent(pack.key, frame + _compressed(b"".join(b.encoded() for b in batches)))
     return pack
 
 
@@ -150,6 +174,19 @@ def _named(archive: Archive, key: str) -> Pack:
         if pack.key == key:
             return pack
     raise LedgerError("not a pack of this ledger", where=archive.describe(key), fix="move the file elsewhere")
+
+
+def _first_frame(data: bytes) -> bytes | None:
+    """What the skippable frame at the beginning holds; ``None`` when there is none, or not all of it."""
+    if len(data) < _FRAME.size:
+        return None
+    magic, size = _FRAME.unpack_from(data)
+    held = data[_FRAME.size : _FRAME.size + size]
+    return held if magic == _SKIPPABLE and len(held) == size else None
+
+
+def _head(batch: bytes) -> bytes:
+    return batch[: batch.index(b"\n")]
 
 
 def _compressed(data: bytes) -> bytes:

@@ -29,12 +29,15 @@ from zlib import crc32
 import msgspec
 
 from lineage_guard.domain.errors import LedgerError
+from lineage_guard.ledger.batch import BEGIN_ANEW
 from lineage_guard.ledger.disk import read_at, sync_folder, write_at
 from lineage_guard.ledger.framing import HEAD, LONGEST_HEAD, head_of, mark_of, read_mark
 
 #: The next record opens a new segment when the last one is so long.
 SEGMENT_BYTES = 1 << 20
 _NAME = re.compile(r"(\d{8})\.seg")
+#: Before segments, a folder held the files of a thousand batches.
+_FORMER = re.compile(r"\d{9}")
 _RESTORE = "restore the file from a backup of the archive"
 
 
@@ -109,12 +112,13 @@ class Segments:
         Returns:
             ``False``, and nothing is written, when the key is there (or, replacing, does not hold ``old``).
         """
-        record = head_of(b"+", key, data) + data + b"\n"
+        head = head_of(b"+", key, data)
         with self._thread, self._locked():
             self._refresh()
             if (self.get(key) != old) if replace else (key in self._at):
                 return False
-            self._append(record)
+            segment, at = self._append(head + data + b"\n")
+            self._known(key, segment, at + len(head), len(data))
             return True
 
     def overwrite(self, key: str, data: bytes) -> None:
@@ -147,8 +151,8 @@ class Segments:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def _append(self, record: bytes, *, durable: bool = True) -> None:
-        """Write at the end of the last segment, under the lock, and take the record up."""
+    def _append(self, record: bytes, *, durable: bool = True) -> tuple[_Segment, int]:
+        """Write at the end of the last segment, under the lock; the segment and where the record begins."""
         last = self._segments[-1] if self._segments else None
         new = last is None or last.end >= SEGMENT_BYTES
         if last is not None and new:
@@ -174,9 +178,11 @@ class Segments:
                 raise
         finally:
             os.close(fd)
-        self._take_up(segment, record)
+        at = segment.end
+        segment.end += len(record)
         if durable:
             self._mark(segment)
+        return segment, at
 
     def _mark(self, segment: _Segment) -> None:
         """Say how far acknowledged records go. Not synced: after a power cut it may say less, never more."""
@@ -236,6 +242,8 @@ class Segments:
 
     def _marked(self) -> tuple[int, int] | None:
         """The last segment and its length as a writer left them; ``None`` when that cannot be read."""
+        if self._alone:
+            return read_mark(os.pread(self._lock_fd, LONGEST_HEAD, 0))
         try:
             fd = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -268,6 +276,9 @@ class Segments:
         with suppress(FileNotFoundError):
             for name in os.listdir(self._folder):
                 match = _NAME.fullmatch(name)
+                if match is None and _FORMER.fullmatch(name):
+                    what = "the log has a file for each batch, as an earlier lineage-guard wrote them"
+                    raise LedgerError(what, where=f"{self._folder}/{name}", fix=BEGIN_ANEW)
                 if match is None:
                     raise LedgerError(
                         "not a batch of this ledger", where=f"{self._folder}/{name}", fix="move the file elsewhere"

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
-from lineage_guard.ledger.batch import GENESIS, Batch, parse
+from lineage_guard.ledger.batch import GENESIS, Batch, OtherFormat, parse
 from lineage_guard.ledger.index import Index, PartGone
 from lineage_guard.ledger.log import Log, key_of
 from lineage_guard.ledger.manifest import Manifest, published
@@ -75,6 +75,9 @@ def verify(archive: Archive, expected: Sequence[str] = ()) -> Verified:
             continue
         try:
             batch = parse(found, seq, chains.get(seq - 1))
+        except OtherFormat as e:
+            findings.append(Finding(archive.describe(key), f"batch {seq} cannot be read: {e}"))
+            continue
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             findings.append(Finding(archive.describe(key), f"batch {seq} is damaged: {e}"))
             continue

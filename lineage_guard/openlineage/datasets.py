@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -17,6 +18,7 @@ Place = tuple[str, str]
 
 _HUB = "huggingface"
 _MIRRORED_PARTITIONS = 1000
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def model_node(model: ModelSource) -> Place:
@@ -294,6 +296,8 @@ def _dataset(place: Place, facets: Json, kind: str, kind_facets: Json) -> Json:
 
 def is_uuid(text: str) -> bool:
     """Whether a text is a UUID, as OpenLineage wants run ids."""
+    if _UUID.fullmatch(text):  # as nearly all are written; ten times as fast
+        return True
     try:
         UUID(text)
     except ValueError:

@@ -11,6 +11,7 @@ from records import Record
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.verify import verify
 
 TARGET = Production((Version("d", "s"),), inputs=(Input(Version("default", "table5", None, histories.run_uuid(5))),))
 
@@ -228,3 +229,33 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     for ask in (lambda x: x.watermark(), lambda x: x.append([histories.simple(1)])):
         with pytest.raises(LedgerError, match="ledger"):
             ask(open_ledger(tmp_path / "ledger"))
+
+
+@pytest.mark.parametrize("seq", [3, 5])  # the index ends with the one, the other is in the tail
+@pytest.mark.parametrize(
+    ("number", "whose", "fix"),
+    [
+        (2, "an earlier", "begin a new ledger in another place"),
+        (4, "a newer", "install the lineage-guard that wrote it"),
+    ],
+)
+def test_a_batch_of_another_format_is_not_called_damaged(
+    place: Path, seq: int, number: int, whose: str, fix: str
+) -> None:
+    record = batch(place, seq)
+    record.write_bytes(record.read_bytes().replace(b'"format":3', b'"format":%d' % number))
+    with pytest.raises(LedgerError, match=f"batch {seq} cannot be read: it has format {number}, of {whose}") as e:
+        open_ledger(place).closure(TARGET)
+    assert fix in (e.value.fix or "")
+    assert "damaged" not in str(e.value)
+    found = verify(open_ledger(place).archive).findings
+    assert f"batch {seq} cannot be read: it has format {number}" in found[0].what
+
+
+def test_a_log_of_a_file_for_each_batch_is_an_earlier_versions(tmp_path: Path) -> None:
+    former = tmp_path / "log" / "000000000"
+    former.mkdir(parents=True)
+    (former / "000000000001.jsonl").write_text('{"batch":1,"format":2}\n')
+    with pytest.raises(LedgerError, match="as an earlier lineage-guard wrote them") as e:
+        open_ledger(tmp_path).closure(TARGET)
+    assert "lineage-guard sync" in (e.value.fix or "")

@@ -10,8 +10,10 @@ import pytest
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.ledger.folder import FolderArchive
 from lineage_guard.ledger.log import GENESIS, Log, key_of
-from lineage_guard.ledger.packs import packs_after
+from lineage_guard.ledger.packs import LONGEST_HEAD, packs_after
+from lineage_guard.ledger.verify import verify
 
 TARGET = Production((Version("d", "s"),), inputs=(Input(Version("default", "table9", None, histories.run_uuid(9))),))
 
@@ -150,6 +152,48 @@ def test_a_damaged_pack_is_named(tmp_path: Path, damage: str) -> None:
     assert str(tmp_path) in str(e.value)
     with pytest.raises(LedgerError):
         open_ledger(tmp_path).check(full=True)
+
+
+def test_a_ledger_is_opened_without_reading_its_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path)
+    log_of(tmp_path).pack(10, at_least=1)
+    expected = log_of(tmp_path).read(10).chain
+    asked: list[tuple[str, int | None]] = []
+    get = FolderArchive.get
+
+    def counted(self: FolderArchive, key: str, size: int | None = None) -> bytes | None:
+        asked.append((key, size))
+        return get(self, key, size)
+
+    monkeypatch.setattr(FolderArchive, "get", counted)
+    ledger = open_ledger(tmp_path)
+    assert ledger.watermark() == f"10:{expected}"
+    assert [size for key, size in asked if key.startswith("packs/")] == [8 + LONGEST_HEAD]
+    assert ledger.append([histories.simple(10)]).watermark.startswith("11:")
+
+
+def test_a_pack_without_a_head_as_earlier_versions_wrote_it_is_read(tmp_path: Path) -> None:
+    before = told(filled(tmp_path))
+    log_of(tmp_path).pack(10, at_least=1)
+    (pack,) = (tmp_path / "packs").iterdir()
+    data = pack.read_bytes()
+    pack.write_bytes(data[8 + int.from_bytes(data[4:8], "little") :])
+    assert told(open_ledger(tmp_path)) == before
+    assert open_ledger(tmp_path).check(full=True).events == 10
+
+
+def test_a_pack_with_the_head_of_another_batch_is_damaged(tmp_path: Path) -> None:
+    filled(tmp_path)
+    archive = open_ledger(tmp_path).archive
+    log_of(tmp_path).pack(10, at_least=1)
+    (pack,) = (tmp_path / "packs").iterdir()
+    data = pack.read_bytes()
+    size = 8 + int.from_bytes(data[4:8], "little")
+    other = log_of(tmp_path).read(9).head
+    pack.write_bytes(data[:4] + len(other).to_bytes(4, "little") + other + data[size:])
+    with pytest.raises(LedgerError, match="batch is damaged: its header was changed"):
+        open_ledger(tmp_path).watermark()
+    assert [f for f in verify(archive).findings if "header of another batch" in f.what]
 
 
 def test_a_stray_file_among_the_packs_is_named(tmp_path: Path) -> None:
