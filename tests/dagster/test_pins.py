@@ -336,6 +336,28 @@ def test_upstream_partition_written_while_the_step_ran(w: World) -> None:
     assert w.reached("clean", "en") == {"gpt-4o", "qwen-2"} > w.data["clean", "en"]
 
 
+@pytest.mark.parametrize("partitions_def", [None, LANGUAGES])
+def test_upstream_first_made_while_the_step_ran_may_not_have_been_read(
+    w: World, partitions_def: dg.StaticPartitionsDefinition | None
+) -> None:
+    """Either that, or what lay there before anybody kept a record: both count, and neither is certain."""
+    partition = "en" if partitions_def else None
+
+    def read_then_change(context: dg.AssetExecutionContext, partition: str | None) -> frozenset[str]:
+        w.run("synth", partition=partition, synth="qwen-2")
+        return frozenset()
+
+    w.assets = [
+        generated(w, "synth", partitions_def=partitions_def),
+        derived(w, "clean", read_then_change, deps=["synth"], partitions_def=partitions_def),
+    ]
+    w.run("clean", partition=partition)
+    w.collect()
+    assert w.reached("clean", partition) == {"qwen-2"}
+    assert not w.exact("clean", partition)
+    assert any(r.version.name == "synth" and r.version.run is None for r in w.closure("clean", partition).reached)
+
+
 def test_graph_asset_reads_before_its_last_op(w: World) -> None:
     """Dagster's pointer is taken when the last op begins; the first op read an older version."""
 

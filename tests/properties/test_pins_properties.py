@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dagster"))
@@ -72,6 +72,10 @@ def deployment(w: World, race: list[tuple[bool, str]]) -> None:
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@example(
+    steps=[("clean", "en", None), ("racy", None, (True, "qwen-2")), ("raw", None, "mistral-7b")],
+    collect_at=8,
+)
 @given(steps=st.lists(STEP, min_size=4, max_size=9), collect_at=st.integers(0, 8))
 def test_never_fewer_models_than_there_are(steps: list[tuple[str, str | None, object]], collect_at: int) -> None:
     with world() as w:

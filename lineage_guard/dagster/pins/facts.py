@@ -80,6 +80,8 @@ class Option(NamedTuple):
         rows: what the log shows.
         exact: whether the cut is exact.
         kept: what the log no longer shows and the ledger knows.
+        absent: whether nothing of it was there when reading began, and all rows came later: the step
+            may have read them, or what was there without a record.
     """
 
     key: AssetKey
@@ -87,6 +89,7 @@ class Option(NamedTuple):
     rows: list[Stored]
     exact: bool
     kept: tuple[Version, ...] = ()
+    absent: bool = False
 
 
 @dataclass

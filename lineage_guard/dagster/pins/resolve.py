@@ -133,7 +133,9 @@ class Pins:
                 found.extend(self._partitions_at(parent, ANYTHING, Cut(start), head + 1, key, now))
                 continue
             if parent in plain:
-                found.append(Option(parent, None, self._since(parent, stored, start, head), True))
+                rows = self._since(parent, stored, start, head)
+                absent = bool(rows) and all(s.storage_id > start for s in rows)
+                found.append(Option(parent, None, rows, True, absent=absent))
                 continue
             for partition in partitions:
                 rule = mapped(self._graph, key, partition, parent, now, self.log.instance, live=True)
@@ -269,7 +271,8 @@ class Pins:
         found.add(self.history.window(parent, after, own.storage_id), None)
         rows = [s for options in found.options.values() for s in options]
         kept = self._kept(parent, None, rows, utc(own.timestamp)) if self._lost(parent) else ()
-        return [Option(parent, None, rows, cut.exact and len({s.partition for s in rows}) <= 1, kept)]
+        exact = cut.exact and len({s.partition for s in rows}) <= 1
+        return [Option(parent, None, rows, exact, kept, absent=bool(rows) and low is None and not kept)]
 
     def _partitions_at(
         self,
@@ -305,13 +308,16 @@ class Pins:
             # A partition that should have been read and was never materialised is a gap. Of an asset's own
             # earlier partitions it is the start of history.
             if rows or kept or (rule.keys is not None and parent != child):
-                results.append(Option(parent, partition, rows, cut.exact and rule.exact, kept))
+                came = bool(rows) and all(s.storage_id > cut.upto for s in rows)
+                absent = came and not kept and rule.keys is not None and parent != child
+                exact = cut.exact and rule.exact and not came
+                results.append(Option(parent, partition, rows, exact, kept, absent))
         return results or ([Option(parent, None, [], True)] if rule.keys is None else [])
 
     def _named(self, found: Iterable[Option], own: Stored | None) -> tuple[Read, ...]:
         target = self.version(own) if own else None
         reads: dict[Version, Read] = {}
-        for key, partition, rows, exact, kept in found:
+        for key, partition, rows, exact, kept, absent in found:
             versions: dict[Version, Stored | None] = {self.version(s): s for s in rows}
             more = [v for v in kept if v not in versions]
             versions.update(dict.fromkeys(more))
@@ -321,6 +327,8 @@ class Pins:
                 if own is not None and key == own.key:
                     continue
                 versions = dict.fromkeys(self._unmade(key, partition, past=own is not None))
+            elif absent:
+                versions.update(dict.fromkeys(self._unmade(key, partition, past=own is not None)))
             pin = Pin.EXACT if exact and not more and len(versions) == 1 else Pin.CONSERVATIVE
             for version, stored in versions.items():
                 before = reads.get(version)
