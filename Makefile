@@ -36,7 +36,7 @@ test: $(READY) ## Run the tests that need nothing but this folder
 
 .PHONY: test-long
 test-long: $(EXTRAS) ## Run the tests that take minutes or drive a browser
-	@$(BIN)/pytest -m "(long or browser) and not floor" $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile -m "(long or browser) and not floor" $(PYTEST_ARGS)
 
 .PHONY: matrix
 matrix: $(EXTRAS) ## Launch everything on live processes and write the matrix in docs/enforcement.md (minutes)

@@ -291,6 +291,7 @@ job = defs.resolve_job_def("all")
 """
 
 
+@pytest.mark.long
 def test_steps_of_the_multiprocess_executor_collect_at_the_same_time(tmp_path: Path) -> None:
     """The first run ever, upstream and training together, each step collecting for itself."""
     (tmp_path / "home").mkdir()

@@ -79,6 +79,7 @@ def trained(home: Path) -> list[str]:
     return marker.read_text().split() if marker.exists() else []
 
 
+@pytest.mark.long
 def test_a_multiprocess_job_trains_what_is_clean_and_stops_what_is_not(home: Path) -> None:
     done = dagster(home, "job", "execute", "-j", "everything")
     assert done.returncode != 0, done.stderr[-2000:]

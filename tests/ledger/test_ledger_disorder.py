@@ -184,7 +184,7 @@ def test_the_reference_says_something(tmp_path: Path) -> None:
     assert [row[1].value for row in told(ledger)] == ["BLOCK", "ALLOW", "UNKNOWN", "UNKNOWN"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.permutations(range(len(EVENTS))), st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_give_the_same_closure_and_verdict(order: list[int], rng: random.Random) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:

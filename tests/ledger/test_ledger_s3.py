@@ -55,7 +55,8 @@ def test_packs_and_retention_work_the_same_on_a_bucket(s3: str) -> None:
 
 
 @pytest.mark.parametrize("afterwards", [False, True])
-@pytest.mark.parametrize("how", [500, 503, "drop"])
+# boto3 waits longer and longer after a 503.
+@pytest.mark.parametrize("how", [500, pytest.param(503, marks=pytest.mark.long), "drop"])
 def test_a_server_that_fails_now_and_then_is_asked_again(
     s3_proxy: Proxy, s3: str, how: int | str, afterwards: bool
 ) -> None:
