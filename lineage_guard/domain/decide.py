@@ -15,7 +15,7 @@ from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.reached import terms_day
 from lineage_guard.domain.terms import Effect, Terms
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.waivers import Waiver, Waivers, notice
 
 __all__ = [
     "GUARD_CANNOT_SEE",
@@ -195,6 +195,7 @@ class _Group:
 
     first: tuple[int, int]
     entries: list[tuple[Ruling, Sequence[int]]]
+    waiver: Waiver | None = None
 
     @property
     def is_gap(self) -> bool:
@@ -225,6 +226,29 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
     return sorted(groups.values(), key=lambda g: g.first), tuple(duties)
 
 
+def _waived(group: _Group, closure: Closure, waivers: Waivers, use: str, at: datetime) -> Iterator[_Group]:
+    """A group as it is covered: whole, or cut up where waivers cover some of the versions only."""
+    ruling = group.entries[0][0]
+    rule, target, model = ruling.rule.id, closure.target, ruling.model
+    anywhere = (w for w in waivers if w.dataset is None and w.covers(rule, target, model, use, at))
+    whole = next(anywhere, None)
+    # What a waiver for certain data covers is known once the names of the data are.
+    there = [w for w in waivers if w.dataset is not None and at < w.expires and w.rule == rule]
+    if whole is not None or not there:
+        group.waiver = whole
+        yield group
+        return
+    parts: dict[str | None, _Group] = {}
+    for n, (said, indexes) in enumerate(group.entries):
+        split: dict[str | None, tuple[Waiver | None, list[int]]] = {}
+        for index, version in zip(indexes, closure.rows.versions(indexes), strict=True):
+            by = next((w for w in there if w.covers(rule, target, model, use, at, version)), None)
+            split.setdefault(by.id if by else None, (by, []))[1].append(index)
+        for key, (by, some) in split.items():
+            parts.setdefault(key, _Group((some[0], n), [], by)).entries.append((said, some))
+    yield from parts.values()
+
+
 def _holds(indexes: Sequence[int], index: int) -> bool:
     place = bisect_left(indexes, index)
     return place < len(indexes) and indexes[place] == index
@@ -235,6 +259,7 @@ def _findings(
 ) -> Iterator[Finding]:
     """A finding for each group, at its best example; all rows and all paths are asked for at once."""
     rows = closure.rows
+    groups = [part for group in groups for part in _waived(group, closure, waivers, use, at)]
     nearest = [g.first[0] if g.is_gap else rows.nearest([indexes for _, indexes in g.entries]) for g in groups]
     # Of a gap the record says more, of all else the rulings do.
     gaps = [n for g, n in zip(groups, nearest, strict=True) if g.is_gap]
@@ -244,12 +269,13 @@ def _findings(
     for group, index, path in zip(groups, nearest, rows.paths(nearest), strict=True):
         ruling = next(ruling for ruling, indexes in group.entries if _holds(indexes, index))
         j = Judged(index, whole[index] if group.is_gap else places[index], *ruling)
-        waiver = next((w.id for w in waivers if w.covers(j.rule.id, closure.target, j.model, use, at)), None)
+        waiver, version = group.waiver, j.reached.version
+        note = notice(waiver, waivers, j.rule.id, closure.target, j.model, use, at, version)
         yield Finding(
             rule=j.rule.id,
             reason=j.reason,
             effect=j.effect,
-            message=_message(j, use),
+            message=_message(j, use) + note,
             fix=j.rule.fix,
             subject=j.reached.version,
             path=path,
@@ -258,7 +284,7 @@ def _findings(
             model=j.model,
             terms=j.terms,
             versions=sum(len(indexes) for _, indexes in group.entries),
-            waived_by=waiver,
+            waived_by=waiver.id if waiver else None,
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from lineage_guard.domain.closure import Closure, Reached
 from lineage_guard.domain.decide import Judged, judge, terms_day
 from lineage_guard.domain.evidence import Evidence, evidence_key
-from lineage_guard.domain.facts import Completeness, Influence, ModelSource
+from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Version
 from lineage_guard.domain.observed import differences
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.terms import Effect, Resolution, Terms
@@ -103,7 +103,7 @@ def lineage_rows(closure: Closure, policy: Policy, use: str, waivers: Waivers, a
         for model, terms, unresolved in _subjects(r, policy):
             influence = r.influence if model is None or model.direct else Influence.INDIRECT
             effect, waived_by = _effect(
-                judged.pop(_place(node, model, terms, unresolved), []), model, closure, policy, use, waivers, at
+                judged.pop(_place(node, model, terms, unresolved), []), r.version, closure, policy, use, waivers, at
             )
             counts = influence is Influence.DIRECT or policy.counts_indirect
             # What counts and was not judged must not pass for allowed; a version without a gap needs no judgement.
@@ -136,7 +136,7 @@ def _place(index: int, model: ModelSource | None, terms: Terms | None, reason: s
 
 def _effect(
     group: Iterable[Judged],
-    model: ModelSource | None,
+    version: Version,
     closure: Closure,
     policy: Policy,
     use: str,
@@ -148,7 +148,7 @@ def _effect(
     for j in group:
         worst = j.effect if worst is None else max(worst, j.effect)
         if policy.stops(j.effect, use):
-            covering = (w.id for w in waivers if w.covers(j.rule.id, closure.target, model, use, at))
+            covering = (w.id for w in waivers if w.covers(j.rule.id, closure.target, j.model, use, at, version))
             used.append(next(covering, None))
     return worst, None if None in used else next(iter(used), None)
 

@@ -199,7 +199,7 @@ def test_a_policy_written_before_there_were_observations_still_stops():
 
 def test_a_waiver_covers_a_difference_by_its_rule():
     seen = observed_models(Observation(contacts=(Contact("api.openai.com", "openai"),)), [QWEN], silent=False)
-    waiver = Waiver("w", "observed-differs", "*", "why", "a", "b", "T", AT.replace(year=2027), model=ANY)
+    waiver = Waiver("w", "observed-differs", "student", "why", "a", "b", "T", AT.replace(year=2027), model=ANY)
     of = {f.rule: f.waived_by for f in verdict(QWEN, *seen, waivers=(waiver,)).findings}
     assert of["observed-differs"] == "w"
     assert of["unknown-model"] is None  # what else the contact means stays

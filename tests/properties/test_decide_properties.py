@@ -108,7 +108,7 @@ def test_what_the_guard_cannot_see_always_stops(target, known, policy, use):
 @given(targets, productions, policies, uses)
 def test_a_waived_verdict_is_never_allow(target, known, policy, use):
     waivers = tuple(
-        Waiver(f"w{r}-{m}", r, "*", "why", "a", "b", "T-1", NOW.replace(year=2030), model=m)
+        Waiver(f"w{r}-{m}", r, "target", "why", "a", "b", "T-1", NOW.replace(year=2030), model=m)
         for r in {rule.id for rule in policy.rules} | {"no-rule"}
         for m in (None, "*")
     )
