@@ -106,7 +106,7 @@ class _Step:
                     asset_context.add_asset_metadata(said, asset_key=key)
         except Exception as error:
             self._context.log.warning("lineage_guard could not write down what it observed", exc_info=True)
-            self._fail(error)
+            _unseen(self._context, error)
 
     def _handed_on(self, key: dg.AssetKey, seen: Observation, last: bool) -> Observation:
         """What this op saw, with what ops before it saw: of a graph, only the op at the end writes the asset.
@@ -127,13 +127,6 @@ class _Step:
             said = {OBSERVED_KEY: dg.MetadataValue.json(seen.to_json())}
             self._context.log_event(dg.AssetObservation(key, metadata=said))
         return seen.joined(earlier)
-
-    def _fail(self, error: Exception) -> None:
-        """What was seen and could not be written must not pass for nothing seen: the record will be incomplete."""
-        said = {OBSERVED_KEY: dg.MetadataValue.json({"error": f"{type(error).__name__}: {error}"})}
-        asset_context = dg.AssetExecutionContext.get()
-        for key in self._context.selected_asset_keys:
-            asset_context.add_asset_metadata(said, asset_key=key)
 
     def _by_asset(self) -> dict[dg.AssetKey, Observation]:
         from dataclasses import replace
@@ -182,10 +175,19 @@ def _step(settings: Settings) -> _Step | None:
         return None
     try:
         return _Step(context, settings)
-    except Exception:
-        # Observing is not the gate: the declaration stands, and the log says why it is alone.
+    except Exception as error:
+        # Observing is not the gate: the step goes on. Its record is incomplete, and the log says why.
         context.log.warning("lineage_guard could not observe this step", exc_info=True)
+        _unseen(context, error)
         return None
+
+
+def _unseen(context: dg.OpExecutionContext, error: Exception) -> None:
+    """What could not be seen or written must not pass for nothing seen: the record will be incomplete."""
+    said = {OBSERVED_KEY: dg.MetadataValue.json({"error": f"{type(error).__name__}: {error}"})}
+    asset_context = dg.AssetExecutionContext.get()
+    for key in context.selected_asset_keys:
+        asset_context.add_asset_metadata(said, asset_key=key)
 
 
 def _sync(body: compat.AnyFunction, settings: Settings) -> compat.AnyFunction:

@@ -136,6 +136,12 @@ class Observation:
         """
         try:
             values = dict(cast("Mapping[str, object]", data))
+            if isinstance(failed := values.get("error"), str):
+                raise DeclarationError(
+                    f"the step could not be observed: {failed}",
+                    where=where,
+                    fix="see the step's log, mend it, and materialise the asset again",
+                )
             if values.pop("format", None) != FORMAT:
                 raise ValueError(f"only format {FORMAT} is understood")
             return cls(

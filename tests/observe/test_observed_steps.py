@@ -311,6 +311,21 @@ def test_what_cannot_be_read_is_not_nothing(world):
     assert "what was observed while it was made cannot be read" in world.said_of(result)
 
 
+def test_a_step_that_cannot_be_observed_goes_on_and_its_record_is_incomplete(world, monkeypatch):
+    def broken() -> None:
+        raise RuntimeError("no hooks here")
+
+    monkeypatch.setattr("lineage_guard.observe.install", broken)
+
+    @synthetic_asset(OPEN)
+    def stories() -> None: ...
+
+    result = world.run(stories)
+    assert not world.trained
+    assert "no hooks here" in world.recorded("stories").note
+    assert "INCOMPLETE" in world.said_of(result)
+
+
 def test_a_step_that_fails_leaves_nothing_open(world):
     from lineage_guard.observe.recorder import recorders
 
