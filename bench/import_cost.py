@@ -4,7 +4,9 @@
 
 Three deployments of as many assets, in fresh processes that take turns: *plain* has never heard of the
 package; *unmarked* is the same with ``guard(defs)`` around it, as on the first day; in *marked* one asset
-in ten declares where its data comes from and one in a hundred trains. CPU time, from the start of the
+in ten declares where its data comes from and one in a hundred trains. The assets stand in ten levels, and
+each reads one of the level above it: Dagster's own validation of a job follows dependencies by recursion,
+and gives up on a chain of a thousand. CPU time, from the start of the
 interpreter until the repository and every job in it are built, as a code server does. What is ours is
 timed inside, too: it is a small part of a large number, and two medians of large numbers differ by more
 than it on a machine with other work.
@@ -27,6 +29,7 @@ PROGRAM = """
 import json, sys, time
 marked, guarded, count = sys.argv[1] == "marked", sys.argv[1] != "plain", int(sys.argv[2])
 clock = time.process_time
+wide = max(1, count // 10)
 seen = {}
 
 def timed(name, since):
@@ -47,7 +50,7 @@ def asset(i):
         declared = source(human=True) if i % 10 == 0 else {}
         trains = training() if i % 100 == 5 else {}
         timed("source() and training()", since)
-    @dg.asset(name=f"a{i}", metadata=declared, tags=trains, deps=[f"a{i - 1}"] if i else [],
+    @dg.asset(name=f"a{i}", metadata=declared, tags=trains, deps=[f"a{i - wide}"] if i >= wide else [],
               io_manager_def=dg.mem_io_manager)
     def made() -> None: ...
     return made
@@ -108,7 +111,8 @@ def main() -> None:
         times = [run["seen"][name] for run in found[lane] if name in run["seen"]]
         return median(times) * 1000 if times else None
 
-    print(f"{options.runs} fresh processes each, {options.assets} assets, Python {platform.python_version()}, CPU ms")
+    shape = f"{options.runs} fresh processes each, {options.assets} assets in ten levels"
+    print(f"{shape}, Python {platform.python_version()}, CPU ms")
     print(f"{'':44}" + "".join(f"{lane:>10}" for lane in LANES))
     for name in found["marked"][0]["seen"]:
         times = [ms(lane, name) for lane in LANES]
