@@ -101,7 +101,7 @@ class Batch(msgspec.Struct, frozen=True):
         """The bytes to store."""
         pairs = zip(self.lines, self.digests, strict=True)
         lines = (line or _PRUNED + digest.hex().encode() for line, digest in pairs)
-        return self.head + b"\n" + b"".join(line + b"\n" for line in lines)
+        return b"\n".join((self.head, *lines, b""))
 
     def without(self, places: Sequence[int]) -> Batch:
         """The same batch, with the events at some places (from 0) dropped."""

@@ -16,13 +16,17 @@ def read_at(fd: int, start: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-def write_at(fd: int, start: int, data: bytes) -> None:
-    """Write all of it.
+def write_at(fd: int, start: int, *parts: bytes) -> None:
+    """Write all of some bytes, one after another, without making one copy of them.
 
     Raises:
         OSError: when the disk cannot; part of it may be written then.
     """
-    view = memoryview(data)
+    written = os.pwritev(fd, parts, start)
+    if written == sum(map(len, parts)):
+        return
+    start += written
+    view = memoryview(b"".join(parts))[written:]
     while view:
         written = os.pwrite(fd, view, start)
         start += written

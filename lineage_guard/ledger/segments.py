@@ -117,7 +117,7 @@ class Segments:
             self._refresh()
             if (self.get(key) != old) if replace else (key in self._at):
                 return False
-            segment, at = self._append(head + data + b"\n")
+            segment, at = self._append(head, data, b"\n")
             self._known(key, segment, at + len(head), len(data))
             return True
 
@@ -151,7 +151,7 @@ class Segments:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def _append(self, record: bytes, *, durable: bool = True) -> tuple[_Segment, int]:
+    def _append(self, *record: bytes, durable: bool = True) -> tuple[_Segment, int]:
         """Write at the end of the last segment, under the lock; the segment and where the record begins."""
         last = self._segments[-1] if self._segments else None
         new = last is None or last.end >= SEGMENT_BYTES
@@ -167,7 +167,7 @@ class Segments:
             if os.fstat(fd).st_size > segment.end:
                 os.ftruncate(fd, segment.end)  # what a writer that was killed left half-done
             try:
-                write_at(fd, segment.end, record)
+                write_at(fd, segment.end, *record)
                 if durable:
                     os.fdatasync(fd)
                     if new:
@@ -179,7 +179,7 @@ class Segments:
         finally:
             os.close(fd)
         at = segment.end
-        segment.end += len(record)
+        segment.end += sum(map(len, record))
         if durable:
             self._mark(segment)
         return segment, at

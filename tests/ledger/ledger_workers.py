@@ -103,7 +103,7 @@ def _killed_before(call: int) -> None:
 
         return wrapper
 
-    for name in ("link", "unlink", "replace", "fsync", "fdatasync", "pwrite", "ftruncate", "mkdir"):
+    for name in ("link", "unlink", "replace", "fsync", "fdatasync", "pwrite", "pwritev", "ftruncate", "mkdir"):
         setattr(os, name, counted(getattr(os, name)))
 
 

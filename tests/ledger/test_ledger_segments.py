@@ -65,7 +65,7 @@ def test_handles_that_write_at_once_each_get_a_number(tmp_path: Path) -> None:
     assert [h.watermark() for h in handles] == [fresh.watermark()] * 4
 
 
-@pytest.mark.parametrize("name", ["pwrite", "fdatasync", "fsync", "ftruncate"])
+@pytest.mark.parametrize("name", ["pwritev", "fdatasync", "fsync", "ftruncate"])
 @pytest.mark.usefixtures("short")
 def test_a_disk_that_fails_at_any_step_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -94,6 +94,19 @@ def test_a_disk_that_fails_at_any_step_leaves_what_was_there(
     assert found == acknowledged
     assert 10 <= len(acknowledged) < 20
     assert open_ledger(tmp_path).check(full=True).events == len(acknowledged)
+
+
+def test_a_record_that_the_system_takes_in_pieces_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, one = os.pwritev, os.pwrite
+    monkeypatch.setattr(os, "pwritev", lambda fd, parts, at: real(fd, [b"".join(parts)[:40]], at))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: one(fd, data[:50], at))
+    ledger = open_ledger(tmp_path)
+    for n in range(3):
+        ledger.append([histories.simple(n)])
+    monkeypatch.undo()
+    assert open_ledger(tmp_path).check(full=True).events == 3
 
 
 def test_a_record_left_half_done_is_passed_over_and_cut_off_by_the_next_writer(tmp_path: Path) -> None:
