@@ -1,0 +1,167 @@
+"""Phrases in texts: where an engine looks, and what decides. Every engine gives the same hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from lineage_guard.domain.errors import SuiteError
+from lineage_guard.gx.phrases.catalog import Phrase
+from lineage_guard.gx.phrases.mentions import quoted
+from lineage_guard.gx.phrases.wording import alternation
+
+
+class Hit(NamedTuple):
+    """A phrase in one text.
+
+    Attributes:
+        phrase: which.
+        quoted: whether it stands in quotation marks, code or a quoted block wherever it stands.
+    """
+
+    phrase: Phrase
+    quoted: bool
+
+
+def hits(text: str, phrases: Iterable[Phrase]) -> list[Hit]:
+    """The phrases in a text, each once. This decides; engines only save it from reading every text.
+
+    Args:
+        text: one response.
+        phrases: what to look for.
+
+    Example:
+        >>> from lineage_guard.gx.phrases import load_phrases
+        >>> [h.phrase.id for h in hits("Hi! I'm ChatGPT.", load_phrases().phrases)]
+        ['openai-chatgpt']
+    """
+    found: list[Hit] = []
+    for phrase in phrases:
+        places = [m.start() for m in phrase.pattern.finditer(text)]
+        if places:
+            found.append(Hit(phrase, all(quoted(text, at) for at in places)))
+    return found
+
+
+def where(phrases: Iterable[Phrase]) -> str:
+    """One regular expression that is found in every text with one of these phrases, case aside.
+
+    RE2, Java and PostgreSQL read it alike.
+    """
+    return alternation(p.expression for p in phrases)
+
+
+def hyperscan() -> Any:
+    """The module, or ``None`` where the extra ``scan`` is not installed."""
+    try:
+        return import_module("hyperscan")
+    except ImportError:
+        return None
+
+
+class Matcher:
+    """Hyperscan over columns of text, where they are in memory.
+
+    Two looks: for rare single words, in all the text; then for the rare parts of phrases, in the texts that
+    hold such a word. What is left is decided by ``hits``.
+
+    Args:
+        phrases: what to look for.
+
+    Raises:
+        SuiteError: when the extra ``scan`` is not installed.
+    """
+
+    def __init__(self, phrases: Sequence[Phrase]) -> None:
+        module = hyperscan()
+        if module is None:
+            raise SuiteError(
+                "hyperscan is not installed", fix="pip install 'lineage-guard[scan]', or use engine='duckdb'"
+            )
+        self._phrases = tuple(phrases)
+        self._words, _ = _database(module, tuple(dict.fromkeys(a for p in phrases for a in p.anchors)))
+        cores: dict[str, list[int]] = {}
+        for i, p in enumerate(phrases):
+            cores.setdefault(p.expression, []).append(i)
+        self._of_core = tuple(cores.values())
+        self._cores, _ = _database(module, tuple(cores))
+
+    def column(self, texts: Any) -> Iterator[tuple[int, list[Hit]]]:
+        """The rows of a ``pyarrow`` array of text that have hits, with them, in order."""
+        np: Any = import_module("numpy")
+        pc: Any = import_module("pyarrow.compute")
+        if not self._phrases or not len(texts):
+            return
+        buffer, offsets = _joined(texts)
+        ends: list[int] = []
+
+        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            ends.append(end)
+
+        self._words.scan(buffer, match_event_handler=note)
+        if not ends:
+            return
+        # A match across two rows ends in the second, and is not confirmed there.
+        rows = np.unique(np.searchsorted(offsets, np.unique(np.array(ends, dtype=np.int64)), side="left") - 1)
+        some = pc.take(texts, rows)
+        buffer, offsets = _joined(some)
+        found: dict[int, set[int]] = {}
+        seen: list[tuple[int, int]] = []
+
+        def confirm(id: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            seen.append((end, id))
+
+        self._cores.scan(buffer, match_event_handler=confirm)
+        if not seen:
+            return
+        at = np.searchsorted(offsets, np.array([end for end, _ in seen], dtype=np.int64), side="left") - 1
+        for i, (_, core) in zip(at.tolist(), seen, strict=True):
+            found.setdefault(i, set()).update(self._of_core[core])
+        for i in sorted(found):
+            these = hits(some[i].as_py(), [self._phrases[p] for p in sorted(found[i])])
+            if these:
+                yield int(rows[i]), these
+
+
+@lru_cache(maxsize=32)
+def _database(module: Any, expressions: tuple[str, ...]) -> tuple[Any, int]:
+    made = module.Database()
+    made.compile(
+        expressions=[e.encode() for e in expressions],
+        ids=list(range(len(expressions))),
+        elements=len(expressions),
+        flags=module.HS_FLAG_CASELESS,
+    )
+    return made, len(expressions)
+
+
+def _joined(texts: Any) -> tuple[Any, Any]:
+    """All the text of an array as one buffer, without a copy, and where each row begins in it."""
+    np: Any = import_module("numpy")
+    pa: Any = import_module("pyarrow")
+    wide = pa.types.is_large_string(texts.type)
+    _, offsets, data = texts.buffers()
+    kind = np.int64 if wide else np.int32
+    begins = np.frombuffer(offsets, dtype=kind)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    if data is None:
+        return b"", begins - begins[0]
+    return memoryview(data)[int(begins[0]) : int(begins[-1])], begins - begins[0]
+
+
+def tally(found: Iterable[tuple[Mapping[str, object], list[Hit]]], keep: int) -> dict[tuple[str, bool], Any]:
+    """Rows and keys by phrase and by whether it is quoted.
+
+    Args:
+        found: key values and hits, row by row.
+        keep: how many keys to keep of each.
+    """
+    counted: dict[tuple[str, bool], Any] = {}
+    for keys, these in found:
+        for hit in these:
+            entry = counted.setdefault((hit.phrase.id, hit.quoted), [0, []])
+            entry[0] += 1
+            if keys and len(entry[1]) < keep:
+                entry[1].append(dict(keys))
+    return counted

@@ -1,0 +1,228 @@
+"""The text scan: which models name themselves in a column of responses, where nobody declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from lineage_guard.domain.errors import SuiteError
+from lineage_guard.domain.facts import ModelSource
+from lineage_guard.gx.matching import Hit, Matcher, hits, hyperscan, tally, where
+from lineage_guard.gx.phrases.catalog import Phrase, Phrases, load_phrases
+from lineage_guard.gx.suites import NOTHING
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: How many row keys are kept of each phrase.
+KEYS = 20
+
+#: Rows read at once.
+BATCH = 200_000
+
+Engine = Literal["hyperscan", "duckdb"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows in which a model names itself by one phrase. Evidence, not proof; never the text.
+
+    Attributes:
+        provider: whose models say it.
+        phrase: id in the catalog.
+        rows: how many say it.
+        quoted: how many only quote it: in quotation marks, code or a quoted block. Not in ``rows``.
+        keys: values of the key columns of some of ``rows``.
+    """
+
+    provider: str
+    phrase: str
+    rows: int
+    quoted: int = 0
+    keys: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class TextScan:
+    """What a scan found.
+
+    Attributes:
+        rows: rows read.
+        texts: rows with text in them.
+        named: what was found, most rows first; only what nobody declares.
+        engine: which looked.
+        phrases: digest of the catalog.
+        complete: whether every row was read to the end; a scan that gave up proves nothing.
+    """
+
+    rows: int
+    texts: int
+    named: tuple[Named, ...] = ()
+    engine: str = ""
+    phrases: str = ""
+    complete: bool = True
+
+    @property
+    def found(self) -> tuple[Named, ...]:
+        """Findings: phrases that some row says and does not only quote."""
+        return tuple(n for n in self.named if n.rows)
+
+    @property
+    def clean(self) -> bool:
+        """Whether there was text, all of it was read, and nobody undeclared names itself in it."""
+        return self.complete and bool(self.texts) and not self.found
+
+    def __str__(self) -> str:
+        if not self.texts:
+            return "there is no text"
+        said = [f"{n.provider}: {n.phrase} ({n.rows} rows)" for n in self.found]
+        if quoted := sum(n.quoted for n in self.named):
+            said.append(f"{quoted} only quoted")
+        if not self.complete:
+            said.append("too many rows to read them all")
+        return "; ".join(said) or "nobody undeclared names itself"
+
+
+def responses_parameters(declared: Iterable[ModelSource], phrases: Phrases | None = None) -> dict[str, Any]:
+    """What a declaration feeds ``ExpectNoUndeclaredSelfIdentification``.
+
+    Args:
+        declared: the models an asset declares.
+        phrases: the catalog; the shipped one when ``None``.
+
+    Example:
+        >>> responses_parameters([ModelSource("openai", "gpt-4o")])["declared_providers"]
+        ['any', 'openai']
+    """
+    catalog = phrases or load_phrases()
+    return {"declared_providers": sorted(catalog.declared(declared)) or [NOTHING], "phrases": catalog.digest}
+
+
+def scan(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    column: str,
+    declared: Iterable[str] = (),
+    *,
+    keys: Sequence[str] = (),
+    phrases: Phrases | None = None,
+    engine: Engine | None = None,
+) -> TextScan:
+    """Look for models that name themselves in a column, and are not declared.
+
+    Args:
+        connection: an open DuckDB connection.
+        relation: FROM item: a table, a view, or a query in brackets.
+        column: holds the responses.
+        declared: ids of the providers that are, see ``Phrases.declared``.
+        keys: columns whose values name a row in the result.
+        phrases: the catalog; the shipped one when ``None``.
+        engine: ``"hyperscan"`` (extra ``scan``) or ``"duckdb"``, which is slower; the faster one that
+            is installed when ``None``. Both find the same.
+
+    Raises:
+        CatalogError: when a declared provider is not in the catalog.
+        SuiteError: when the engine is not installed.
+
+    Example:
+        >>> import duckdb
+        >>> texts = "(SELECT 'I am Claude, made by Anthropic.' AS response)"
+        >>> str(scan(duckdb.connect(), texts, "response", ["openai"], engine="duckdb"))
+        'anthropic: anthropic-claude-maker (1 rows)'
+    """
+    catalog = phrases or load_phrases()
+    wanted = catalog.of_others(p for p in declared if p != NOTHING)
+    chosen: Engine = engine or ("hyperscan" if hyperscan() else "duckdb")
+    reading = _Reading()
+    if chosen == "hyperscan":
+        found = _by_hyperscan(connection, relation, column, keys, wanted, reading)
+    elif chosen == "duckdb":
+        found = _by_duckdb(connection, relation, column, keys, wanted, reading)
+    else:
+        raise SuiteError(f"there is no engine {engine!r}", fix="use 'hyperscan' or 'duckdb'")
+    counted = tally(found, KEYS)
+    return TextScan(reading.rows, reading.texts, named(counted, wanted), chosen, catalog.digest)
+
+
+def named(counted: Mapping[tuple[str, bool], Any], phrases: Iterable[Phrase]) -> tuple[Named, ...]:
+    """What ``matching.tally`` counted, by phrase, most rows first."""
+    made = [
+        Named(p.provider, p.id, said[0], quotes[0], tuple(said[1]))
+        for p in phrases
+        if (said := counted.get((p.id, False), (0, ()))) and (quotes := counted.get((p.id, True), (0, ())))
+        if said[0] or quotes[0]
+    ]
+    return tuple(sorted(made, key=lambda n: (-n.rows, -n.quoted, n.phrase)))
+
+
+@dataclass
+class _Reading:
+    rows: int = 0
+    texts: int = 0
+    names: list[str] = field(default_factory=list[str])
+
+
+def _by_hyperscan(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    column: str,
+    keys: Sequence[str],
+    phrases: Sequence[Phrase],
+    reading: _Reading,
+) -> Iterator[tuple[Mapping[str, object], list[Hit]]]:
+    pa: Any = import_module("pyarrow")
+    pc: Any = import_module("pyarrow.compute")
+    matcher = Matcher(phrases)
+    for batch in _batches(connection, f"SELECT {_select(column, keys)} FROM {relation}"):
+        texts = batch.column(0)
+        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+            texts = texts.cast(pa.large_string())
+        reading.rows += len(texts)
+        # Blanks as DuckDB's trim has them.
+        reading.texts += pc.sum(pc.not_equal(pc.utf8_trim(texts, characters=" "), "")).as_py() or 0
+        for row, these in matcher.column(texts):
+            yield _keys(batch, keys, row), these
+
+
+def _by_duckdb(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    column: str,
+    keys: Sequence[str],
+    phrases: Sequence[Phrase],
+    reading: _Reading,
+) -> Iterator[tuple[Mapping[str, object], list[Hit]]]:
+    text = f"CAST({_quote(column)} AS VARCHAR)"
+    count = f"SELECT count(*), count(nullif(trim({text}, ' '), '')) FROM {relation}"
+    # All of it: a result that is not read to its end keeps the connection busy.
+    reading.rows, reading.texts = connection.execute(count).fetchall()[0]
+    if not phrases:
+        return
+    # A constant, so that it is compiled once; `~` means another thing in DuckDB 1.5 and 2.0.
+    look = where(phrases).replace("'", "''")
+    sql = f"SELECT {_select(column, keys)} FROM {relation} WHERE regexp_matches({text}, '{look}', 'i')"
+    for batch in _batches(connection, sql):
+        for row, value in enumerate(batch.column(0).to_pylist()):
+            if these := hits(value, phrases):
+                yield _keys(batch, keys, row), these
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
+    relation: Any = connection.sql(sql)
+    # The name changed between DuckDB 1.4 and 2.0.
+    read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_arrow_reader
+    yield from read(BATCH)
+
+
+def _keys(batch: Any, keys: Sequence[str], row: int) -> dict[str, object]:
+    return {k: batch.column(i + 1)[row].as_py() for i, k in enumerate(keys)}
+
+
+def _select(column: str, keys: Sequence[str]) -> str:
+    return ", ".join([f"CAST({_quote(column)} AS VARCHAR)", *map(_quote, keys)])
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
