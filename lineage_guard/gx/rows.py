@@ -18,6 +18,8 @@ from lineage_guard.gx.suites import NOTHING, Suite, load_suite
 from lineage_guard.gx.tables.duckdb import from_relation, in_duckdb, in_parquet
 from lineage_guard.gx.tables.frames import in_frame
 from lineage_guard.gx.tables.normalise import PROVENANCE_COLUMNS, SOURCE, normalise_channel, normalise_model
+from lineage_guard.gx.tables.postgres import in_postgres
+from lineage_guard.gx.tables.spark import in_spark
 from lineage_guard.gx.tables.table import RowsTable
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "in_duckdb",
     "in_frame",
     "in_parquet",
+    "in_postgres",
+    "in_spark",
     "normalise_channel",
     "normalise_model",
     "parameters_digest",

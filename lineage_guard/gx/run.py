@@ -131,7 +131,7 @@ def find_failing(
             "unexpected_index_column_names": [*keys],
         }
         broken = [r for r in _validate(validator, suite, expectations, asked) if r.success is not True]
-    lists: list[list[dict[str, Any]]] = [(r.result or {}).get("partial_unexpected_index_list") or [] for r in broken]
+    lists: list[list[dict[str, Any]]] = [_mapping(r.result).get("partial_unexpected_index_list") or [] for r in broken]
     # Both runs keep the order of the suite.
     same = [(r.expectation_config.type, r.expectation_config.kwargs.get("column")) for r in broken]
     return lists if same == [(f.type, f.column) for f in failures] else [[] for _ in failures]

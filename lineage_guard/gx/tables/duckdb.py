@@ -13,6 +13,7 @@ from lineage_guard.domain.errors import SuiteError
 from lineage_guard.gx.tables.normalise import (
     LOWER,
     MOMENT,
+    PROVENANCE_COLUMNS,
     SNAPSHOT,
     SPACES,
     UPPER,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 #: How long to wait for another process to let go of a DuckDB file, in seconds.
 LOCK_WAIT_S = 10.0
+
+#: View of the rows as they are written, after their provenance as suites read it in columns with ``PREFIX``.
+AS_THEY_ARE = "rows_as_they_are"
+PREFIX = "lineage_guard_"
 
 Attach = Callable[["duckdb.DuckDBPyConnection"], str]
 
@@ -94,7 +99,9 @@ class DuckDBDialect:
 
     def text(self, column: str) -> str:
         """See ``Dialect``."""
-        return f"nullif(trim(CAST({quote(column)} AS VARCHAR), {_SPACES}), '')"
+        raw = f"CAST({quote(column)} AS VARCHAR)"
+        # What begins or ends with white space sorts before "!"; trim() of characters is slow.
+        return f"CASE WHEN {raw} < '!' OR right({raw}, 1) < '!' THEN {_trimmed(raw)} ELSE {raw} END"
 
     def lower(self, text: str) -> str:
         """See ``Dialect``."""
@@ -115,10 +122,14 @@ class DuckDBDialect:
         if kind.startswith("TIMESTAMP") or kind == "DATE":
             moment = f"TRY_CAST({name} AS TIMESTAMP)"
             return f"CASE WHEN isfinite({moment}) THEN {moment} END"
-        text = self.text(column)
+        raw = f"CAST({name} AS VARCHAR)"
         # By way of a zone: a cast to TIMESTAMP alone forgets the one in the text.
-        cast = f"TRY_CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        return f"CASE WHEN regexp_full_match({text}, {literal(MOMENT)}) THEN {cast} END"
+        cases = "".join(
+            f" WHEN regexp_full_match({text}, {literal(MOMENT)})"
+            f" THEN TRY_CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+            for text in (raw, _trimmed(raw))
+        )
+        return f"CASE{cases} END"
 
     def joined(self, first: str, between: str, second: str) -> str:
         """See ``Dialect``."""
@@ -235,10 +246,13 @@ def open_rows(
         described = connection.execute(f"DESCRIBE FROM {source}").fetchall()
         types = {str(row[0]): str(row[1]) for row in described}
         found = find_columns(label, renamed, [str(row[0]) for row in described])
-        select = [f"{e} AS {quote(c)}" for c, e in normalised(DuckDBDialect(types), found.own).items()]
+        made = normalised(DuckDBDialect(types), found.own)
+        select = [f"{e} AS {quote(c)}" for c, e in made.items()]
         select += [quote(name) for name in found.rest]
         # A suite cannot pass on a table without columns it can see: there is nothing to count on.
         connection.execute(f"CREATE TEMP VIEW rows AS SELECT {', '.join(select) or 'NULL AS nothing'} FROM {source}")
+        read = ", ".join(f"{made.get(c, 'NULL')} AS {PREFIX}{c}" for c in PROVENANCE_COLUMNS)
+        connection.execute(f"CREATE TEMP VIEW {AS_THEY_ARE} AS SELECT {read}, * FROM {source}")
     except BaseException:
         connection.close()
         raise
@@ -309,6 +323,10 @@ def _glob(pattern: str) -> list[Path]:
     from glob import glob
 
     return [Path(p) for p in glob(pattern, recursive=True)] or [Path(pattern)]
+
+
+def _trimmed(text: str) -> str:
+    return f"nullif(trim({text}, {_SPACES}), '')"
 
 
 def _ascii(text: str, function: str, old: str, new: str) -> str:
