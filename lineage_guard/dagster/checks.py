@@ -1,58 +1,89 @@
-"""Asset checks from expectation suites: what the rows of a synthetic table say, in the Dagster UI."""
+"""Asset checks from expectation suites: what the rows of a synthetic table say, in the Dagster UI and at the gate."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` as an object.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import overload
 
 import dagster as dg
 
-from lineage_guard.dagster.declare import declaration_of
-from lineage_guard.domain.errors import DeclarationError
-from lineage_guard.domain.evidence import Evidence
+from lineage_guard.dagster.rows.found import MARK
+from lineage_guard.dagster.rows.show import result_of as result_of
+from lineage_guard.dagster.rows.suite_check import RowsCheck, Table
+from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.gx.rows import RowsTable, rows_parameters, run_rows_suite
 from lineage_guard.gx.suites import Suite, load_suite
 
-Table = RowsTable | Callable[[dg.AssetCheckExecutionContext], RowsTable]
-
-_SCHEMA = dg.TableSchema(
-    columns=[
-        dg.TableColumn("expectation", "string"),
-        dg.TableColumn("column", "string"),
-        dg.TableColumn("unexpected_rows", "string"),
-        dg.TableColumn("detail", "string"),
-    ]
-)
+Asset = dg.AssetKey | str | Sequence[str] | dg.AssetsDefinition | dg.AssetSpec
+OneSuite = str | Path | Suite
 
 
+@overload
 def build_expectation_checks(
     *,
-    asset: dg.AssetKey | str | Sequence[str] | dg.AssetsDefinition | dg.AssetSpec,
+    asset: Asset,
     table: Table,
-    suite: str | Path | Suite = "rows",
+    suite: OneSuite = "rows",
     blocking: bool = True,
     declared: Sequence[ModelSource] | None = None,
     name: str | None = None,
-) -> dg.AssetChecksDefinition:
-    """An asset check that runs a rows suite on the table an asset wrote.
+    pages: str | Path | None = None,
+    keys: Sequence[str] = (),
+    show: Sequence[str] = (),
+) -> dg.AssetChecksDefinition: ...
+@overload
+def build_expectation_checks(
+    *,
+    asset: Asset,
+    table: Table,
+    suite: Sequence[OneSuite],
+    blocking: bool = True,
+    declared: Sequence[ModelSource] | None = None,
+    pages: str | Path | None = None,
+    keys: Sequence[str] = (),
+    show: Sequence[str] = (),
+) -> list[dg.AssetChecksDefinition]: ...
+def build_expectation_checks(
+    *,
+    asset: Asset,
+    table: Table,
+    suite: OneSuite | Sequence[OneSuite] = "rows",
+    blocking: bool = True,
+    declared: Sequence[ModelSource] | None = None,
+    name: str | None = None,
+    pages: str | Path | None = None,
+    keys: Sequence[str] = (),
+    show: Sequence[str] = (),
+) -> dg.AssetChecksDefinition | list[dg.AssetChecksDefinition]:
+    """Asset checks that run rows suites on the table an asset wrote, one check per suite.
 
-    The suite is read here, so a suite that cannot be relied on fails when the code location
-    loads. Great Expectations is imported when the check runs, never before.
+    Suites are read here, so one that cannot be relied on fails when the code location loads.
+    Great Expectations is imported when a check runs, never before, and not at all while rows,
+    suite and declaration are those of a result on file.
+
+    A blocking check is evidence that the gate asks for: nothing downstream trains on a version
+    of the asset whose rows have not passed it, whoever launches the training. In a run of its own
+    the training step runs a suite that nobody ran, when ``table`` can be opened there.
 
     Args:
         asset: the synthetic asset.
-        table: where its rows are, or a function of the check's context that says so.
-        suite: name, path or loaded suite.
-        blocking: whether assets downstream wait for it within the same run. A blocking check
-            does not stop a training step that is launched alone; the gate does.
+        table: where its rows are: all of them, of every partition. Or a function that says so, of
+            the check's context or of nothing; of nothing, the gate can open the table too.
+        suite: name, path or loaded suite; several for one check each.
+        blocking: whether assets downstream wait for it in the same run, and whether the gate
+            asks for its evidence.
         declared: models the rows may name. ``None`` takes what the asset declares, in its
             definition and in its latest materialisation.
-        name: name of the check; ``<suite>_provenance`` when ``None``.
+        name: name of the check, with one suite; ``<suite>_provenance`` when ``None``.
+        pages: folder for a page of each result; ``None`` puts it beside a ledger that is a folder.
+        keys: columns that name a row; those of a few failing rows are shown.
+        show: further columns of them to show, which may hold row text.
 
     Raises:
-        SuiteError: when the suite cannot be relied on.
+        SuiteError: when a suite cannot be relied on.
+        ConfigError: when one name is given for several suites.
 
     Example:
         >>> from lineage_guard.gx.rows import in_duckdb
@@ -60,90 +91,48 @@ def build_expectation_checks(
         >>> [key.name for key in checks.check_keys]
         ['rows_provenance']
     """
-    loaded = load_suite(suite)
-    key = _key(asset)
+    one = isinstance(suite, str | Path | Suite)
+    suites = [load_suite(s) for s in ([suite] if one else suite)]
+    if name is not None and not one:
+        raise ConfigError(
+            "one name is given for several checks", where="build_expectation_checks", fix="leave name out"
+        )
+    checks = [
+        RowsCheck(
+            key=_key(asset),
+            name=name or f"{each.name}_provenance",
+            suite=each,
+            table=table,
+            declared=declared,
+            blocking=blocking,
+            pages=Path(pages) if pages is not None else None,
+            keys=tuple(keys),
+            show=tuple(show),
+        )
+        for each in suites
+    ]
+    made = [_check(c) for c in checks]
+    return made[0] if one else made
 
-    @dg.asset_check(
-        asset=key,
-        name=name or f"{loaded.name}_provenance",
-        blocking=blocking,
-        description=f"Great Expectations suite {loaded.name!r}: {len(loaded.expectations)} expectations on the rows.",
-    )
+
+def _check(rows: RowsCheck) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        models = declared if declared is not None else _declared(context, key)
-        rows = table if isinstance(table, RowsTable) else table(context)
-        return result_of(run_rows_suite(rows, rows_parameters(models), datetime.now(UTC), loaded))
+        from lineage_guard.dagster.rows.run import run
 
-    return check
+        return run(rows, context, datetime.now(UTC))
 
-
-def result_of(evidence: Evidence) -> dg.AssetCheckResult:
-    """The result of a suite as Dagster shows it: failing expectations, counts and digests.
-
-    Args:
-        evidence: the result.
-    """
-    metadata: dict[str, dg.MetadataValue] = {
-        "suite": dg.MetadataValue.text(evidence.suite),
-        "evaluated": dg.MetadataValue.text(f"{evidence.evaluated} of {evidence.expected} expectations"),
-        "suite_digest": dg.MetadataValue.text(evidence.suite_digest),
-        "data_digest": dg.MetadataValue.text(evidence.subject_digest),
-    }
-    if evidence.failures:
-        records = [
-            dg.TableRecord(
-                {
-                    "expectation": f.type,
-                    "column": f.column or "",
-                    "unexpected_rows": "" if f.unexpected_count is None else str(f.unexpected_count),
-                    "detail": f.detail,
-                }
-            )
-            for f in evidence.failures
-        ]
-        metadata["failed"] = dg.MetadataValue.table(records, _SCHEMA)
-    if evidence.error is not None:
-        metadata["error"] = dg.MetadataValue.text(evidence.error)
-    return dg.AssetCheckResult(
-        passed=evidence.passes,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=_summary(evidence),
-        metadata=metadata,
-    )
+    setattr(check, MARK, rows)
+    return dg.asset_check(
+        asset=rows.key,
+        name=rows.name,
+        blocking=rows.blocking,
+        description=(
+            f"Great Expectations suite {rows.suite.name!r}: {len(rows.suite.expectations)} expectations on the rows."
+        ),
+    )(check)
 
 
-def _summary(evidence: Evidence) -> str:
-    if evidence.error is not None:
-        return f"Suite {evidence.suite!r} could not be run, and that counts as a failure: {evidence.error}"
-    if evidence.failures:
-        columns = ", ".join(dict.fromkeys(f.column for f in evidence.failures if f.column)) or "the table"
-        return f"{len(evidence.failures)} of {evidence.expected} expectations do not hold, on {columns}."
-    return f"All {evidence.expected} expectations hold."
-
-
-def _key(asset: dg.AssetKey | str | Sequence[str] | dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetKey:
+def _key(asset: Asset) -> dg.AssetKey:
     if isinstance(asset, dg.AssetsDefinition | dg.AssetSpec):
         return asset.key
     return dg.AssetKey.from_coercible(asset)
-
-
-def _declared(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> tuple[ModelSource, ...]:
-    """What an asset declares: in its definition and in its latest materialisation."""
-    step = context.op_execution_context
-    where = key.to_user_string()
-    # The job's own graph is pruned to the selection, and a check can be launched alone.
-    graph = step.job_def.asset_layer.asset_graph.source_asset_graph
-    event = step.instance.get_latest_materialization_event(key)
-    written = event.asset_materialization if event is not None else None
-    found = [
-        declaration_of(graph.get(key).metadata if graph.has(key) else {}, where),
-        declaration_of(written.metadata if written is not None else {}, where),
-    ]
-    models = tuple(dict.fromkeys(m for d in found if d is not None for m in d.models))
-    if not models:
-        raise DeclarationError(
-            "the asset declares no model, so there is nothing to hold its rows against",
-            where=where,
-            fix="declare its models with lineage_guard.declare(...), or give declared=[...]",
-        )
-    return models

@@ -205,6 +205,14 @@ def assets_of_job(job: dg.JobDefinition) -> Sequence[dg.AssetsDefinition]:
     return [data.assets_def for data in job.asset_layer.data]
 
 
+def check_definitions(graph: object) -> Sequence[dg.AssetsDefinition]:
+    """The definitions behind the asset checks of a graph that was made of definitions; none of any other graph."""
+    if not isinstance(graph, AssetGraph):
+        return ()
+    keys = sorted(graph.asset_check_keys, key=lambda k: k.to_user_string())
+    return list(dict.fromkeys(graph.assets_def_for_key(key) for key in keys))
+
+
 def is_stub(metadata: Mapping[str, object]) -> bool:
     """Whether Dagster made this asset up because another one names it and nothing defines it."""
     return SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET in metadata

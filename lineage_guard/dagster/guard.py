@@ -17,6 +17,7 @@ from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME,
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.modes import check_selections, modes_from, selection_of
 from lineage_guard.dagster.observed import observe
+from lineage_guard.dagster.rows.found import tell
 from lineage_guard.dagster.seal import unsealed
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
@@ -48,7 +49,7 @@ def guard(
     policy: str | Path | Policy = "default",
     ledger: str | Path | None = None,
     namespace: str | None = None,
-    waivers: Iterable[Waiver] = (),
+    waivers: Iterable[Waiver] | str | Path = (),
     select: str | dg.AssetSelection | None = None,
     catalog: Iterable[str | Path] | None = None,
     sensor: bool = True,
@@ -71,7 +72,8 @@ def guard(
         ledger: folder, ``file://`` or ``s3://`` URL; else ``LINEAGE_GUARD_LEDGER``, else a
             folder in ``DAGSTER_HOME``. Every process that runs steps must reach it.
         namespace: OpenLineage namespace; else ``OPENLINEAGE_NAMESPACE``, else ``"default"``.
-        waivers: accepted risks.
+        waivers: accepted risks: ``"waivers.yaml"``, a reviewed file that every process which runs steps must
+            reach and that is read anew at each decision, or a list of ``Waiver``.
         select: which of the training assets to guard, in Dagster's selection syntax.
         catalog: own catalog files (private models, negotiated agreements) that add to the shipped
             one; else the files named by ``LINEAGE_GUARD_CATALOG``.
@@ -87,8 +89,8 @@ def guard(
         The same kind of thing, guarded.
 
     Raises:
-        ConfigError: for a policy or mode that does not exist, a selection that Dagster cannot read or
-            that covers no training asset, or when the same asset was guarded before with other
+        ConfigError: for a policy, catalog, file of waivers or mode that does not exist, a selection that
+            Dagster cannot read or that covers no training asset, or when the same asset was guarded before with other
             arguments.
         UnsupportedAsset: for a training asset that cannot be gated; it is never skipped.
 
@@ -103,7 +105,7 @@ def guard(
         policy=_existing(policy),
         ledger=str(ledger) if ledger is not None else None,
         namespace=namespace,
-        waivers=tuple(waivers),
+        waivers=_waivers(waivers),
         select=select,
         catalog=None if catalog is None else tuple(_file(path) for path in catalog),
         mode=modes_from(mode),
@@ -119,6 +121,7 @@ def guard(
         held = {id(a): a for a in (*defs.assets_defs_by_key.values(), *_assets_of_jobs(jobs))}
         check_marks(held.values(), jobs)
         _wrap_all(held.values(), settings)
+        tell(compat.check_definitions(defs.asset_graph), settings)
         return defs
     assets = cast("object", [defs] if isinstance(defs, dg.AssetsDefinition) else defs)
     if isinstance(assets, Sequence) and not isinstance(assets, str):
@@ -162,6 +165,18 @@ def _file(path: str | Path) -> Path:
     return Path(path).resolve()
 
 
+def _waivers(waivers: Iterable[Waiver] | str | Path) -> tuple[Waiver, ...] | Path:
+    if not isinstance(waivers, str | Path):
+        return tuple(waivers)
+    if not Path(waivers).is_file():
+        raise ConfigError(
+            f"there is no file of waivers {str(waivers)!r}",
+            where="guard(waivers=...)",
+            fix="name a file that exists where steps run; `lineage-guard waive request` makes one",
+        )
+    return Path(waivers).resolve()
+
+
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
     defs, sealed = unsealed(defs)
     if sealed is not None:
@@ -183,6 +198,7 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
     check_conditions(assets, defs.sensors or ())
     check_selections(assets, settings.select, settings.mode)
     _wrap_all(assets, settings)
+    tell(defs.asset_checks or (), settings)
     if not sensor:
         return defs
     from lineage_guard.dagster.sensor.check import training_checks
@@ -233,6 +249,7 @@ def _wrap_asset(asset: dg.AssetsDefinition, settings: Settings) -> None:
         raise _not_executable(trained[0])
     if not asset.is_executable:
         return
+    tell([asset], settings)
     observe(asset, settings)
     if not (trained or any(spec.metadata.keys() & {DECLARATION_KEY, WRITES_KEY} for spec in specs)):
         return

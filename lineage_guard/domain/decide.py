@@ -101,6 +101,7 @@ class Verdict:
         watermark: state of the ledger.
         waivers: ids of waivers that were used.
         mode: whether the step is held to it; see ``modes.Mode``.
+        cures: what quarantines took out of what was looked at, and the evidence for it, one sentence each.
     """
 
     decision: Decision
@@ -117,6 +118,7 @@ class Verdict:
     watermark: str
     waivers: tuple[str, ...] = ()
     mode: Mode = Mode.ENFORCE
+    cures: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:

@@ -58,6 +58,7 @@ def explain(verdict: Verdict, most: int | None = None) -> str:
         lines.append(f"  ... and {hidden} more finding{'s' if hidden > 1 else ''}")
     if len(spoken) < len(verdict.findings):
         lines.append("  The expectation suite 'lineage' ran over the same versions and fails too.")
+    lines += [f"  Quarantine: {cure}" for cure in verdict.cures]
     if not verdict.blocks:
         lines += [f"  Duty: {duty}" for duty in verdict.obligations]
     if verdict.stops and not verdict.blocks:

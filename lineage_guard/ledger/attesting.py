@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, cast
 
@@ -10,12 +11,14 @@ from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.evidence import evidence_key
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.reached import key_of
+from lineage_guard.domain.filtering import Filtered, RowSource
+from lineage_guard.domain.reached import Rows, key_of
 from lineage_guard.ledger import evidence as filing
 from lineage_guard.ledger import states
 from lineage_guard.ledger.archive import Archive
 
 _DEMANDS = "rows_checks"
+_SPLIT = "quarantines"
 _TRIES = 20
 
 
@@ -109,20 +112,78 @@ class Attestations:
                 fix="delete the file and run the asset checks again",
             ) from error
 
+    def claim(self, claim: Filtered) -> None:
+        """Keep the claim that a version holds the permitted rows of a mixed table. It is worth its evidence.
+
+        Raises:
+            LedgerError: when the archive cannot be read or written.
+        """
+        document = {
+            "version": list(claim.version),
+            "mixed": list(claim.mixed),
+            "sources": [list(s) for s in claim.sources],
+            "data_digest": claim.data_digest,
+        }
+        self._archive.put(_claim_key(claim.version), json.dumps(document, sort_keys=True, indent=1).encode())
+        name = [claim.version.namespace, claim.version.name]
+        self._swap(_SPLIT, lambda old: {**old, json.dumps(name): name})
+
+    def claims(self, rows: Rows) -> tuple[Filtered, ...]:
+        """The claims about versions of a closure.
+
+        Args:
+            rows: of the closure.
+
+        Raises:
+            LedgerError: when there is one that cannot be read.
+        """
+        state = states.load(self._archive, _SPLIT) or {}
+        names = {(str(n[0]), str(n[1])) for n in cast("dict[str, list[str]]", state).values()}
+        if not names:
+            return ()
+        found = (self._claim_of(v) for v in rows.versions(rows.named(names)))
+        return tuple(c for c in found if c is not None)
+
+    def _claim_of(self, version: Version) -> Filtered | None:
+        key = _claim_key(version)
+        data = self._archive.get(key)
+        if data is None:
+            return None
+        try:
+            raw = cast("dict[str, Any]", json.loads(data))
+            namespace, name = raw["mixed"]
+            sources = tuple(RowSource(*s) for s in raw["sources"])
+            claim = Filtered(Version(*raw["version"]), (namespace, name), sources, raw["data_digest"])
+            if claim.version != version:
+                raise ValueError("it was filed under another version")
+        except (ValueError, KeyError, TypeError) as error:
+            raise LedgerError(
+                f"what is claimed of a quarantine cannot be read: {error}",
+                where=self._archive.describe(key),
+                fix="delete the file and materialize the quarantine again",
+            ) from error
+        return claim
+
     def _change(self, demand: Demand, value: dict[str, str] | None) -> None:
         name = json.dumps([demand.namespace, demand.name, demand.check])
+        rest = {} if value is None else {name: value}
+        self._swap(_DEMANDS, lambda old: {**{k: v for k, v in old.items() if k != name}, **rest})
+
+    def _swap(self, state: str, changed: Callable[[dict[str, object]], dict[str, object]]) -> None:
         for _ in range(_TRIES):
-            old = states.load(self._archive, _DEMANDS)
-            new = {**(old or {}), name: value}
-            if value is None:
-                del new[name]
-            if new == (old or {}) or states.swap(self._archive, _DEMANDS, old, cast("dict[str, object]", new)):
+            old = states.load(self._archive, state)
+            new = changed(old or {})
+            if new == (old or {}) or states.swap(self._archive, state, old, new):
                 return
         raise LedgerError(
-            "too many processes note rows checks at once",
+            "too many processes note what they check at once",
             where=self._archive.location,
-            fix="run the asset check again",
+            fix="run the step again",
         )
+
+
+def _claim_key(version: Version) -> str:
+    return f"evidence/filtered/{key_of(version).hex()}.json"
 
 
 def _key(version: Version, check: str) -> str:

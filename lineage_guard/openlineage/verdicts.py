@@ -48,6 +48,7 @@ def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = N
             "findings": [_finding_json(f) for f in verdict.findings],
             "obligations": list(verdict.obligations),
             "waivers": list(verdict.waivers),
+            "cures": list(verdict.cures),
         },
     )
 
@@ -78,6 +79,7 @@ def verdict_of(decision: Mapping[str, Any]) -> Verdict:
         watermark=fields.text("watermark"),
         waivers=fields.texts("waivers"),
         mode=fields.maybe_one_of("mode", Mode) or Mode.ENFORCE,
+        cures=fields.texts("cures"),
     )
 
 

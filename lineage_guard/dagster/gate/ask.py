@@ -17,6 +17,7 @@ from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.recorded import LedgerRecords
 from lineage_guard.dagster.pins.resolve import Pins, graph_of
 from lineage_guard.dagster.pins.step import upcoming
+from lineage_guard.dagster.rows.evidence import OfDeployment
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
@@ -92,7 +93,8 @@ def ask_deployment(
     blind = (*step.blind, *collected.blind)
     # An asset without the tag, asked about all the same, is one that no entry covers.
     mode = assigned(question.modes, graph, training_keys(graph)).get(key, question.modes.rest)
-    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind, mode)
+    rows = OfDeployment(instance, graph, ledger, question.namespace, question.at)
+    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind, mode, rows)
     return check(request, ledger, catalog)
 
 
@@ -138,7 +140,9 @@ class _Reader:
     """The part of a ledger that ``check`` reads; new evidence is not kept, so a read-only ledger serves."""
 
     def __init__(self, ledger: Ledger) -> None:
+        self.archive = ledger.archive
         self.closure = ledger.closure
+        self.productions = ledger.productions
         self.evidence = ledger.evidence
 
     def put_evidence(self, evidence: Evidence) -> None:

@@ -108,13 +108,16 @@ def _verdicts(
         from lineage_guard.dagster.compat import place_of_run
         from lineage_guard.dagster.installed import GATE, footing, note
         from lineage_guard.dagster.pins.recorded import LedgerRecords
+        from lineage_guard.dagster.pins.resolve import graph_of
         from lineage_guard.dagster.pins.step import step_inputs
+        from lineage_guard.dagster.rows.evidence import OfDeployment
         from lineage_guard.ledger import open_ledger
 
         catalog, policy = rulebook(settings)
         doing = "open the ledger"
         ledger = open_ledger(ledger_location(settings.ledger))
-        note(context.instance, GATE, place_of_run(context.run)[0], footing(settings, policy, catalog))
+        location = place_of_run(context.run)[0]
+        note(context.instance, GATE, location, footing(settings, policy, catalog))
         doing = "resolve what this step reads"
         steps = step_inputs(context, namespace, at, keys=uses, recorded=LedgerRecords(ledger, namespace))
         if {s.key for s in steps} != set(uses):
@@ -123,13 +126,19 @@ def _verdicts(
         graph = context.job_def.asset_layer.asset_graph
         reads = [read for step in steps for read in step.reads]
         collected = collect_upstream(context.instance, graph, ledger, reads, namespace=namespace, now=at)
+        doing = "find the evidence on rows"
+        rows = OfDeployment(context.instance, graph_of(graph), ledger, namespace, at, location, runs=True)
+        rows.note()
         whole = context.assets_def.node_def is context.op_def
-        waivers = tuple(w.id for w in settings.waivers if at < w.expires)
+        doing = "read the waivers"
+        accepted = settings.accepted()
+        waivers = tuple(w for w in accepted if at < w.expires)
         verdicts: dict[dg.AssetKey, Verdict] = {}
         for step in steps:
             doing = "decide over the ledger"
             blind = (*step.blind, *collected.blind)
-            request = Request(step.target, uses[step.key], policy, at, settings.waivers, blind, modes[step.key])
+            mode = modes[step.key]
+            request = Request(step.target, uses[step.key], policy, at, accepted, blind, mode, rows)
             # The ops of a graph ask the same, one after the other. An answer holds while neither the exact versions
             # to be read nor one byte of the ledger have changed since.
             asked = (ledger_location(settings.ledger), context.run_id, step.target, request.use, request.mode)
@@ -193,7 +202,8 @@ def _tell(context: dg.OpExecutionContext, key: dg.AssetKey, verdict: Verdict) ->
     """Say the verdict on an asset that runs, in the log and on its materialisation. Never raises."""
     try:
         blind = any(f.reason is ReasonCode.GUARD_CANNOT_SEE for f in verdict.findings)
-        log = context.log.error if blind else context.log.warning if verdict.stops else context.log.info
+        remarkable = verdict.stops or verdict.waivers
+        log = context.log.error if blind else context.log.warning if remarkable else context.log.info
         log(explain(verdict, most=_SPELLED_OUT))
         dg.AssetExecutionContext.get().add_asset_metadata(metadata_of_verdict(verdict), asset_key=key)
     except Exception as error:  # noqa: BLE001 - the step may run, and the ledger has the decision

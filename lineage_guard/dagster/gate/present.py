@@ -39,6 +39,8 @@ def metadata_of_verdict(verdict: Verdict) -> dict[str, Any]:
         entries["findings"] = dg.MetadataValue.table(records=rows, schema=schema)
     if verdict.obligations:
         entries["obligations"] = dg.MetadataValue.json(list(verdict.obligations))
+    if verdict.cures:
+        entries["cured"] = dg.MetadataValue.json(list(verdict.cures))
     if verdict.waivers:
         entries["waivers"] = dg.MetadataValue.json(list(verdict.waivers))
     return {f"{NAMESPACE}/{key}": value for key, value in entries.items()}

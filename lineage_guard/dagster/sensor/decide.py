@@ -16,13 +16,14 @@ from lineage_guard.dagster.gate.gate import Request, cannot_see, check
 from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
+from lineage_guard.dagster.rows.evidence import NotAsked, OfDeployment
 from lineage_guard.dagster.sensor.redecide import MOST, Rules, redecide
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Version, union
 from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.policy import Policy, ReasonCode
 from lineage_guard.domain.runs import ParentRun
 
 if TYPE_CHECKING:
@@ -129,22 +130,34 @@ def _judge(
     step = upcoming(key, (target,), collector.pins, graph, now, collector.log.head(), nobody)
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
-    verdict = check(Request(step.target, use, policy, now, settings.waivers, blind, mode), ledger, catalog).verdict
+    rows = OfDeployment(instance, graph, ledger, namespace, now)
+    request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
+    verdict = check(request, ledger, catalog).verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
-    marked = redecide(ledger, trained, Rules(policy, settings.waivers, catalog, use), now)
+    marked = redecide(ledger, trained, Rules(policy, settings.accepted(), catalog, use), now)
     if not verdict.stops and trained:
         past = replace(union(list(trained.values())), outputs=(target,))
-        earlier = check(Request(past, use, policy, now, settings.waivers, mode=mode), ledger, catalog).verdict
+        question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
+        earlier = check(question, ledger, catalog).verdict
         if earlier.stops:
             return Judgement(key, earlier, True, digest_of(earlier, settings, now), len(marked) < MOST, len(marked))
-    return Judgement(
-        key, verdict, False, digest_of(verdict, settings, now), not blind and len(marked) < MOST, len(marked)
-    )
+    # A suite that has not been run on what was just made will be, and nothing in Dagster's log will say so.
+    waiting = any(f.rule.startswith("rows:") and f.reason is ReasonCode.EXPECTATIONS_NOT_RUN for f in verdict.findings)
+    final = not blind and not waiting and len(marked) < MOST
+    return Judgement(key, verdict, False, digest_of(verdict, settings, now), final, len(marked))
+
+
+def waived(settings: Settings, now: datetime) -> list[str]:
+    """What is accepted now, or why nobody can tell. Never raises."""
+    try:
+        return sorted(repr(w) for w in settings.accepted() if now < w.expires)
+    except LineageGuardError as error:
+        return [str(error)]
 
 
 def digest_of(verdict: Verdict, settings: Settings, now: datetime) -> str:
     """Changes when, and only when, what is shown of a verdict may have changed."""
-    waivers = sorted(w.id for w in settings.waivers if now < w.expires)
+    waivers = waived(settings, now)
     facts = (verdict.decision, verdict.closure_digest, verdict.policy_digest, verdict.use, waivers, verdict.mode)
     findings = [(f.rule, f.reason, f.subject, str(f.model), f.effect, f.waived_by) for f in verdict.findings]
     return sha256(repr((facts, findings)).encode()).hexdigest()[:32]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.closure import extend
+from lineage_guard.dagster.gate.gate import upstream
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Production, Version, union
 from lineage_guard.domain.policy import Policy
@@ -110,8 +110,9 @@ class _Asking:
         self.left -= 1
         made = union([self.trained[v] for v in versions])
         target = replace(made, outputs=(versions[0],))
-        closure = extend(self.ledger.closure(target), self.rules.catalog.ancestry)
-        return decide(closure, self.rules.policy, self.rules.waivers, self.rules.use, self.now)
+        closure, cures = upstream(target, self.ledger, self.rules.policy.terms, self.rules.catalog.ancestry)
+        verdict = decide(closure, self.rules.policy, self.rules.waivers, self.rules.use, self.now)
+        return replace(verdict, cures=tuple(map(str, cures)))
 
 
 def _again(made: Production, version: Version, verdict: Verdict) -> AssetRun:

@@ -1,0 +1,75 @@
+"""Quarantines in a closure: which claims have passing evidence on their very version, and what that takes out.
+
+A claim is only words. It counts when the evidence it must have is on file: that of the rows suite as
+it stands now, on the rows that were written, fed with the models that the record of the version itself
+names, and with the claim's own words. Evidence of another version, of another split or under another
+declaration has another key, so it is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from lineage_guard.domain.closure import Closure
+from lineage_guard.domain.evidence import evidence_key
+from lineage_guard.domain.facts import ModelSource, Production, Version
+from lineage_guard.domain.filtering import Cure, Filtered, Proven, cured
+from lineage_guard.domain.terms import TermsSource
+
+if TYPE_CHECKING:
+    from lineage_guard.ledger import Ledger
+
+#: The suite that permitted rows must pass.
+SUITE = "rows"
+
+
+def without_quarantined(
+    closure: Closure, target: Production, ledger: Ledger, terms: TermsSource
+) -> tuple[Closure, tuple[Cure, ...]]:
+    """A closure of the ledger without the models whose rows were taken out, as far as evidence proves it.
+
+    Args:
+        closure: of the ledger, before public ancestry joins it.
+        target: the step.
+        ledger: holds claims and evidence.
+        terms: of the policy.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+        SuiteError: when the rows suite cannot be loaded.
+    """
+    from lineage_guard.ledger.attesting import Attestations
+
+    claims = Attestations(ledger.archive).claims(closure.rows)
+    if not claims:
+        return closure, ()
+
+    def productions(versions: Iterable[Version]) -> Mapping[Version, Production]:
+        return ledger.productions(versions)
+
+    made = ledger.productions([c.version for c in claims])
+    proven = [p for c in claims if c.version in made and (p := _proven(c, made[c.version].models, ledger)) is not None]
+    return cured(closure, target, productions, proven, terms)
+
+
+def split_parameters(claim: Filtered, models: Iterable[ModelSource]) -> dict[str, list[str]]:
+    """What the rows suite is fed on the permitted part: the models that remain, and all that is claimed.
+
+    Args:
+        claim: the claim.
+        models: those the record of the version names.
+    """
+    from lineage_guard.gx.rows import rows_parameters
+
+    return {**rows_parameters(models), "quarantine": claim.statement()}
+
+
+def _proven(claim: Filtered, models: Iterable[ModelSource], ledger: Ledger) -> Proven | None:
+    from lineage_guard.gx.rows import parameters_digest
+    from lineage_guard.gx.suites import load_suite
+
+    fed = parameters_digest(split_parameters(claim, models))
+    key = evidence_key(load_suite(SUITE).digest, claim.data_digest, fed)
+    evidence = ledger.evidence(key)
+    return Proven(claim, key) if evidence is not None and evidence.passes else None
