@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineage_guard.dagster.declare import use_of as use_of
     from lineage_guard.dagster.guard import guard as guard
     from lineage_guard.dagster.public import public_assets as public_assets
+    from lineage_guard.dagster.quarantine import quarantine as quarantine
     from lineage_guard.dagster.synthetic import synthetic_asset as synthetic_asset
     from lineage_guard.domain.errors import LineageGuardError as LineageGuardError
     from lineage_guard.domain.facts import Completeness as Completeness
@@ -50,6 +51,7 @@ _WHERE = {
     "guard": "lineage_guard.dagster.guard",
     "permitted": "lineage_guard.dagster.condition",
     "public_assets": "lineage_guard.dagster.public",
+    "quarantine": "lineage_guard.dagster.quarantine",
     "source": "lineage_guard.dagster.declare",
     "synthetic_asset": "lineage_guard.dagster.synthetic",
     "training": "lineage_guard.dagster.declare",
@@ -69,6 +71,7 @@ __all__ = [
     "guard",
     "permitted",
     "public_assets",
+    "quarantine",
     "source",
     "synthetic_asset",
     "training",

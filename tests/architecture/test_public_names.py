@@ -23,6 +23,7 @@ NAMES = [
     "guard",
     "permitted",
     "public_assets",
+    "quarantine",
     "source",
     "synthetic_asset",
     "training",
