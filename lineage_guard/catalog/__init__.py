@@ -5,6 +5,7 @@ from lineage_guard.catalog.entries import Entry
 from lineage_guard.catalog.load import DISCLAIMER, Catalog, check_shipped, load_catalog
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.catalog.policy_file import PRESETS, load_policy
+from lineage_guard.catalog.waiver_file import load_waivers
 
 __all__ = [
     "DISCLAIMER",
@@ -19,4 +20,5 @@ __all__ = [
     "check_shipped",
     "load_catalog",
     "load_policy",
+    "load_waivers",
 ]

@@ -85,6 +85,13 @@ class Document:
             mark = (key or node).start_mark if isinstance(step, str) else node.start_mark
         return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark else self.name
 
+    def node(self, path: Path) -> yaml.Node | None:
+        """The YAML node at a path, for whoever edits the text."""
+        node = self._root
+        for step in path:
+            _, node = _child(node, step)
+        return node
+
     def place_of_key(self, path: Path, key: str) -> str:
         """``file:line:column`` of a key itself."""
         return self.place((*path, key))

@@ -79,7 +79,7 @@ def ask(
         partition=partition,
         namespace=lineage_namespace(namespace or settings.namespace),
         policy=chosen,
-        waivers=settings.waivers,
+        waivers=settings.accepted(),
         at=at,
         modes=settings.mode,
     )

@@ -28,7 +28,7 @@ from lineage_guard.dagster.keys import DECLARATION_KEY, USE_TAG
 from lineage_guard.dagster.seal import ROOT_LINE, Sealed, seal
 from lineage_guard.domain.errors import ConfigError, LineageGuardError
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Usage
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.waivers import Waiver, WaiverReason
 
 
 class ModelDeclaration(dg.Model):
@@ -149,6 +149,9 @@ class WaiverDeclaration(dg.Model):
     expires: Annotated[str, Field(description="With a time zone, in quotes; it does nothing from then on.")]
     model: Annotated[str | None, Field(description="Model id pattern it covers.")] = None
     use: Annotated[str | None, Field(description="Use it covers; any when left out.")] = None
+    dataset: Annotated[str | None, Field(description="Data it covers: name, namespace:name or ...@run.")] = None
+    partition: Annotated[str | None, Field(description="Partition it covers; any when left out.")] = None
+    code: Annotated[WaiverReason | None, Field(description="The reason as one of a few.")] = None
 
     def waiver(self) -> Waiver:
         """The same as the waiver in Python."""
@@ -196,7 +199,10 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
         Sequence[str] | None,
         dg.Resolver.default(description="Own catalog files beside this one: private models, agreements."),
     ] = None
-    waivers: Annotated[Sequence[WaiverDeclaration], dg.Resolver.default(description="Accepted risks.")] = ()
+    waivers: Annotated[
+        str | Sequence[WaiverDeclaration],
+        dg.Resolver.default(description="A file of waivers beside this one, or a list of accepted risks."),
+    ] = ()
     sensor: Annotated[
         bool, dg.Resolver.default(description="Whether to add the sensor and the checks that show verdicts.")
     ] = True
@@ -234,7 +240,7 @@ class LineageGuardComponent(dg.Component, dg.Model, dg.Resolvable):
             "namespace": self.namespace,
             "select": self.select,
             "catalog": None if self.catalog is None else [folder / path for path in self.catalog],
-            "waivers": [w.waiver() for w in self.waivers],
+            "waivers": folder / self.waivers if isinstance(self.waivers, str) else [w.waiver() for w in self.waivers],
             "sensor": self.sensor,
             "mode": self.mode,
         }

@@ -145,7 +145,7 @@ def _blocks(context: dg.AutomationContext[dg.AssetKey], settings: Settings, use:
         partition=partition,
         namespace=lineage_namespace(settings.namespace),
         policy=policy,
-        waivers=settings.waivers,
+        waivers=settings.accepted(),
         at=datetime.now(UTC),
         modes=settings.mode,
     )

@@ -34,7 +34,7 @@ class Settings:
         policy: name of a shipped policy, path of a policy file, or a policy.
         ledger: where the ledger is; ``None`` looks at the environment.
         namespace: OpenLineage namespace; ``None`` looks at the environment.
-        waivers: accepted risks.
+        waivers: accepted risks, or the file of them; ``accepted`` reads it.
         select: which training assets are guarded, in Dagster's selection syntax; ``None``: all.
         catalog: own catalog files beside the shipped ones; ``None`` looks at the environment.
         mode: whether assets are held to their verdicts. No environment variable changes it: what is
@@ -44,10 +44,23 @@ class Settings:
     policy: str | Path | Policy = "default"
     ledger: str | None = None
     namespace: str | None = None
-    waivers: Waivers = ()
+    waivers: Waivers | Path = ()
     select: str | dg.AssetSelection | None = None
     catalog: tuple[Path, ...] | None = None
     mode: Modes = ENFORCED
+
+    def accepted(self) -> Waivers:
+        """The waivers, as they are now. The one place where their file is read.
+
+        Raises:
+            WaiverError: the file cannot be read, or an entry is wrong: nothing is waived, and whoever
+                decides must say so.
+        """
+        if not isinstance(self.waivers, Path):
+            return self.waivers
+        from lineage_guard.catalog import load_waivers
+
+        return load_waivers(self.waivers)
 
 
 def rulebook(

@@ -4,6 +4,7 @@ LineageGuardError
 ├── ConfigError            a file, option or argument is wrong
 │   ├── PolicyError        ... a policy file
 │   ├── CatalogError       ... a catalog file
+│   ├── WaiverError        ... a file of waivers
 │   ├── DeclarationError   ... a declaration on an asset
 │   └── UnsupportedAsset   ... an asset shape the gate cannot wrap
 ├── LedgerError            the ledger cannot be read or written
@@ -55,6 +56,10 @@ class PolicyError(ConfigError):
 
 class CatalogError(ConfigError):
     """A catalog file is wrong."""
+
+
+class WaiverError(ConfigError):
+    """A file of waivers is wrong or cannot be read. The gate turns this into a block."""
 
 
 class DeclarationError(ConfigError):

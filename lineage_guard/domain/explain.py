@@ -11,7 +11,7 @@ from lineage_guard.domain.terms import Terms
 
 _WORDS = {
     Decision.ALLOW: "ALLOWED",
-    Decision.WAIVED: "ALLOWED BY WAIVER",
+    Decision.WAIVED: "WAIVED",
     Decision.WARN: "ALLOWED, WITH WARNINGS",
     Decision.UNKNOWN: "ALLOWED, NOT KNOWN TO BE CLEAN",
     Decision.BLOCK: "ALLOWED, THOUGH IT SHOULD BLOCK",

@@ -261,6 +261,27 @@ def test_waivers_that_end_soon_or_have_ended_are_named(look: Look) -> None:
     assert "far" not in results[0].found + results[1].found
 
 
+def test_a_file_of_waivers_is_looked_into(look: Look, tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    entry = "asset: student, requested_by: ann, reason_code: EMERGENCY, reason: r, ticket: T-1, expires: 2999-01-01"
+    file.write_text(
+        "format: 1\nwaivers:\n"
+        f"  - {{id: asked, rule: missing-provenance, approved_by: null, {entry}}}\n"
+        f"  - {{id: astray, rule: no-such-rule, approved_by: bob, {entry}}}\n"
+    )
+    defs = f"defs = lineage_guard.guard(dg.Definitions(assets=[letters, student]), waivers={str(file)!r})\n"
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    results = [r for r in look(HEAD + STUDENT + "\n" + defs, "rules", now=now) if r.check == "waivers"]
+    assert [(r.state, r.found.split(": ")[0]) for r in results] == [
+        ("hint", "asked for and not approved"),
+        ("warn", "for rules that policy default has not"),
+    ]
+    file.write_text(file.read_text().replace("bob", "ann"))
+    [broken] = [r for r in look(HEAD + STUDENT + "\n" + defs, "rules", now=now) if r.check == "waivers"]
+    assert broken.state == "fail"
+    assert "approved their own request; every training step is blocked" in broken.found
+
+
 def test_gates_that_look_at_different_ledgers_are_found_in_the_code_and_in_what_they_said(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,7 @@ def test_what_would_protect_nothing_is_refused_with_its_place(project: Project, 
     [
         ("policy: defualt", "there is no policy"),
         ("catalog: [missing.yaml]", "there is no catalog file"),
+        ("waivers: missing.yaml", "there is no file of waivers"),
         (
             "waivers: [{id: w, rule: r, asset: a, reason: x, requested_by: a, approved_by: b, ticket: t, "
             "expires: '2026-12-31T00:00:00'}]",

@@ -20,7 +20,7 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.waivers import Waiver
 
-WAIVER = dict.fromkeys(WAIVER_FIELDS[:-2], "x") | {"expires": "2999-01-01"}
+WAIVER = dict.fromkeys(WAIVER_FIELDS[:8], "x") | {"expires": "2999-01-01"}
 
 
 @contextmanager
@@ -54,6 +54,7 @@ def test_it_is_a_queue_to_dagster_and_takes_the_keys_of_one(tmp_path: Path) -> N
         ({"policy": "nowhere.yaml"}, r"policy: there is no file 'nowhere.yaml'"),
         ({"catalog": ["nowhere.yaml"]}, r"catalog: there is no file 'nowhere.yaml'"),
         ({"training": [{"select": 'key:"a" and'}]}, r"training: .* is no asset selection"),
+        ({"waivers": "nowhere.yaml"}, r"nowhere.yaml: the waivers cannot be read"),
     ],
 )
 def test_the_daemon_does_not_start_on_what_is_not_there(tmp_path: Path, config: Any, message: str) -> None:
@@ -72,6 +73,7 @@ def test_the_daemon_does_not_start_on_what_is_not_there(tmp_path: Path, config: 
         ({"training": [{"select": "a", "use": "not a use"}]}, "cannot be the name of a use"),
         ({"waivers": [{**WAIVER, "expires": "soon"}]}, "'soon', which is no date"),
         ({"waivers": [{"id": "x"}]}, "rule"),
+        ({"waivers": [{**WAIVER, "code": "BECAUSE"}]}, "a waiver has the code 'BECAUSE'"),
     ],
 )
 def test_no_process_goes_on_with_what_makes_no_sense(tmp_path: Path, config: Any, message: str) -> None:

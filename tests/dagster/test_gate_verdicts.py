@@ -302,7 +302,39 @@ def test_a_waiver_lets_one_asset_through_and_says_so(lane: Lane) -> None:
     event = lane.instance.get_latest_materialization_event(dg.AssetKey("student"))
     assert event is not None
     assert event.asset_materialization is not None
-    assert event.asset_materialization.metadata["lineage_guard/decision"].value == "ALLOWED BY WAIVER"
+    assert event.asset_materialization.metadata["lineage_guard/decision"].value == "WAIVED"
+
+
+WAIVERS = """\
+format: 1
+waivers:
+  - {id: w-1, rule: model-terms, asset: student, model: "gpt-4o*", reason_code: AGREEMENT_PENDING, reason: r,
+     requested_by: ann, approved_by: bob, ticket: T-1, expires: 2999-01-01}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "trained", "said"),
+    [
+        (WAIVERS, ["student"], ""),
+        (WAIVERS.replace("bob", "Ann"), [], "read the waivers: {path}:4:25: waiver 'w-1' is refused: Ann approved"),
+        (WAIVERS.replace("2999", "2020"), [], "Waiver w-1 covered this until 2020-01-01."),
+        (None, [], "the waivers cannot be read"),
+    ],
+    ids=["good", "own approval", "ended", "gone"],
+)
+def test_waivers_come_from_a_file_that_is_read_when_it_matters(
+    lane: Lane, tmp_path: Path, text: str | None, trained: list[str], said: str
+) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text(WAIVERS)
+    synthetic = made_by(RESTRICTED)
+    guarded = guard([synthetic, student_of(lane, synthetic)], ledger=lane.ledger_folder, waivers=str(file))
+    file.unlink() if text is None else file.write_text(text)
+    result = dg.materialize(guarded, instance=lane.instance, raise_on_error=False)
+    assert lane.trained == trained
+    if said:
+        assert said.format(path=file) in (failure_of(result, "student").description or "")
 
 
 def test_a_policy_file_of_ones_own_is_used(lane: Lane, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_waiver_is_named() -> None:
         "w-1", "model-terms", "student", "r", "a", "b", "T-1", datetime(2027, 1, 1, tzinfo=UTC), model="gpt-4o"
     )
     verdict = tainted(waivers=(waiver,))
-    assert headline(verdict).startswith("ALLOWED BY WAIVER")
+    assert headline(verdict).startswith("WAIVED  default:student")
     assert "Waived by: w-1" in explain(verdict)
 
 

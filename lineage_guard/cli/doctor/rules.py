@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from pathlib import Path
 
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.cli.doctor.result import Result, listed
-
-#: How long before its end a waiver is named.
-SOON = timedelta(days=14)
+from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.judging import NO_RULE, OBSERVED_DIFFERS
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.waivers import NOTICE, Waiver
 
 
 def examine(patient: Patient) -> list[Result]:
@@ -20,22 +21,52 @@ def examine(patient: Patient) -> list[Result]:
     return [
         Result("catalog", "ok", known),
         Result("policy", "ok", f"{policy.name}: {len(policy.rules)} rules"),
-        *_waivers(patient),
+        *_waivers(patient, policy),
     ]
 
 
-def _waivers(patient: Patient) -> list[Result]:
+def _waivers(patient: Patient, policy: Policy) -> list[Result]:
     if not patient.seen:
         return []
-    waivers = {w.id: w for _, _, told in patient.guarded if told is not None for w in told.waivers}
+    results: list[Result] = []
+    waivers: dict[str, Waiver] = {}
+    every = [told for _, _, told in patient.guarded if told is not None]
+    for told in every:
+        try:
+            waivers |= {w.id: w for w in told.accepted()}
+        except LineageGuardError as error:
+            where = f"{error.where}: " if error.where else ""
+            results.append(Result("waivers", "fail", f"{where}{error.what}; every training step is blocked", error.fix))
+    results += [r for path in {told.waivers for told in every if isinstance(told.waivers, Path)} for r in _asked(path)]
     ended = [w.id for w in waivers.values() if w.expires <= patient.now]
     soon = [
-        f"{w.id} on {w.expires:%Y-%m-%d}" for w in waivers.values() if patient.now < w.expires <= patient.now + SOON
+        f"{w.id} on {w.expires:%Y-%m-%d}" for w in waivers.values() if patient.now < w.expires <= patient.now + NOTICE
     ]
-    results: list[Result] = []
+    refused = [f"{w.id} ({w.refused})" for w in waivers.values() if w.refused]
+    if refused:
+        fix = "narrow them, or have somebody else approve them; they do nothing"
+        results.append(Result("waivers", "warn", f"refused: {listed(refused)}", fix))
+    rules = {r.id for r in policy.rules} | {NO_RULE.id, OBSERVED_DIFFERS.id}
+    astray = [f"{w.id} ({w.rule})" for w in waivers.values() if w.rule not in rules and w.expires > patient.now]
+    if astray:
+        fix = f"name a rule of policy {policy.name}, or take them back"
+        results.append(Result("waivers", "warn", f"for rules that policy {policy.name} has not: {listed(astray)}", fix))
     if ended:
-        results.append(Result("waivers", "warn", f"expired: {listed(ended)}", "remove them; they do nothing any more"))
+        fix = "take them back (`lineage-guard waive revoke`); they do nothing any more"
+        results.append(Result("waivers", "warn", f"expired: {listed(ended)}", fix))
     if soon:
         fix = "training they cover stops then: renew them with a new approval, or rebuild what they excuse"
         results.append(Result("waivers", "warn", f"about to expire: {listed(soon)}", fix))
     return results
+
+
+def _asked(path: Path) -> list[Result]:
+    """Waivers that wait for somebody to approve them."""
+    from lineage_guard.catalog.waiver_file import read_waivers
+
+    try:
+        pending = [e.id for e in read_waivers(path).entries if e.waiver is None and e.revoked is None]
+    except LineageGuardError:
+        return []
+    fix = "approve them in review, or take them back"
+    return [Result("waivers", "hint", f"asked for and not approved: {listed(pending)}", fix)] if pending else []

@@ -34,7 +34,11 @@ WAIVER_FIELDS = (
     "expires",
     "model",
     "use",
+    "dataset",
+    "partition",
+    "code",
 )
+_OPTIONAL = WAIVER_FIELDS[8:]
 WHERE = "dagster.yaml: run_coordinator: config"
 _SHIPPED = ("default", "strict", "research", "observe")
 
@@ -77,7 +81,7 @@ class Rules:
 
 def config_fields() -> dict[str, Any]:
     """The schema of these keys, to be added to those of ``QueuedRunCoordinator``."""
-    waiver = {name: dg.Field(str, is_required=name not in ("model", "use")) for name in WAIVER_FIELDS}
+    waiver = {name: dg.Field(str, is_required=name not in _OPTIONAL) for name in WAIVER_FIELDS}
     return {
         "policy": dg.Field(
             dg.StringSource,
@@ -102,7 +106,11 @@ def config_fields() -> dict[str, Any]:
             default_value=[],
             description="Assets that train although no tag says so, in Dagster's selection syntax.",
         ),
-        "waivers": dg.Field([dg.Shape(waiver)], default_value=[], description="Accepted risks."),
+        "waivers": dg.Field(
+            dg.ScalarUnion(str, [dg.Shape(waiver)]),
+            default_value=[],
+            description="The path of a file of waivers, which is read anew at each decision, or a list of them.",
+        ),
         "mode": dg.Field(
             dg.Enum("GuardMode", [dg.EnumValue(str(each)) for each in Mode]),
             default_value=str(Mode.ENFORCE),
@@ -132,7 +140,7 @@ def rules_of(config: Mapping[str, Any]) -> Rules:
         policy=policy if policy in _SHIPPED else Path(policy),
         ledger=config.get("ledger"),
         namespace=config.get("namespace"),
-        waivers=tuple(_waiver(each) for each in config.get("waivers", ())),
+        waivers=_waivers(config.get("waivers", ())),
         catalog=None if catalog is None else tuple(Path(str(path)) for path in catalog),
     )
     training = tuple(_training(each) for each in cast("Sequence[Mapping[str, str]]", config.get("training", ())))
@@ -157,6 +165,7 @@ def check(rules: Rules) -> Rules:
         _there(settings.policy, "policy")
     for path in settings.catalog or ():
         _there(path, "catalog")
+    settings.accepted()
     rulebook(settings)
     ledger_location(settings.ledger)
     for training in rules.training:
@@ -182,8 +191,12 @@ def _training(given: Mapping[str, str]) -> Training:
     return training
 
 
+def _waivers(given: str | Sequence[Mapping[str, str]]) -> tuple[Waiver, ...] | Path:
+    return Path(given) if isinstance(given, str) else tuple(_waiver(each) for each in given)
+
+
 def _waiver(given: Mapping[str, str]) -> Waiver:
-    from lineage_guard.domain.waivers import Waiver
+    from lineage_guard.domain.waivers import Waiver, WaiverReason
 
     try:
         expires = datetime.fromisoformat(given["expires"])
@@ -193,7 +206,16 @@ def _waiver(given: Mapping[str, str]) -> Waiver:
             where=f"{WHERE}: waivers: {given['id']}",
             fix='write a day or a time as in ISO 8601: expires: "2027-01-31"',
         ) from error
-    return Waiver(**{**given, "expires": expires if expires.tzinfo else expires.replace(tzinfo=UTC)})  # pyright: ignore[reportArgumentType]
+    if given.get("code") and given["code"] not in list(WaiverReason):
+        raise ConfigError(
+            f"a waiver has the code {given['code']!r}",
+            where=f"{WHERE}: waivers: {given['id']}",
+            fix=f"use one of {', '.join(WaiverReason)}",
+        )
+    said = {**given, "expires": expires if expires.tzinfo else expires.replace(tzinfo=UTC)}
+    if given.get("code"):
+        said["code"] = WaiverReason(given["code"])
+    return Waiver(**said)  # pyright: ignore[reportArgumentType]
 
 
 def _there(path: Path, field: str) -> None:

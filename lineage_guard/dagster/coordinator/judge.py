@@ -156,7 +156,7 @@ class Judge:
         closure = replace(closure, blind=(*closure.blind, *plan.blind, *collected.blind))
         found: list[Judged] = []
         for use in trained.uses:
-            verdict = replace(decide(closure, policy, settings.waivers, use, at), mode=self._rules.mode)
+            verdict = replace(decide(closure, policy, settings.accepted(), use, at), mode=self._rules.mode)
             if self._has_gate(trained) and not _certainly_blocks(verdict):
                 continue
             found.append(Judged(trained.key, verdict))

@@ -230,8 +230,9 @@ def _transport_configured() -> bool:
 
 def _rules(policy: Policy, catalog: Catalog, settings: Settings, now: datetime) -> str:
     """Changes when the same lineage may be judged otherwise: rules, public facts, waivers, or a new day."""
-    waivers = sorted((w.id, now < w.expires) for w in settings.waivers)
-    facts = (policy.digest, catalog.ancestry.digest, waivers, str(now.date()))
+    from lineage_guard.dagster.sensor.decide import waived
+
+    facts = (policy.digest, catalog.ancestry.digest, waived(settings, now), str(now.date()))
     return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
