@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -23,6 +24,25 @@ class Hit(NamedTuple):
 
     phrase: Phrase
     quoted: bool
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows in which a model names itself by one phrase. Evidence, not proof; never the text.
+
+    Attributes:
+        provider: whose models say it.
+        phrase: id in the catalog.
+        rows: how many say it.
+        quoted: how many only quote it: in quotation marks, code or a quoted block. Not in ``rows``.
+        keys: values of the key columns of some of ``rows``.
+    """
+
+    provider: str
+    phrase: str
+    rows: int
+    quoted: int = 0
+    keys: tuple[Mapping[str, object], ...] = ()
 
 
 def hits(text: str, phrases: Iterable[Phrase]) -> list[Hit]:
@@ -150,18 +170,37 @@ def _joined(texts: Any) -> tuple[Any, Any]:
     return memoryview(data)[int(begins[0]) : int(begins[-1])], begins - begins[0]
 
 
-def tally(found: Iterable[tuple[Mapping[str, object], list[Hit]]], keep: int) -> dict[tuple[str, bool], Any]:
-    """Rows and keys by phrase and by whether it is quoted.
+class Tally:
+    """Rows and keys by phrase, and how many rows have a finding.
 
     Args:
-        found: key values and hits, row by row.
-        keep: how many keys to keep of each.
+        keep: how many keys to keep of each phrase.
     """
-    counted: dict[tuple[str, bool], Any] = {}
-    for keys, these in found:
-        for hit in these:
-            entry = counted.setdefault((hit.phrase.id, hit.quoted), [0, []])
-            entry[0] += 1
-            if keys and len(entry[1]) < keep:
-                entry[1].append(dict(keys))
-    return counted
+
+    def __init__(self, keep: int) -> None:
+        self.rows = 0
+        self._keep = keep
+        self._said: dict[str, int] = {}
+        self._quoted: dict[str, int] = {}
+        self._keys: dict[str, list[Mapping[str, object]]] = {}
+
+    def add(self, keys: Mapping[str, object], found: Iterable[Hit]) -> None:
+        """Count one row."""
+        says = False
+        for phrase, quotes in found:
+            counts = self._quoted if quotes else self._said
+            counts[phrase.id] = counts.get(phrase.id, 0) + 1
+            says = says or not quotes
+            kept = self._keys.setdefault(phrase.id, [])
+            if keys and not quotes and len(kept) < self._keep:
+                kept.append(keys)
+        self.rows += says
+
+    def named(self, phrases: Iterable[Phrase]) -> tuple[Named, ...]:
+        """By phrase, most rows first."""
+        made = [
+            Named(p.provider, p.id, self._said.get(p.id, 0), self._quoted.get(p.id, 0), tuple(self._keys[p.id]))
+            for p in phrases
+            if p.id in self._keys
+        ]
+        return tuple(sorted(made, key=lambda n: (-n.rows, -n.quoted, n.phrase)))

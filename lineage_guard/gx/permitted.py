@@ -12,7 +12,7 @@ from lineage_guard.domain.facts import Completeness, Influence, ModelSource
 from lineage_guard.domain.judging import rulings_on
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.reached import Kind
-from lineage_guard.gx.rows import normalise_model
+from lineage_guard.gx.rows import normalise_channel, normalise_model
 from lineage_guard.gx.suites import NOTHING
 
 _VIA = " via "
@@ -29,7 +29,7 @@ def source_name(model: str, channel: str | None) -> str:
         >>> source_name("GPT-4o-2024-08-06", "API.openai.com"), source_name("qwen", None)
         ('gpt-4o via api.openai.com', 'qwen via (nothing)')
     """
-    return f"{normalise_model(model)}{_VIA}{(channel or '').strip().lower() or NOTHING}"
+    return f"{normalise_model(model)}{_VIA}{normalise_channel(channel or '') or NOTHING}"
 
 
 def permitted_parameters(
@@ -110,7 +110,7 @@ class Sets:
         """
         if model is None or not model.strip():
             return "no model"
-        name, via = normalise_model(model), (channel or "").strip().lower()
+        name, via = normalise_model(model), normalise_channel(channel or "")
         for of_model, of_channel in self._restricted:
             if of_model.fullmatch(name) and (not via or of_channel is None or of_channel.fullmatch(via)):
                 return "restricted"
@@ -130,7 +130,7 @@ class Sets:
 
 def _entry(text: str) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
     model, via, channel = text.strip().partition(_VIA)
-    return _pattern(normalise_model(model)), _pattern(channel.strip().lower()) if via else None
+    return _pattern(normalise_model(model)), _pattern(normalise_channel(channel)) if via else None
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.gx.matching import Hit, Matcher, hits, hyperscan, tally, where
+from lineage_guard.gx.matching import Hit, Matcher, Named, Tally, hits, hyperscan, where
 from lineage_guard.gx.phrases.catalog import Phrase, Phrases, load_phrases
 from lineage_guard.gx.suites import NOTHING
 
@@ -26,31 +26,13 @@ Engine = Literal["hyperscan", "duckdb"]
 
 
 @dataclass(frozen=True)
-class Named:
-    """Rows in which a model names itself by one phrase. Evidence, not proof; never the text.
-
-    Attributes:
-        provider: whose models say it.
-        phrase: id in the catalog.
-        rows: how many say it.
-        quoted: how many only quote it: in quotation marks, code or a quoted block. Not in ``rows``.
-        keys: values of the key columns of some of ``rows``.
-    """
-
-    provider: str
-    phrase: str
-    rows: int
-    quoted: int = 0
-    keys: tuple[Mapping[str, object], ...] = ()
-
-
-@dataclass(frozen=True)
 class TextScan:
     """What a scan found.
 
     Attributes:
         rows: rows read.
         texts: rows with text in them.
+        naming: rows in which somebody undeclared names itself.
         named: what was found, most rows first; only what nobody declares.
         engine: which looked.
         phrases: digest of the catalog.
@@ -59,6 +41,7 @@ class TextScan:
 
     rows: int
     texts: int
+    naming: int
     named: tuple[Named, ...] = ()
     engine: str = ""
     phrases: str = ""
@@ -133,7 +116,7 @@ def scan(
         'anthropic: anthropic-claude-maker (1 rows)'
     """
     catalog = phrases or load_phrases()
-    wanted = catalog.of_others(p for p in declared if p != NOTHING)
+    wanted = catalog.of_others(declared)
     chosen: Engine = engine or ("hyperscan" if hyperscan() else "duckdb")
     reading = _Reading()
     if chosen == "hyperscan":
@@ -142,26 +125,16 @@ def scan(
         found = _by_duckdb(connection, relation, column, keys, wanted, reading)
     else:
         raise SuiteError(f"there is no engine {engine!r}", fix="use 'hyperscan' or 'duckdb'")
-    counted = tally(found, KEYS)
-    return TextScan(reading.rows, reading.texts, named(counted, wanted), chosen, catalog.digest)
-
-
-def named(counted: Mapping[tuple[str, bool], Any], phrases: Iterable[Phrase]) -> tuple[Named, ...]:
-    """What ``matching.tally`` counted, by phrase, most rows first."""
-    made = [
-        Named(p.provider, p.id, said[0], quotes[0], tuple(said[1]))
-        for p in phrases
-        if (said := counted.get((p.id, False), (0, ()))) and (quotes := counted.get((p.id, True), (0, ())))
-        if said[0] or quotes[0]
-    ]
-    return tuple(sorted(made, key=lambda n: (-n.rows, -n.quoted, n.phrase)))
+    tally = Tally(KEYS)
+    for these_keys, these in found:
+        tally.add(these_keys, these)
+    return TextScan(reading.rows, reading.texts, tally.rows, tally.named(wanted), chosen, catalog.digest)
 
 
 @dataclass
 class _Reading:
     rows: int = 0
     texts: int = 0
-    names: list[str] = field(default_factory=list[str])
 
 
 def _by_hyperscan(

@@ -18,7 +18,8 @@ from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.gx.rows import RowsTable, rows_parameters
+from lineage_guard.gx.parameters import declared_parameters
+from lineage_guard.gx.rows import RowsTable
 from lineage_guard.gx.suites import Suite
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class RowsCheck:
         """
         from lineage_guard.gx.reuse import examine
 
-        parameters = rows_parameters(models)
+        parameters = declared_parameters(self.suite, models)
         if ledger is None:
             return examine(rows, parameters, at, self.suite)
         return examine(rows, parameters, at, self.suite, ledger.evidence, ledger.put_evidence)

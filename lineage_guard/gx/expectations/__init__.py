@@ -6,5 +6,6 @@ a suite runs.
 """
 
 from lineage_guard.gx.expectations.models import ExpectModelsToBePermitted
+from lineage_guard.gx.expectations.responses import ExpectNoUndeclaredSelfIdentification
 
-__all__ = ["ExpectModelsToBePermitted"]
+__all__ = ["ExpectModelsToBePermitted", "ExpectNoUndeclaredSelfIdentification"]

@@ -34,7 +34,8 @@ class RowSources(TableMetricProvider):
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(cls, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> Any:
         columns = [sql_text(c) for c in _columns(metric_value_kwargs)]
-        query = sa.select(sa.func.count(), *columns).select_from(domain(execution_engine, metric_domain_kwargs))
+        labelled = (c.label(f"c{i}") for i, c in enumerate(columns))
+        query = sa.select(sa.func.count(), *labelled).select_from(domain(execution_engine, metric_domain_kwargs))
         found = execution_engine.execute_query(query.group_by(*columns).limit(MOST_SOURCES + 1)).fetchall()
         return [(int(n), *values) for n, *values in found]
 

@@ -18,6 +18,7 @@ from lineage_guard.domain.errors import CatalogError
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.gx.phrases.anchors import anchors
 from lineage_guard.gx.phrases.wording import expand, expression, pattern
+from lineage_guard.gx.suites import NOTHING
 
 #: The provider of phrases that show that a model speaks, and not which.
 ANY = "any"
@@ -115,7 +116,7 @@ class Phrases:
             CatalogError: when a provider is none of the catalog's. A typing error in a suite
                 would pass for nothing declared, which is strict, or hide what was meant.
         """
-        known = set(declared)
+        known = set(declared) - {NOTHING}
         if unknown := sorted(known - set(self.providers)):
             raise CatalogError(
                 f"no phrases have the provider {unknown[0]!r}", fix=f"use {', '.join(sorted(self.providers))}"
