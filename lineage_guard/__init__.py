@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lineage_guard.dagster.declare import source as source
     from lineage_guard.dagster.declare import training as training
     from lineage_guard.dagster.declare import use_of as use_of
+    from lineage_guard.dagster.declare_from import declare_from as declare_from
     from lineage_guard.dagster.guard import guard as guard
     from lineage_guard.dagster.public import public_assets as public_assets
     from lineage_guard.dagster.quarantine import quarantine as quarantine
@@ -48,6 +49,7 @@ _WHERE = {
     "Waiver": "lineage_guard.domain.waivers",
     "declaration_of": "lineage_guard.dagster.declare",
     "declare": "lineage_guard.dagster.declare",
+    "declare_from": "lineage_guard.dagster.declare_from",
     "guard": "lineage_guard.dagster.guard",
     "permitted": "lineage_guard.dagster.condition",
     "public_assets": "lineage_guard.dagster.public",
@@ -68,6 +70,7 @@ __all__ = [
     "Waiver",
     "declaration_of",
     "declare",
+    "declare_from",
     "guard",
     "permitted",
     "public_assets",

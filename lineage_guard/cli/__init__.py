@@ -16,6 +16,7 @@ import click
 
 from lineage_guard.cli.archiving import prune, verify
 from lineage_guard.cli.importing import import_, receive
+from lineage_guard.cli.reading import read
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ cli.add_command(import_)
 cli.add_command(receive)
 cli.add_command(verify)
 cli.add_command(prune)
+cli.add_command(read)
 
 
 @cli.command()

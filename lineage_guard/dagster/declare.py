@@ -54,6 +54,7 @@ def declare(
     note: str | None = None,
     asset: str | None = None,
     column_lineage: Completeness = Completeness.UNKNOWN,
+    parents: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Say which models made an asset's data. Returns asset metadata.
 
@@ -72,6 +73,8 @@ def declare(
         column_lineage: COMPLETE when the ``TableColumnLineage`` that its materialisations record names
             every source of every column. Upstream assets that no column is made from then count as
             INDIRECT; what is recorded must agree, or all count as content. See docs/influence.md.
+        parents: Hugging Face ids of public datasets or models it was made from, when no asset stands for
+            them. They are followed like upstream assets; see also ``public_assets``.
 
     Raises:
         DeclarationError: for an empty declaration, an unnamed model, a licence that is no
@@ -85,13 +88,14 @@ def declare(
     """
     where = asset or _caller()
     declaration = Declaration(
-        models=tuple(_checked_source(s, where) for s in sources),
+        models=tuple(checked_source(s, where) for s in sources),
         licenses=_checked_licenses(licenses, where),
         completeness=_enum(Completeness, completeness, where),
         artefact=artefact,
         indirect=tuple(indirect),
         note=note,
         column_lineage=_enum(Completeness, column_lineage, where),
+        parents=(parents,) if isinstance(parents, str) else tuple(parents),
     )
     if declaration == Declaration():
         raise DeclarationError(
@@ -214,7 +218,16 @@ def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
     return {USE_TAG: use}
 
 
-def _checked_source(value: ModelSource, where: str) -> ModelSource:
+def checked_source(value: ModelSource, where: str) -> ModelSource:
+    """A model as its author may declare it.
+
+    Args:
+        value: what was given.
+        where: place, for the error.
+
+    Raises:
+        DeclarationError: when it is no ModelSource, or names no provider or model.
+    """
     given = cast("object", value)
     if not isinstance(given, ModelSource):
         raise DeclarationError(

@@ -18,14 +18,19 @@ from lineage_guard.domain.facts import (
     Assertion,
     Completeness,
     Influence,
+    Input,
     License,
     LicenseScope,
     ModelSource,
+    Pin,
     Usage,
+    Version,
 )
 
 #: Version of the JSON that ``Declaration.to_json`` writes.
 FORMAT = 1
+#: OpenLineage namespace of public datasets and models.
+HUB = "huggingface"
 _PARTIAL = "its author says that more may have taken part than is declared"
 
 
@@ -44,6 +49,8 @@ class Declaration:
             scores, prompts); OpenLineage dataset names.
         column_lineage: COMPLETE when the column lineage recorded with a materialisation names every
             source of every column; see ``domain/influence.py``.
+        parents: Hugging Face ids of public datasets or models it was made from, which no asset of this
+            deployment stands for; what the catalog does not know of them is unknown.
         note: one sentence for a reader.
 
     Example:
@@ -61,11 +68,17 @@ class Declaration:
     indirect: tuple[str, ...] = ()
     note: str | None = None
     column_lineage: Completeness = Completeness.UNKNOWN
+    parents: tuple[str, ...] = ()
 
     @property
     def names_an_origin(self) -> bool:
         """Whether it says where data without inputs comes from."""
-        return bool(self.models or self.human or self.origin or self.artefact)
+        return bool(self.models or self.human or self.origin or self.artefact or self.parents)
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The edges to ``parents``."""
+        return tuple(Input(Version(HUB, id), pin=Pin.CONSERVATIVE) for id in self.parents)
 
     def to_json(self) -> dict[str, object]:
         """A JSON-able mapping; fields that say nothing are left out so that it reads well."""
@@ -82,6 +95,8 @@ class Declaration:
             data["indirect"] = list(self.indirect)
         if self.column_lineage is not Completeness.UNKNOWN:
             data["column_lineage"] = self.column_lineage.value
+        if self.parents:
+            data["parents"] = list(self.parents)
         return data
 
     @classmethod
@@ -114,6 +129,7 @@ class Declaration:
                 indirect=tuple(str(n) for n in _list(values.get("indirect", []))),
                 note=_text(values.get("note")),
                 column_lineage=Completeness(str(values.get("column_lineage", "UNKNOWN"))),
+                parents=tuple(str(n) for n in _list(values.get("parents", []))),
             )
         except (TypeError, ValueError, KeyError) as error:
             raise DeclarationError(

@@ -53,6 +53,19 @@ def expression_error(text: str) -> str | None:
     return f"{unknown[0]!r} is not on the SPDX licence list" if unknown else None
 
 
+def canonical(text: str) -> str:
+    """An expression as the SPDX licence list spells it.
+
+    Args:
+        text: an expression of which ``expression_error`` finds nothing wrong.
+
+    Example:
+        >>> canonical("cc-by-4.0"), canonical("gpl-3.0")
+        ('CC-BY-4.0', 'GPL-3.0-only')
+    """
+    return str(_licensing().parse(text, validate=False))
+
+
 @lru_cache(maxsize=1024)
 def choices(text: str) -> tuple[tuple[str, ...], ...]:
     """What a licensee may choose between: ``OR`` gives a choice, and of each choice everything binds.

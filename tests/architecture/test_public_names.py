@@ -20,6 +20,7 @@ NAMES = [
     "Waiver",
     "declaration_of",
     "declare",
+    "declare_from",
     "guard",
     "permitted",
     "public_assets",

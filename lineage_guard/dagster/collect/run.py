@@ -75,6 +75,7 @@ class AssetRuns:
         indirect = declaration.indirect if declaration else ()
         how = influences(version.name, [r.version.name for r in reading.reads], said, indirect)
         inputs = tuple(Input(r.version, how.of[r.version.name], r.pin) for r in reading.reads)
+        inputs += declaration.inputs if declaration else ()
         if node is not None and (unseen := unseen_sources(metadata, stored.key, reading.reads, self._graph)):
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
             notes += unseen
@@ -159,7 +160,8 @@ class AssetRuns:
         version = self._pins.declared(key)
         production = Production(
             outputs=(version,),
-            inputs=tuple(_input(r, indirect)._replace(pin=Pin.CONSERVATIVE) for r in reading.reads),
+            inputs=tuple(_input(r, indirect)._replace(pin=Pin.CONSERVATIVE) for r in reading.reads)
+            + (declaration.inputs if declaration else ()),
             models=facts.models,
             asserted_by=facts.asserted_by,
             completeness=Completeness.INCOMPLETE if notes else facts.completeness,

@@ -125,7 +125,8 @@ class Planner:
         outputs = self.versions(key, partitions)
         step = upcoming(key, outputs, self._pins, self._graph, self._now, self._head, self._parent)
         influences = {i.version: i.influence for i in step.target.inputs}
-        inputs: dict[Version, Input] = {}
+        read_too = {r.version for r in step.reads}
+        inputs: dict[Version, Input] = {i.version: i for i in step.target.inputs if i.version not in read_too}
         existing: list[Read] = []
         waits: dict[dg.AssetKey, None] = {}
         for read in step.reads:

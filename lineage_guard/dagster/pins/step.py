@@ -141,6 +141,7 @@ def upcoming(
             Input(r.version, Influence.INDIRECT if r.version.name in indirect else Influence.DIRECT, r.pin)
             for r in mine
         ]
+        inputs += declaration.inputs if declaration else ()
         if facts.note:
             notes.append(facts.note if each == key else f"{name_of(each)}: {facts.note}")
         worst = {target.completeness, facts.completeness} - {Completeness.COMPLETE}
