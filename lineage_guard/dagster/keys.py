@@ -12,6 +12,8 @@ DECLARATION_KEY = f"{NAMESPACE}/declaration"
 USE_TAG = f"{NAMESPACE}/use"
 #: Metadata key of how an asset writes, on definitions and on materialisations.
 WRITES_KEY = f"{NAMESPACE}/writes"
+#: Metadata key on the two parts of a quarantine: the asset that is split. It says so, and proves nothing.
+SPLITS_KEY = f"{NAMESPACE}/splits"
 #: Tag key on public artefacts whose own terms block ``train_competing`` (what is inherited is computed, not tagged).
 RESTRICTED_TAG = f"{NAMESPACE}/restricted"
 #: Name of the asset check that shows the verdict, and of the sensor that keeps it up to date.

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from lineage_guard.dagster.keys import SPLITS_KEY
 from lineage_guard.dagster.rows.found import SPLIT_MARK
 from lineage_guard.dagster.rows.split import PERMITTED, RESTRICTED, MixedTable, Split, Write, parquet_in
 from lineage_guard.domain.errors import ConfigError
@@ -81,7 +82,14 @@ def quarantine(
 
     setattr(run, SPLIT_MARK, split)
     specs = [
-        dg.AssetSpec(k, deps=[key], group_name=group_name, owners=list(owners), description=said)
+        dg.AssetSpec(
+            k,
+            deps=[key],
+            group_name=group_name,
+            owners=list(owners),
+            description=said,
+            metadata={SPLITS_KEY: key.to_user_string()},
+        )
         for k, said in descriptions.items()
     ]
     name = "quarantine__" + "__".join(prefix)

@@ -125,6 +125,10 @@ class Judge:
     ) -> list[Judged]:
         from lineage_guard.dagster.collect.collect import collect_upstream
         from lineage_guard.dagster.coordinator.planned import AskedOnce, Planner, read_for_certain
+        from lineage_guard.dagster.coordinator.quarantined import Planned, splits
+        from lineage_guard.dagster.gate.cure import without_quarantined
+        from lineage_guard.dagster.rows.evidence import OnRecord
+        from lineage_guard.domain.attested import findings_on_rows
         from lineage_guard.dagster.pins.history import History
         from lineage_guard.dagster.pins.recorded import LedgerRecords
         from lineage_guard.dagster.pins.resolve import Pins
@@ -152,13 +156,24 @@ class Judge:
         )
         if not collected.blind:
             overlay.searched(log.source, head)
-        closure = extend(overlay.closure(plan.target, plan.planned), catalog.ancestry)
+        if self._has_gate(trained) and splits(graph, plan.planned):
+            # What a quarantine of this run will prove is not proven yet; its gate will see whether it was.
+            return []
+        seen = overlay.closure(plan.target, plan.planned)
+        closure, cures = without_quarantined(seen, plan.target, Planned(ledger, overlay, plan.planned), policy.terms)
+        closure = extend(closure, catalog.ancestry)
         closure = replace(closure, blind=(*closure.blind, *plan.blind, *collected.blind))
         found: list[Judged] = []
         for use in trained.uses:
             verdict = replace(decide(closure, policy, settings.accepted(), use, at), mode=self._rules.mode)
+            verdict = replace(verdict, cures=tuple(map(str, cures)))
             if self._has_gate(trained) and not _certainly_blocks(verdict):
                 continue
+            if not self._has_gate(trained):
+                rows = OnRecord(ledger)
+                verdict = verdict.joined(
+                    findings_on_rows(closure, policy, use, settings.accepted(), at, rows.demands(), rows.attested)
+                )
             found.append(Judged(trained.key, verdict))
             self._record(verdict, plan.target, parent, at, ledger)
         return found

@@ -9,23 +9,40 @@ declaration has another key, so it is not found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.evidence import evidence_key
+from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import ModelSource, Production, Version
 from lineage_guard.domain.filtering import Cure, Filtered, Proven, cured
 from lineage_guard.domain.terms import TermsSource
 
 if TYPE_CHECKING:
-    from lineage_guard.ledger import Ledger
+    from lineage_guard.ledger.archive import Archive
 
 #: The suite that permitted rows must pass.
 SUITE = "rows"
 
 
+class Records(Protocol):
+    """The part of a ledger that is asked."""
+
+    @property
+    def archive(self) -> Archive:
+        """Where claims are."""
+        ...
+
+    def productions(self, versions: Iterable[Version]) -> Mapping[Version, Production]:
+        """What is on record of some versions."""
+        ...
+
+    def evidence(self, key: str) -> Evidence | None:
+        """The result filed under an evidence key."""
+        ...
+
+
 def without_quarantined(
-    closure: Closure, target: Production, ledger: Ledger, terms: TermsSource
+    closure: Closure, target: Production, ledger: Records, terms: TermsSource
 ) -> tuple[Closure, tuple[Cure, ...]]:
     """A closure of the ledger without the models whose rows were taken out, as far as evidence proves it.
 
@@ -45,12 +62,9 @@ def without_quarantined(
     if not claims:
         return closure, ()
 
-    def productions(versions: Iterable[Version]) -> Mapping[Version, Production]:
-        return ledger.productions(versions)
-
     made = ledger.productions([c.version for c in claims])
     proven = [p for c in claims if c.version in made and (p := _proven(c, made[c.version].models, ledger)) is not None]
-    return cured(closure, target, productions, proven, terms)
+    return cured(closure, target, ledger.productions, proven, terms)
 
 
 def split_parameters(claim: Filtered, models: Iterable[ModelSource]) -> dict[str, list[str]]:
@@ -65,7 +79,7 @@ def split_parameters(claim: Filtered, models: Iterable[ModelSource]) -> dict[str
     return {**rows_parameters(models), "quarantine": claim.statement()}
 
 
-def _proven(claim: Filtered, models: Iterable[ModelSource], ledger: Ledger) -> Proven | None:
+def _proven(claim: Filtered, models: Iterable[ModelSource], ledger: Records) -> Proven | None:
     from lineage_guard.gx.rows import parameters_digest
     from lineage_guard.gx.suites import load_suite
 
