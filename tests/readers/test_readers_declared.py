@@ -1,6 +1,7 @@
 """What a file says, declared on an asset: parents are followed, and nothing passes for complete unsaid."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,20 @@ def test_parents_are_among_what_a_step_would_read() -> None:
         made = upcoming(dg.AssetKey("data"), outputs, pins, graph, datetime.now(UTC), -1, parent)
     assert [i.version for i in made.target.inputs] == [Version("huggingface", "acme/answers")]
     assert made.target.completeness is Completeness.COMPLETE
+
+
+def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "readers.md").read_text("utf-8")
+    [card] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "answers").mkdir()
+    written(tmp_path / "answers", "README.md", card)
+    monkeypatch.chdir(tmp_path)
+    shown = page.partition("$ lineage-guard read answers/README.md\n")[2].partition("\nPaste it")[0]
+    done = CliRunner().invoke(cli, ["read", "answers/README.md"])
+    assert done.output.split() == shown.split()
+    scope: dict[str, Any] = {"__name__": "readers"}
+    exec(compile(code, "readers.md", "exec"), scope)
+    said = [declaration_of(a.specs_by_key[a.key].metadata) for a in (scope["as_the_card_says"], scope["answered_for"])]
+    assert [d.completeness for d in said if d] == [Completeness.INCOMPLETE, Completeness.COMPLETE]
+    assert [m.usage for m in said[1].models] == ["REWRITE"] if said[1] else False

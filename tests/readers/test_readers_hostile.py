@@ -102,7 +102,7 @@ TEXTS = [
 
 @given(st.sampled_from(TEXTS), st.integers(0, 4000), st.text(max_size=6), st.integers(0, 40))
 @example(TEXTS[0], 10, "{", 0)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_is_changed_in_a_file_it_is_read_or_refused_with_a_line(
     tmp_path: Path, file: tuple[str, str], at: int, put: str, cut: int
 ) -> None:
