@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import count, repeat
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gx_places import arrow_table, duckdb_file, pandas, parquet, polars, postgres
 
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.gx.rows import (
     RowsTable,
-    in_duckdb,
-    in_frame,
-    in_parquet,
-    in_postgres,
     in_spark,
     rows_parameters,
     run_rows_suite,
@@ -227,6 +221,10 @@ def agree(datasets: list[Dataset], put: Callable[[pa.Table], RowsTable]) -> None
     for dataset in datasets:
         found = run(put(arrow(dataset)))
         assert found == (None, not dataset.broken, dataset.evaluated, 15, dataset.broken), dataset.name
+
+
+def agree_on_everything(datasets: list[Dataset], put: Callable[[pa.Table], RowsTable]) -> None:
+    agree(datasets, put)
     [undeclared] = [d for d in PLAIN if d.name == "a model nobody declared"]
     assert run(put(arrow(undeclared)), OTHER) == (
         None,
@@ -242,40 +240,6 @@ def agree(datasets: list[Dataset], put: Callable[[pa.Table], RowsTable]) -> None
     )
 
 
-def duckdb_file(folder: Path) -> Callable[[pa.Table], RowsTable]:
-    def put(table: pa.Table) -> RowsTable:
-        path = folder / "w.duckdb"
-        path.unlink(missing_ok=True)
-        with duckdb.connect(str(path)) as connection:
-            connection.register("given", table)
-            connection.execute("CREATE TABLE t AS FROM given")
-        return in_duckdb(path, "t")
-
-    return put
-
-
-def parquet(folder: Path) -> Callable[[pa.Table], RowsTable]:
-    def put(table: pa.Table) -> RowsTable:
-        pq.write_table(table, folder / "rows.parquet")
-        return in_parquet(folder / "rows.parquet")
-
-    return put
-
-
-def pandas(_: Path) -> Callable[[pa.Table], RowsTable]:
-    return lambda table: in_frame(table.to_pandas())
-
-
-def polars(_: Path) -> Callable[[pa.Table], RowsTable]:
-    import polars as pl
-
-    return lambda table: in_frame(pl.from_arrow(table))
-
-
-def arrow_table(_: Path) -> Callable[[pa.Table], RowsTable]:
-    return in_frame
-
-
 LOCAL = [duckdb_file, parquet, pandas, polars, arrow_table]
 
 
@@ -288,48 +252,7 @@ def test_engines_in_this_process_agree(tmp_path: Path) -> None:
 def test_engines_in_this_process_agree_on_everything(
     engine: Callable[[Path], Callable[[pa.Table], RowsTable]], tmp_path: Path
 ) -> None:
-    agree(PLAIN + MORE, engine(tmp_path))
-
-
-def postgres(url: str) -> Callable[[pa.Table], RowsTable]:
-    """Each table under a name of its own, in a schema that the reader may not create anything in."""
-    import psycopg
-    from psycopg import sql
-
-    names = (f"t{uuid4().hex}" for _ in repeat(None))
-    types = {"int64": "bigint", "string": "text", "timestamp[us]": "timestamp", "date32[day]": "date"}
-
-    def put(table: pa.Table) -> RowsTable:
-        name = next(names)
-        kinds = [types.get(str(f.type), "timestamptz") for f in table.schema]
-        columns = [
-            sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(k))
-            for f, k in zip(table.schema, kinds, strict=True)
-        ]
-        with psycopg.connect(url) as connection:
-            target = sql.Identifier("synthetic", name)
-            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(target, sql.SQL(", ").join(columns)))
-            with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(target)) as copy:
-                for row in zip(*(c.to_pylist() for c in table.columns), strict=True):
-                    copy.write_row(row)
-            connection.execute(sql.SQL("GRANT SELECT ON {} TO reader").format(target))
-        return in_postgres(url.replace("dagster@", "reader:s3cr%40t@"), f"synthetic.{name}")
-
-    return put
-
-
-@pytest.fixture(scope="module")
-def database(postgres_url: str) -> str:
-    """The address of a database, with a schema of tables and a user that may read them and nothing else."""
-    import psycopg
-
-    url = postgres_url.replace("+psycopg2", "")
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE SCHEMA synthetic")
-        connection.execute("CREATE ROLE reader LOGIN PASSWORD 's3cr@t'")
-        connection.execute("GRANT USAGE ON SCHEMA synthetic TO reader")
-        connection.execute("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
-    return url
+    agree_on_everything(PLAIN + MORE, engine(tmp_path))
 
 
 def test_postgres_agrees(database: str) -> None:
@@ -338,35 +261,7 @@ def test_postgres_agrees(database: str) -> None:
 
 @pytest.mark.long
 def test_postgres_agrees_on_everything(database: str) -> None:
-    agree([d for d in MORE if not d.nul] + PLAIN, postgres(database))
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    home = os.environ.get("JAVA_HOME")
-    if shutil.which("java") is None and not (home and (Path(home) / "bin" / "java").exists()):
-        # Continuous integration installs it; a skip there would hide that nothing was tested.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "Spark needs Java: apt-get install openjdk-17-jre-headless"
-        )
-    from pyspark.sql import SparkSession
-
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("lineage-guard-tests")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", "1")
-        # Not UTC: nothing may depend on it.
-        .config("spark.sql.session.timeZone", "America/New_York")
-        # Rows that came to the driver would be an error.
-        .config("spark.driver.maxResultSize", "1m")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    agree_on_everything([d for d in PLAIN + MORE if not d.nul], postgres(database))
 
 
 @pytest.mark.long
@@ -385,9 +280,12 @@ def test_spark_agrees_on_everything(spark: SparkSession, tmp_path: Path) -> None
         # Hashing on the cluster is another test's matter, and takes as long as the suite.
         return in_spark(spark.read.parquet(path), digest=path)
 
-    agree(PLAIN + MORE, put)
+    agree_on_everything(PLAIN + MORE, put)
     # One session, the caller's, with its settings, nothing cached and no view left behind.
     assert SparkSession.getActiveSession() is spark
     assert spark.sql("SET").collect() == settings
     assert spark.sparkContext._jsc.sc().getPersistentRDDs().isEmpty()  # pyright: ignore[reportOptionalMemberAccess]
     assert spark.catalog.listTables() == []
+    # The last of them would not have fitted through the driver.
+    with pytest.raises(Exception, match="maxResultSize"):
+        spark.read.parquet(str(tmp_path / f"{len(PLAIN + MORE) - 1}.parquet")).collect()
