@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from hashlib import sha256
+from hashlib import file_digest
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,7 +242,8 @@ class Index:
             raise PartGone(f.key)
         if f.key not in self.verified:
             try:
-                found = sha256(path.read_bytes()).hexdigest()
+                with path.open("rb") as file:
+                    found = file_digest(file, "sha256").hexdigest()  # piece by piece: fresh memory costs as much again
             except FileNotFoundError:
                 raise PartGone(f.key) from None
             if found != f.sha256:

@@ -7,7 +7,6 @@ when they are reached, and there are as many objects as there are different thin
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
@@ -42,7 +41,6 @@ _ASK, _USED = -1, -2
 _DAY = 86_400_000_000
 #: In place of a day.
 _UNDATED = -(1 << 31)
-_Found = dict[int, list[tuple[int, int, T]]]
 
 
 class Standing:
@@ -82,29 +80,37 @@ class Standing:
         found = self._codes[ids]
         asked = ids[found < 0]
         if asked.size:
-            for id_, facts in self._fetched(ids[found == _USED], ids[found == _ASK]):
-                self._codes[id_] = self.code_of(facts)
+            for id_, code in self._fetched(ids[found == _USED], ids[found == _ASK]):
+                self._codes[id_] = code
             found = self._codes[ids]
         return found
 
-    def _fetched(self, used: Ints, asked: Ints) -> Iterable[tuple[int, Facts]]:
-        """What is on record of versions that are plain but for models and licences, and of others."""
+    def _fetched(self, used: Ints, asked: Ints) -> Iterable[tuple[int, int]]:
+        """Codes of versions that are plain but for models and licences, and of others."""
         wanted = {"id": np.concatenate([used, asked])}
-        models: _Found[ModelSource] = defaultdict(list)
-        licenses: _Found[License] = defaultdict(list)
-        self._collect("models", wanted, recall.model_of, models)
-        self._collect("licenses", wanted, recall.license_of, licenses)
-        dates: dict[int, date | None] = {_UNDATED: None}
+        models, uses_of = self._collect("models", wanted, recall.model_of)
+        licenses, licenses_of = self._collect("licenses", wanted, recall.license_of)
+        codes: dict[tuple[object, ...], int] = {}
 
-        def facts(id_: int, completeness: Completeness, artefact: str | None, day: int) -> tuple[int, Facts]:
-            uses = _in_order(models.get(id_))
-            if day not in dates:
-                dates[day] = terms_day(moment(day * _DAY))
-            dated = dates[day] if uses else None
-            return id_, Facts(completeness, True, uses, _in_order(licenses.get(id_)), artefact, dated)
+        def code(id_: int, completeness: str, artefact: str | None, day: int) -> int:
+            uses, own = uses_of.get(id_, ()), licenses_of.get(id_, ())
+            said = (completeness, artefact, uses, own, day if uses else None)
+            # Facts take long to compare, and nearly all of many versions have the same.
+            if said not in codes:
+                codes[said] = self.code_of(
+                    Facts(
+                        recall.COMPLETENESS[completeness],
+                        True,
+                        tuple(models[n] for n in uses),
+                        tuple(licenses[n] for n in own),
+                        artefact,
+                        terms_day(moment(day * _DAY)) if uses and day != _UNDATED else None,
+                    )
+                )
+            return codes[said]
 
         for id_, day in zip(used.tolist(), self._days[used].tolist(), strict=True):
-            yield facts(id_, Completeness.COMPLETE, None, day)
+            yield id_, code(id_, Completeness.COMPLETE.value, None, day)
         several: set[int] = set()
         single: dict[int, tuple[str, str | None]] = {}
         rows = self._index.rows("facts", {"id": asked}) if asked.size else []
@@ -114,15 +120,24 @@ class Standing:
             single[id_] = (completeness, artefact)
         for id_, (completeness, artefact) in single.items():
             if id_ not in several:
-                yield facts(id_, recall.COMPLETENESS[completeness], artefact, int(self._days[id_]))
-        yield from self._joined(several)
+                yield id_, code(id_, completeness, artefact, int(self._days[id_]))
+        for id_, facts in self._joined(several):
+            yield id_, self.code_of(facts)
 
-    def _collect(self, table: str, wanted: dict[str, Ints], make: Callable[[list[Any]], T], found: _Found[T]) -> None:
+    def _collect(
+        self, table: str, wanted: dict[str, Ints], make: Callable[[list[Any]], T]
+    ) -> tuple[list[T], dict[int, tuple[int, ...]]]:
+        """The different rows of a table, and which of them each id has, in the order of its records."""
+        kinds: list[T] = []
+        entries: list[tuple[int, int, int, int]] = []
         if self._index.manifest.files(table):
             for *fields, places in self._index.rows(f"{table}_by_kind", wanted):
-                one = make(fields)
-                for id_, record, ord_ in places:
-                    found[id_].append((record, ord_, one))
+                entries.extend((id_, record, ord_, len(kinds)) for id_, record, ord_ in places)
+                kinds.append(make(fields))
+        found: dict[int, tuple[int, ...]] = {}
+        for id_, _, _, kind in sorted(entries):
+            found[id_] = (*found[id_], kind) if id_ in found else (kind,)
+        return kinds, found
 
     def _joined(self, ids: set[int]) -> Iterable[tuple[int, Facts]]:
         """Versions with more than one record."""
@@ -138,9 +153,3 @@ def facts_of(production: Production) -> Facts:
     p = production
     day = terms_day(p.produced_at) if p.models else None
     return Facts(p.completeness, True, p.models, p.licenses, p.artefact, day)
-
-
-def _in_order(found: list[tuple[int, int, T]] | None) -> tuple[T, ...]:
-    if not found:
-        return ()
-    return tuple(x for *_, x in sorted(found, key=lambda f: f[:2])) if len(found) > 1 else (found[0][2],)
