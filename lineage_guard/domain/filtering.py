@@ -169,6 +169,7 @@ def _cut(
         both ways, and for those between it and the root, the next one on a way around the cuts.
     """
     whole: dict[Version, Version | None] = {}
+    behind: dict[Version, Version | None] = {}
     cut: dict[Version, set[Version]] = {}
     known: dict[Version, Production | None] = {root: target}
     # A version, the part that cuts it off if any, and whence it was reached.
@@ -187,6 +188,7 @@ def _cut(
                 if by in cut.setdefault(version, set()):
                     continue
                 cut[version].add(by)
+                behind.setdefault(version, whence)
             production = known[version]
             if production is None:
                 continue
@@ -196,11 +198,13 @@ def _cut(
         level = below
     around: dict[Version, Version] = {}
     for version in cut.keys() & whole.keys():
-        way = [version]
-        while (nearer := whole.get(way[-1])) is not None:
-            way.append(nearer)
-        # A way that leads on through a cut is the way as it is known already.
-        if way[-1] == root:
+        way = {version: None}
+        at = version
+        # What counts in full may do so through a version that a cut leads to: it was made from it.
+        while (nearer := whole[at] if at in whole else behind[at]) is not None and nearer not in way:
+            way[nearer] = None
+            at = nearer
+        if at == root:
             around.update(itertools.pairwise(way))
     return {v: parts for v, parts in cut.items() if v not in whole}, around
 
