@@ -1,0 +1,240 @@
+"""Compiles an audit report: from one state of the ledger and what is judged by, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lineage_guard.domain.attested import Attestation, Demand, findings_on_rows
+from lineage_guard.domain.closure import Ancestry, Closure, extend
+from lineage_guard.domain.decide import Verdict, decide
+from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.judging import judge
+from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.reached import Reached, terms_day
+from lineage_guard.domain.terms import TRAIN_COMPETING, Terms, TermsSource
+from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.past import Past
+from lineage_guard.openlineage.facets import installed_version
+from lineage_guard.report.comparing import compared
+from lineage_guard.report.contents import (
+    Basis,
+    Decided,
+    Redecided,
+    Report,
+    Ruling,
+    Source,
+    Used,
+    WaiverText,
+)
+from lineage_guard.report.gathering import decided, filed, obligations, waived
+
+
+class Upstream(Protocol):
+    """What a step would learn from, less what proven quarantines took out; ``dagster.gate.gate.upstream``."""
+
+    def __call__(
+        self, target: Production, ledger: Past, terms: TermsSource, ancestry: Ancestry, /
+    ) -> tuple[Closure, tuple[object, ...]]:
+        """The closure, and what was taken out of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """What a report judges by.
+
+    Attributes:
+        policy: rules and terms.
+        ancestry: what is publicly known of public artefacts.
+        catalog_digest: of terms and ancestry.
+        waivers: every waiver there is a text of; those in force at the date count.
+        use: what the version is for; ``None`` for what the last recorded verdict says.
+    """
+
+    policy: Policy
+    ancestry: Ancestry
+    catalog_digest: str
+    waivers: Sequence[WaiverText] = ()
+    use: str | None = None
+
+
+def compile_report(past: Past, version: Version, rulebook: Rulebook, upstream: Upstream) -> Report:
+    """Compile the report on one trained version.
+
+    Reads no clock, no environment and no network: the same state of the ledger and the same rulebook give
+    the same report.
+
+    Args:
+        past: the ledger as it stood; see ``ledger.past.as_of``.
+        version: the trained version.
+        rulebook: what is judged by.
+        upstream: takes out what quarantines proved.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+        ConfigError: when the ledger did not hold the version.
+    """
+    made = past.productions([version]).get(version)
+    if made is None:
+        raise ConfigError(
+            f"the ledger did not hold {version} as of {past.at.isoformat()}",
+            where=past.archive.location,
+            fix="name a version that was on record by then, or a later date",
+        )
+    target = replace(made, outputs=(version, *(v for v in made.outputs if v != version)))
+    decisions = decided(past, version)
+    use, use_from = _use(rulebook.use, decisions)
+    policy = rulebook.policy
+    closure, cures = upstream(target, past, policy.terms, rulebook.ancestry)
+    # Everything, with what quarantines took out: the verdict leaves it out, an auditor must see it.
+    everything = extend(past.closure(target), rulebook.ancestry) if cures else closure
+    ids = _ids(everything)
+    terms: dict[str, Terms] = {}
+    rulings = _rulings(closure, policy, use, terms)
+    sources = _sources(everything, closure, policy.terms, ids, rulings, terms)
+    verdict = _verdict(past, closure, policy, rulebook.waivers, use, decisions, cures)
+    redecided = Redecided(verdict, *(compared(decisions[-1].verdict, verdict) if decisions else ((), ())))
+    return Report(
+        version=version,
+        production=made,
+        as_of=past.at,
+        position=past.position,
+        basis=Basis(
+            policy=policy.name,
+            policy_version=policy.version,
+            policy_digest=policy.digest,
+            catalog_digest=rulebook.catalog_digest,
+            use=use,
+            use_from=use_from,
+            generator=("lineage-guard", installed_version("lineage-guard")),
+        ),
+        sources=sources,
+        terms=dict(sorted(terms.items())),
+        decisions=decisions,
+        redecided=redecided,
+        obligations=obligations(sources, terms, decisions, verdict),
+        waivers=waived(decisions, verdict, rulebook.waivers, past.at),
+        evidence=filed(past, decisions, verdict, everything.rows, ids),
+        cures=tuple(str(cure) for cure in cures),
+        notes=_notes(past, decisions, use, use_from),
+    )
+
+
+def terms_key(terms: Terms) -> str:
+    """The name of dated terms within a report.
+
+    Example:
+        ``openai-api/2026-01-01``
+    """
+    return f"{terms.id}/{terms.effective_from.isoformat() if terms.effective_from else 'undated'}"
+
+
+def _use(given: str | None, decisions: Sequence[Decided]) -> tuple[str, str]:
+    if given is not None:
+        return given, "given"
+    return (decisions[-1].verdict.use, "recorded") if decisions else (TRAIN_COMPETING, "assumed")
+
+
+def _order(r: Reached) -> tuple[int, str, str, bool, str, bool, str]:
+    v = r.version
+    return (r.depth, v.namespace, v.name, v.partition is not None, v.partition or "", v.run is not None, v.run or "")
+
+
+def _ids(closure: Closure) -> dict[Version, str]:
+    """Nearest first, then by name: no order of the log or of a search shows."""
+    first, *others = closure.reached
+    return {r.version: f"S{n}" for n, r in enumerate((first, *sorted(others, key=_order)))}
+
+
+def _rulings(
+    closure: Closure, policy: Policy, use: str, terms: dict[str, Terms]
+) -> Mapping[Version, tuple[Ruling, ...]]:
+    found: dict[Version, dict[Ruling, None]] = {}
+    for j in judge(closure, policy, use):
+        key = terms_key(j.terms) if j.terms else None
+        if key is not None and j.terms is not None:
+            terms[key] = j.terms
+        ruling = Ruling(j.rule.id, j.effect.name, j.reason.value, str(j.model) if j.model else None, key)
+        found.setdefault(j.reached.version, {})[ruling] = None
+    return {
+        v: tuple(sorted(rs, key=lambda r: (r.model or "", r.rule, r.reason, r.terms or "", r.effect)))
+        for v, rs in found.items()
+    }
+
+
+def _sources(
+    everything: Closure,
+    counted: Closure,
+    source: TermsSource,
+    ids: Mapping[Version, str],
+    rulings: Mapping[Version, tuple[Ruling, ...]],
+    terms: dict[str, Terms],
+) -> tuple[Source, ...]:
+    rows = list(everything.reached)
+    paths = everything.rows.paths(range(len(rows)))
+    left = {r.version: frozenset(r.models) for r in counted.reached} if counted is not everything else None
+    found: list[Source] = []
+    for r, path in zip(rows, paths, strict=True):
+        used: list[Used] = []
+        for model in r.models:
+            resolution = source.resolve(model, terms_day(model.generated_at or r.produced_at))
+            keys = tuple(dict.fromkeys(terms_key(t) for t in resolution.layers))
+            terms.update((terms_key(t), t) for t in resolution.layers)
+            gone = left is not None and model not in left.get(r.version, frozenset())
+            unresolved = resolution.unresolved.value if resolution.unresolved else None
+            used.append(Used(model, keys, unresolved, resolution.how, gone))
+        public = not r.recorded or r.second_hand
+        way = tuple(ids[v] for v in path)
+        found.append(Source(ids[r.version], r, way, tuple(used), rulings.get(r.version, ()), public))
+    return tuple(sorted(found, key=lambda s: int(s.id[1:])))
+
+
+def _verdict(
+    past: Past,
+    closure: Closure,
+    policy: Policy,
+    waivers: Sequence[WaiverText],
+    use: str,
+    decisions: Sequence[Decided],
+    cures: Sequence[object],
+) -> Verdict:
+    in_force = tuple(w.waiver for w in waivers if w.in_force(past.at))
+    attestations = Attestations(past.archive)
+
+    def attested(demand: Demand, version: Version) -> Attestation | None:
+        found = attestations.find(version, demand.check)
+        return found if found is not None and found.evidence.at <= past.at else None
+
+    verdict = decide(closure, policy, in_force, use, past.at)
+    on_rows = findings_on_rows(closure, policy, use, in_force, past.at, attestations.demands(), attested)
+    mode = decisions[-1].verdict.mode if decisions else Mode.ENFORCE
+    return replace(verdict.joined(on_rows), mode=mode, cures=tuple(str(cure) for cure in cures))
+
+
+def _notes(past: Past, decisions: Sequence[Decided], use: str, use_from: str) -> tuple[str, ...]:
+    notes = [
+        "Recorded verdicts are shown as they were written. The re-decision applies the policy, the catalog and the "
+        "waivers that this report was given to what was on record as of its date: terms by the day each model "
+        "answered, waivers that were in force on that date.",
+        "What was on record as of the date is the log up to the last batch that its writer dated at or before it. "
+        "Those dates are the clocks of the writers; the order of the log is not.",
+        "Events are in the hash chain of the ledger. Results of suites are kept beside it, each under the digests of "
+        "what it is about; the digest of each document is given here.",
+        "Terms are research notes, not legal advice: paraphrases of texts as they were read on the dates shown.",
+    ]
+    if not decisions:
+        notes.append(
+            "No verdict on this version is on record: no gate stood before its training, or it wrote to another ledger."
+        )
+    if use_from == "assumed":
+        notes.append(f"No recorded verdict says what the version is for; {use} is assumed.")
+    if past.position.dropped:
+        notes.append(
+            f"Retention dropped {past.position.dropped} events of this ledger, of which the digests are left. What the "
+            "newest version of each partition was made from is all there; of older ones something may be gone."
+        )
+    return tuple(notes)
