@@ -15,7 +15,7 @@ def quoted(text: str, at: int) -> bool:
 
     Quoted is what stands in quotation marks or backticks that were opened in the same paragraph, in a
     fenced block of code, or behind a ``>`` at the beginning of its line. A text that is quoted from its
-    first character, or is JSON, is a whole response in an envelope, and not quoted.
+    first character to its last, or is JSON, is a response in an envelope, and not quoted.
 
     Args:
         text: the whole text.
@@ -29,31 +29,31 @@ def quoted(text: str, at: int) -> bool:
     begins = len(text) - len(text.lstrip())
     if text[begins : begins + 1] in ("{", "["):
         return False
-    paragraph = max(text.rfind("\n\n", 0, at) + 2 if "\n\n" in text[:at] else 0, begins)
-    line = text[text.rfind("\n", 0, at) + 1 : at]
+    cut = text.rfind("\n\n", begins, at)
+    paragraph = begins if cut < 0 else cut + 2
     before = text[paragraph:at]
-    if line.lstrip().startswith(">") and not text[begins:].startswith(">"):
+    # What opens with the text and closes with it is its envelope.
+    whole = paragraph == begins
+    ends = text.rstrip()[-1:]
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    if line.lstrip().startswith(">") and not all(x.lstrip().startswith(">") for x in text.split("\n") if x.strip()):
         return True
     fences = [f.start() for f in _FENCE.finditer(text, 0, at)]
-    if len(fences) % 2 and text[: fences[0]].strip():
+    if len(fences) % 2 and not (text[: fences[0]].strip() == "" and text.rstrip().endswith(("```", "~~~"))):
         return True
-    # A mark that opens the whole text is its envelope.
-    enveloped = paragraph == begins
-    for mark in ('"', "\uff02"):
-        count = before.count(mark) - (enveloped and before.startswith(mark))
-        if count % 2:
+    for mark in ('"', "\uff02", "`"):
+        unfenced = before.replace("```", "")
+        enveloped = whole and unfenced.startswith(mark) and ends == mark
+        if (unfenced.count(mark) - enveloped) % 2:
             return True
-    # Emphasis and code share no mark, but a phrase may itself be set as code.
-    if before.replace("```", "").count("`") % 2 and not (enveloped and before.startswith("`")):
-        return True
     for opens, closes in _PAIRS:
         opened = before.rfind(opens)
-        if opened > before.rfind(closes) and not (enveloped and opened == 0):
+        if opened > before.rfind(closes) and not (whole and opened == 0 and ends == closes):
             return True
-    return _single(before, enveloped)
+    return _in_single(before, whole and ends in ("'", "\u2019"))
 
 
-def _single(before: str, enveloped: bool) -> bool:
+def _in_single(before: str, enveloped: bool) -> bool:
     opened = [m.start() for m in _OPENS.finditer(before + "x")]
     if not opened or (enveloped and opened[-1] == 0):
         return False
