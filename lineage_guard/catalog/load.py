@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -67,14 +67,7 @@ def load_catalog(*own: Path) -> Catalog:
 def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
     entries: dict[str, Entry] = {}
     artefacts: dict[str, PublicArtefact] = {}
-    documents = [
-        Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError)
-        for file in _shipped()
-    ]
-    for path, _ in own:
-        document = Document(_read(path), str(path), CatalogError)
-        document.check("catalog")
-        documents.append(document)
+    documents = [*shipped_documents(), *(document_of(path) for path, _ in own)]
     for document in documents:
         _add(document, entries, artefacts)
     for document in documents:
@@ -82,6 +75,26 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
     services = [service for document in documents for service in services_of(document)]
     hosts = ModelHosts(entries.values(), services)
     return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()), hosts)
+
+
+@cache
+def shipped_documents() -> tuple[Document, ...]:
+    """The catalog files that ship with the package, as they are written."""
+    return tuple(
+        Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError)
+        for file in _shipped()
+    )
+
+
+def document_of(path: Path) -> Document:
+    """An own catalog file, as it is written.
+
+    Raises:
+        CatalogError: it cannot be read, or does not follow the schema.
+    """
+    document = Document(_read(path), str(path), CatalogError)
+    document.check("catalog")
+    return document
 
 
 def _stamp(path: Path) -> tuple[int, int]:

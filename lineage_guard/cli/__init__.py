@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 import click
 
 from lineage_guard.cli.archiving import prune, verify
+from lineage_guard.cli.cataloguing import catalog, schema
 from lineage_guard.cli.importing import import_, receive
 from lineage_guard.cli.reading import read
+from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
+from lineage_guard.cli.waiving import waive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
     from lineage_guard.cli.asking import Asked
-    from lineage_guard.dagster.target import Target
-
 #: What the exit code says.
 EXIT_ALLOW, EXIT_BLOCK, EXIT_UNKNOWN, EXIT_USAGE, EXIT_LEDGER = 0, 1, 2, 3, 4
 DEBUG_VARIABLE = "LINEAGE_GUARD_DEBUG"
@@ -71,40 +72,6 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else EXIT_ALLOW)
 
 
-def _target_options(command: _F) -> _F:
-    for option in (
-        click.option("-d", "--working-directory", metavar="DIR", help="Folder to load -m and -f from."),
-        click.option(
-            "-w", "--workspace", "workspaces", multiple=True, metavar="FILE", help="Workspace file. Repeatable."
-        ),
-        click.option(
-            "-f", "--python-file", "files", multiple=True, metavar="FILE", help="File with definitions. Repeatable."
-        ),
-        click.option(
-            "-m",
-            "--module-name",
-            "modules",
-            multiple=True,
-            metavar="MODULE",
-            help="Module with definitions. Repeatable.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-_ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: guard()'s, LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
-_namespace_option = click.option(
-    "--namespace",
-    metavar="NAME",
-    help="OpenLineage namespace. [default: guard()'s, OPENLINEAGE_NAMESPACE, default]",
-)
-
-
 def _question_options(command: _F) -> _F:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object (`explain`: with the text)."),
@@ -133,14 +100,17 @@ cli.add_command(import_)
 cli.add_command(receive)
 cli.add_command(verify)
 cli.add_command(prune)
+cli.add_command(waive)
+cli.add_command(catalog)
+cli.add_command(schema)
 cli.add_command(read)
 
 
 @cli.command()
 @_question_options
-@_ledger_option
-@_namespace_option
-@_target_options
+@ledger_option
+@namespace_option
+@target_options
 def check(**options: Any) -> int:
     """Print the verdict the gate would give now on ASSET.
 
@@ -164,9 +134,9 @@ def check(**options: Any) -> int:
 
 @cli.command()
 @_question_options
-@_ledger_option
-@_namespace_option
-@_target_options
+@ledger_option
+@namespace_option
+@target_options
 def explain(**options: Any) -> int:
     """Print the verdict on ASSET with each path, fact and rule, and the ways out."""
     from lineage_guard.cli.asking import story
@@ -180,9 +150,9 @@ def explain(**options: Any) -> int:
 @cli.command()
 @click.option("--no-deliver", is_flag=True, help="Collect only; send no OpenLineage events.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_ledger_option
-@_namespace_option
-@_target_options
+@ledger_option
+@namespace_option
+@target_options
 def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
     """Collect Dagster's event log into the ledger, then deliver OpenLineage events if a transport is configured.
 
@@ -190,14 +160,14 @@ def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
     """
     from lineage_guard.cli.syncing import synchronise
 
-    return synchronise(_target(options), options["ledger"], options["namespace"], not no_deliver, as_json, _now())
+    return synchronise(target_of(options), options["ledger"], options["namespace"], not no_deliver, as_json, _now())
 
 
 @cli.command()
 @click.option("--full", is_flag=True, help="Also read and verify every file of the ledger.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_ledger_option
-@_target_options
+@ledger_option
+@target_options
 def doctor(full: bool, as_json: bool, **options: Any) -> int:
     """Check that the guard can see and stop what it should; say how to mend what it cannot.
 
@@ -206,7 +176,7 @@ def doctor(full: bool, as_json: bool, **options: Any) -> int:
     from lineage_guard.cli.doctor.examine import examine
     from lineage_guard.cli.doctor.result import failed, table
 
-    results = examine(_target(options), options["ledger"], full, _now())
+    results = examine(target_of(options), options["ledger"], full, _now())
     bad = failed(results)
     if as_json:
         click.echo(json.dumps({"ok": not bad, "checks": [r.to_dict() for r in results]}, indent=2))
@@ -219,17 +189,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _target(options: dict[str, Any]) -> Target:
-    from lineage_guard.dagster.target import Target
-
-    return Target(options["modules"], options["files"], options["workspaces"], options["working_directory"])
-
-
 def _ask(options: dict[str, Any]) -> list[Asked]:
     from lineage_guard.cli.asking import ask
 
     return ask(
-        _target(options),
+        target_of(options),
         options["asset"],
         use=options["use"],
         partition=options["partition"],

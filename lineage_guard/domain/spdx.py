@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, Protocol, cast
 
@@ -21,6 +21,7 @@ class _Licensing(Protocol):
     def parse(self, info: str, *, validate: bool) -> object: ...
 
 
+@cache
 def _licensing() -> _Licensing:
     from license_expression import get_spdx_licensing
 

@@ -1,0 +1,139 @@
+"""What is wrong or doubtful in catalog files, beyond what keeps them from loading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.entries import Entry, entries_of
+from lineage_guard.catalog.load import document_of, load_catalog, shipped_documents
+from lineage_guard.domain.errors import CatalogError
+from lineage_guard.domain.spdx import expression_error
+from lineage_guard.domain.terms import Confidence, Effect, Restriction
+
+_BARRING = frozenset(Restriction) - {Restriction.NAMING_DUTY, Restriction.LICENSE_FLOWS_DOWN}
+
+
+class Problem(NamedTuple):
+    """Something to mend.
+
+    Attributes:
+        where: file, line and column.
+        what: what it is.
+        fix: what to do.
+        wrong: whether it makes answers wrong; else it makes them doubtful.
+    """
+
+    where: str
+    what: str
+    fix: str
+    wrong: bool = True
+
+
+def lint(paths: Sequence[Path], today: date) -> list[Problem]:
+    """Say what is wrong or doubtful in catalog files; in the shipped ones when none are named.
+
+    Args:
+        paths: own catalog files, read over the shipped ones.
+        today: dates after it are wrong.
+
+    Example:
+        >>> [p.what for p in lint([], date(2026, 12, 1)) if p.wrong]
+        []
+    """
+    shipped = shipped_documents()
+    try:
+        load_catalog(*paths)
+        documents = tuple(document_of(path) for path in paths) or shipped
+        if not paths:
+            for document in documents:
+                document.check("catalog")
+    except CatalogError as error:
+        return [Problem(error.where or "", error.what, error.fix)]
+    theirs = [e for document in shipped for e in entries_of(document)] if paths else []
+    found: list[Problem] = []
+    for document in documents:
+        for i, (row, entry) in enumerate(zip(_rows(document, "terms"), entries_of(document), strict=True)):
+            found += _entry(document, i, row, entry, theirs, today)
+        for i, row in enumerate(_rows(document, "artefacts")):
+            found += _artefact(document, i, row)
+    everything = [e for document in (*shipped, *(documents if paths else ())) for e in entries_of(document)]
+    for document in documents:
+        found += _series(document, everything)
+    return found
+
+
+def _rows(document: Document, kind: str) -> list[Mapping[str, Any]]:
+    return cast("list[Mapping[str, Any]]", document.value.get(kind, []))
+
+
+def _entry(
+    document: Document, i: int, row: Mapping[str, Any], entry: Entry, theirs: Sequence[Entry], today: date
+) -> Iterator[Problem]:
+    terms = entry.terms
+
+    def at(key: str, what: str, fix: str, wrong: bool = True) -> Problem:
+        return Problem(document.place(("terms", i, key)), f"{terms.id}: {what}", fix, wrong)
+
+    if problem := expression_error(terms.license):
+        yield at("license", problem, "use an id of the SPDX licence list, or LicenseRef-...")
+    if (terms.source is None) != (terms.date_read is None):
+        yield at("source", "a source and the day it was read belong together", "give both, or null for both")
+    if terms.confidence is not Confidence.MEMORY and terms.source is None:
+        yield at("confidence", f"{terms.confidence.value}, and nothing was read", "name the source, or say memory")
+    if terms.date_read and terms.date_read > today:
+        yield at("date_read", f"{terms.date_read} is to come", "give the day on which it was read")
+    if terms.effective_from and entry.effective_until and terms.effective_from > entry.effective_until:
+        yield at("effective_until", "it ends before it begins", "swap the days")
+    barred = terms.restrictions & _BARRING
+    if terms.effect_on("train_competing") is Effect.BLOCK and not barred:
+        fix = "name the restriction, or organisations cannot say that it does not touch them"
+        yield at("effects", "it bars training, and no restriction says why", fix, False)
+    if barred and all(e is Effect.ALLOW for e in terms.effects.values()):
+        yield at("restrictions", "it names restrictions, and allows everything", "mend the effects")
+    if terms.restrictions - _BARRING and not terms.obligations:
+        yield at("restrictions", "it has a duty that nobody can read", "write it under 'obligations'")
+    if terms.confidence is Confidence.MEMORY:
+        yield at("confidence", "it was written from memory", "read the text, then name source and date_read", False)
+    if row.get("url") is None and not entry.only_when_named:
+        yield at("url", "it says not where the text can be read", "give the url", False)
+    if not entry.only_when_named:
+        mine = {p.text for p in entry.models}
+        channels = {p.text for p in entry.channels}
+        for other in theirs:
+            same = mine & {p.text for p in other.models}
+            versions = entry.series is not None and entry.series == other.series
+            if same and channels & {p.text for p in other.channels} and not versions:
+                fix = "if it is an agreement of yours, say only_when_named: true; if a newer text, the same series"
+                what = f"{other.terms.id} speaks of {sorted(same)[0]} on the same channel, and both bind"
+                yield at("models", what, fix, False)
+
+
+def _artefact(document: Document, i: int, row: Mapping[str, Any]) -> Iterator[Problem]:
+    def at(key: str, what: str, fix: str, wrong: bool = True) -> Problem:
+        return Problem(document.place(("artefacts", i, key)), f"{row['id']}: {what}", fix, wrong)
+
+    if row.get("license") and (problem := expression_error(row["license"])):
+        yield at("license", problem, "use an id of the SPDX licence list, or LicenseRef-...")
+    if not row.get("sources") and not row.get("terms") and not row.get("root"):
+        yield at("sources", "nothing says where this was read", "name the sources, or the terms that have them")
+    for j, edge in enumerate(cast("list[Mapping[str, str]]", row.get("upstream", []))):
+        if edge["confidence"] == "alleged":
+            place = document.place(("artefacts", i, "upstream", j, "confidence"))
+            what = f"{row['id']}: that it comes from {edge['from']} is alleged, which decides nothing"
+            yield Problem(place, what, "find a source, or leave it as a remark", False)
+
+
+def _series(document: Document, everything: Sequence[Entry]) -> Iterator[Problem]:
+    """Of two versions of one text that begin on one day nobody knows which is in force."""
+    for i, entry in enumerate(entries_of(document)):
+        if entry.series is None:
+            continue
+        for other in everything:
+            same = other.series == entry.series and other.terms.id != entry.terms.id
+            if same and other.terms.effective_from == entry.terms.effective_from:
+                what = f"{entry.terms.id}: it begins on the day on which {other.terms.id} of the same series begins"
+                yield Problem(document.place(("terms", i, "series")), what, "give effective_from of each")
