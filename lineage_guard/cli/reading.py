@@ -63,13 +63,13 @@ def python(facts: Facts) -> str:
     if declared.parents:
         lines.append(f"    parents=[{', '.join(ascii(p) for p in declared.parents)}],")
     lines.append(f"    completeness={declared.completeness.value!r},  # 'COMPLETE' once you know that this is all")
-    lines.append(f"    note={f'read from {facts.path} ({facts.format})'!a},")
+    lines.append(f"    note={facts.origin!a},")
     return "\n".join(["declare(", *lines, ")"])
 
 
 def _model(m: ModelSource) -> str:
     said: dict[str, object] = {"provider": m.provider, "model": m.model, "version": m.version, "channel": m.channel}
-    said |= {"usage": m.usage.value, "fields": m.fields}
+    said |= {"usage": m.usage.value, "influence": m.influence and m.influence.value, "fields": m.fields}
     words = (f"{k}={v!a}" for k, v in said.items() if v not in (None, (), "GENERATION"))
     return f"ModelSource({', '.join(words)})"
 

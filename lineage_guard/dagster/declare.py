@@ -7,6 +7,7 @@ Everything here returns plain metadata or tags, so it works on any asset kind: `
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Optional, TypeVar, cast
@@ -23,6 +24,7 @@ from lineage_guard.domain.terms import TRAIN_COMPETING
 
 APPEND = "append"
 OVERWRITE = "overwrite"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
 _E = TypeVar("_E", Completeness, Usage, Influence)
 
 
@@ -95,7 +97,7 @@ def declare(
         indirect=tuple(indirect),
         note=note,
         column_lineage=_enum(Completeness, column_lineage, where),
-        parents=(parents,) if isinstance(parents, str) else tuple(parents),
+        parents=_checked_parents(parents, where),
     )
     if declaration == Declaration():
         raise DeclarationError(
@@ -252,6 +254,16 @@ def checked_source(value: ModelSource, where: str) -> ModelSource:
         )
     influence = value.influence and _enum(Influence, value.influence, where)
     return replace(value, usage=_enum(Usage, value.usage, where), influence=influence, asserted_by=Assertion.DECLARED)
+
+
+def _checked_parents(values: Sequence[str], where: str) -> tuple[str, ...]:
+    given = (values,) if isinstance(values, str) else tuple(values)
+    for each in given:
+        if not _HUB_ID.fullmatch(str(each)):
+            raise DeclarationError(
+                f"{each!r} is no Hugging Face id", where=where, fix='write "org/name", as at the top of its page'
+            )
+    return given
 
 
 def _checked_writes(value: object, where: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.facts import ModelSource, Usage
+from lineage_guard.domain.facts import Influence, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED
 from lineage_guard.domain.provenance import HUB
 from lineage_guard.readers.channels import Reached, reached
@@ -41,7 +41,10 @@ _CLIENTS: dict[str, tuple[str, str | None]] = {
 _LOADERS = {
     *("vLLM", "TransformersLLM", "MlxLLM", "LlamaCppLLM", "SGLang", "OllamaLLM"),
     *("SentenceTransformerEmbeddings", "vLLMEmbeddings", "LlamaCppEmbeddings", "SGLangEmbeddings"),
+    *("RewardModelScore", "PairRM"),
 }
+#: Steps that put a model's scores into a column.
+_SCORERS = {"RewardModelScore", "PairRM"}
 _MODEL_KEYS = ("model", "model_id", "path_or_hf_repo", "model_path")
 _HOLDS_A_MODEL = ("llm", "llms", "aggregator_llm", "proposers_llms", "embeddings", "image_generation_model")
 _UNSAID = (
@@ -149,11 +152,14 @@ def _model(node: Node, kind: str, step: str, facts: Facts) -> None:
     where = chosen.where if chosen else where
     if model.startswith(("/", "./", "../", "~")):
         facts.gaps.append(Found(f"step {step!r} loads {model!r}, a folder whose weights the file does not name", where))
-    usage = Usage.EMBEDDING if "Embeddings" in kind else Usage.GENERATION
+    usage = Usage.EMBEDDING if "Embeddings" in kind else Usage.SCORING if kind in _SCORERS else Usage.GENERATION
+    # Its scores are a column of the data; that only a choice came through is for the author to say.
+    influence = Influence.DIRECT if usage is Usage.SCORING else None
     provider, channel = _reached(node, kind, model, step, facts)
     revision = node.said("revision")
     version = revision if revision not in (None, "main") else None
-    facts.models.append(Found(ModelSource(provider, model, version=version, channel=channel, usage=usage), where))
+    source = ModelSource(provider, model, version=version, channel=channel, usage=usage, influence=influence)
+    facts.models.append(Found(source, where))
 
 
 def _reached(node: Node, kind: str, model: str, step: str, facts: Facts) -> Reached:

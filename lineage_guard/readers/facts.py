@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from lineage_guard.domain.facts import Completeness, License, ModelSource, Version
@@ -61,7 +62,12 @@ class Facts:
     def note(self) -> str:
         """One sentence for a reader of the declaration."""
         missing = [g.value for g in self.gaps] or list(self.unsaid)
-        return f"read from {self.path} ({self.format}); it does not say all: {'; '.join(missing)}"
+        return f"{self.origin}; it does not say all: {'; '.join(missing)}"
+
+    @property
+    def origin(self) -> str:
+        """Where it was read, without the folder: a declaration is the same on every machine."""
+        return f"read from {Path(self.path).name} ({self.format})"
 
     def parent(self, id: str, where: str) -> None:
         """Note a public dataset, by its Hugging Face id."""
@@ -84,6 +90,6 @@ class Facts:
             licenses=tuple(dict.fromkeys(x.value for x in self.licenses)),
             completeness=complete,
             artefact=artefact,
-            note=f"read from {self.path} ({self.format}), and declared to be all" if said else self.note,
+            note=f"{self.origin}, and declared to be all" if said else self.note,
             parents=tuple(dict.fromkeys(p.value.name for p in self.parents)),
         )

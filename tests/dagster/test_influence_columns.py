@@ -108,6 +108,15 @@ def test_a_source_that_it_does_not_depend_on_is_a_gap(w: World) -> None:
     assert "column 'text' is recorded to be made from hidden, which it does not depend on" in str(made.note)
 
 
+def test_rows_of_its_own_past_are_a_gap_unless_it_is_known_to_keep_them(w: World) -> None:
+    logged = lineage(text="raw.body,ranked.text")
+    ranked(w, logged)
+    assert w.production("ranked").completeness is Completeness.INCOMPLETE
+    assert "made from what the table held before; declare writes='append'" in str(w.production("ranked").note)
+    ranked(w, {**logged, "lineage_guard/writes": "append"})
+    assert w.production("ranked").completeness is Completeness.COMPLETE
+
+
 def test_a_source_further_up_is_no_gap(w: World) -> None:
     @dg.asset(deps=["mid"])
     def out(context: dg.AssetExecutionContext) -> None:

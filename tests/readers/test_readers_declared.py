@@ -79,6 +79,9 @@ def test_declare_from_takes_more_and_the_word_of_its_user(tmp_path: Path) -> Non
     assert said is not None
     assert [m.model for m in said.models] == ["meta-llama/Llama-3.1-8B-Instruct", "gpt-4o"]
     assert (said.completeness, said.artefact) == (Completeness.COMPLETE, "acme/student")
+    assert str(tmp_path) not in json.dumps(said.to_json()), "the same declaration on every machine"
+    with pytest.raises(DeclarationError, match="no Hugging Face id"):
+        declare(parents=["https://huggingface.co/acme/answers"])
     with pytest.raises(DeclarationError, match="no Completeness"):
         declare_from(file, completeness="ALL")  # pyright: ignore[reportArgumentType]
     with pytest.raises(DeclarationError, match="not a ModelSource"):

@@ -147,6 +147,15 @@ def test_what_a_pipeline_leaves_out(wrote: Any, made: dict[str, Any], gap: str) 
     assert facts.completeness is Completeness.INCOMPLETE
 
 
+def test_a_scorer_is_content_until_its_author_says_otherwise(wrote: Any) -> None:
+    scorer = step("s", "RewardModelScore", "distilabel.steps.reward_model", model="acme/reward", revision="main")
+    facts = read(wrote("p.yaml", yaml.safe_dump(pipeline(scorer))))
+    assert models(facts) == ["huggingface/acme/reward via self-hosted"]
+    assert facts.models[0].value.usage is Usage.SCORING
+    assert facts.models[0].value.direct
+    assert not facts.gaps
+
+
 def test_models_inside_models_and_shared_ones(wrote: Any) -> None:
     inner = {"model": "claude-x", "base_url": None}
     moa = client(

@@ -8,7 +8,7 @@ from dagster import AssetKey, TableColumnLineage, TableColumnLineageMetadataValu
 
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.pins.resolve import Graph, Read, Reading
-from lineage_guard.domain.facts import Version
+from lineage_guard.domain.facts import Completeness, Version
 from lineage_guard.domain.influence import ColumnsSaid
 from lineage_guard.domain.provenance import Declaration
 from lineage_guard.domain.runs import ColumnEdge
@@ -46,7 +46,7 @@ def columns_said(
         for column, deps in sorted(lineage.deps_by_column.items() if lineage else ())
     }
     columns = [c.name for c in schema.schema.columns] if isinstance(schema, TableSchemaMetadataValue) else []
-    if declaration is None:
+    if declaration is None or declaration.column_lineage is not Completeness.COMPLETE:
         return ColumnsSaid(columns, sources)
     return ColumnsSaid(columns, sources, declaration.column_lineage, _doubt(recorded, reading, graph))
 
@@ -63,20 +63,24 @@ def _doubt(recorded: bool, reading: Reading, graph: Graph) -> str | None:
     return None
 
 
-def unseen_sources(metadata: Mapping[str, object], key: AssetKey, reads: Iterable[Read], graph: Graph) -> list[str]:
-    """Sources of columns that the asset graph knows nothing of, one sentence each.
+def unseen_sources(
+    metadata: Mapping[str, object], key: AssetKey, reads: Iterable[Read], graph: Graph, appends: bool
+) -> list[str]:
+    """Sources of columns that nothing else knows of, one sentence each.
 
     Whoever recorded the lineage says that content came from there. An asset that it does not depend on,
-    not even through others, is upstream all the same, and nobody pins it.
+    not even through others, is upstream all the same, and nobody pins it. Nor does anybody pin what the table
+    itself held before, when it is not known to be appended to.
 
     Args:
         metadata: of the materialisation.
         key: the asset.
         reads: what it read.
         graph: the full asset graph.
+        appends: whether it is known that it keeps what it held before.
     """
     lineage = lineage_of(metadata)
-    known = {key, *(r.key for r in reads)}
+    known = {*(r.key for r in reads), *([key] if appends else [])}
     strange = {
         d.asset_key: column
         for column, deps in sorted(lineage.deps_by_column.items() if lineage else (), reverse=True)
@@ -90,7 +94,12 @@ def unseen_sources(metadata: Mapping[str, object], key: AssetKey, reads: Iterabl
         upstream.add(each)
         parents = graph.get(each).parent_keys if graph.has(each) else ()
         todo |= {p for p in parents if p not in upstream}
-    return [
+    itself = [
+        f"its column {column!r} is recorded to be made from what the table held before; declare writes='append'"
+        for column in [strange.pop(key, None)]
+        if column is not None
+    ]
+    return itself + [
         f"its column {column!r} is recorded to be made from {name_of(source)}, which it does not depend on; "
         "add that to its deps"
         for source, column in sorted(strange.items())

@@ -18,9 +18,10 @@ from dagster import (
 
 from lineage_guard.dagster.collect.columns import column_edges, columns_said, unseen_sources
 from lineage_guard.dagster.compat import CODE_VERSION_TAG, BaseAssetNode, TableMetadataSet
-from lineage_guard.dagster.declare import declaration_of
+from lineage_guard.dagster.declare import APPEND, declaration_of
 from lineage_guard.dagster.events import EventLog, Stored, name_of, stored_of, utc
 from lineage_guard.dagster.observed import observation_of
+from lineage_guard.dagster.pins.facts import writes_of
 from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
 from lineage_guard.domain.errors import DeclarationError
@@ -76,7 +77,8 @@ class AssetRuns:
         how = influences(version.name, [r.version.name for r in reading.reads], said, indirect)
         inputs = tuple(Input(r.version, how.of[r.version.name], r.pin) for r in reading.reads)
         inputs += declaration.inputs if declaration else ()
-        if node is not None and (unseen := unseen_sources(metadata, stored.key, reading.reads, self._graph)):
+        appends = writes_of(record, self._graph) == APPEND
+        if node is not None and (unseen := unseen_sources(metadata, stored.key, reading.reads, self._graph, appends)):
             facts = facts._replace(completeness=Completeness.INCOMPLETE)
             notes += unseen
         notes = [n for n in (facts.note, *notes, *how.notes, *reading.notes) if n]
