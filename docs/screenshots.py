@@ -13,17 +13,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
 
 from dagster_project.demo.execute import DAGSTER_HOME
 from dagster_project.settings import HOME, ROOT
 
 IMAGES = ROOT / "docs" / "images"
+#: What Dagster's interface draws dialogs in, behind which nothing can be seen well.
+DIALOG = ".bp5-overlay-backdrop, .bp4-overlay-backdrop, [role=dialog]"
+#: How long to wait for a welcome that may not come, in milliseconds.
+WELCOME_MS = 5_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -81,11 +85,18 @@ def browser_page() -> Generator[Page]:
 
 
 def close_banners(page: Page) -> None:
-    """Close what Dagster shows to people who open it for the first time."""
+    """Close what Dagster shows to people who open it for the first time, and wait until it is gone.
+
+    Its welcome is drawn some time after the page itself, and fades for a while after it was closed.
+    """
+    dialogs = page.locator(DIALOG)
+    with suppress(TimeoutError):
+        dialogs.first.wait_for(state="visible", timeout=WELCOME_MS)
     for name in ("Skip", "Dismiss", "Close", "Not now"):
         for button in page.get_by_role("button", name=name, exact=True).all():
             if button.is_visible():
                 button.click()
+    expect(dialogs).to_have_count(0, timeout=30_000)
 
 
 def open_asset(page: Page, url: str, asset: str, view: str, until: str) -> None:
