@@ -91,11 +91,12 @@ def compile_report(past: Past, version: Version, rulebook: Rulebook, upstream: U
     policy = rulebook.policy
     closure, cures = upstream(target, past, policy.terms, rulebook.ancestry)
     # Everything, with what quarantines took out: the verdict leaves it out, an auditor must see it.
-    everything = extend(past.closure(target), rulebook.ancestry) if cures else closure
+    held = past.closure(target)
+    everything = extend(held, rulebook.ancestry) if cures else closure
     ids = _ids(everything)
     terms: dict[str, Terms] = {}
     rulings = _rulings(closure, policy, use, terms)
-    sources = _sources(everything, closure, policy.terms, ids, rulings, terms)
+    sources = _sources(everything, closure, held, policy.terms, ids, rulings, terms)
     verdict = _verdict(past, closure, policy, rulebook.waivers, use, decisions, cures)
     redecided = Redecided(verdict, *(compared(decisions[-1].verdict, verdict) if decisions else ((), ())))
     return Report(
@@ -169,6 +170,7 @@ def _rulings(
 def _sources(
     everything: Closure,
     counted: Closure,
+    held: Closure,
     source: TermsSource,
     ids: Mapping[Version, str],
     rulings: Mapping[Version, tuple[Ruling, ...]],
@@ -177,6 +179,7 @@ def _sources(
     rows = list(everything.reached)
     paths = everything.rows.paths(range(len(rows)))
     left = {r.version: frozenset(r.models) for r in counted.reached} if counted is not everything else None
+    own = {r.version for r in held.reached if r.recorded}
     found: list[Source] = []
     for r, path in zip(rows, paths, strict=True):
         used: list[Used] = []
@@ -187,9 +190,9 @@ def _sources(
             gone = left is not None and model not in left.get(r.version, frozenset())
             unresolved = resolution.unresolved.value if resolution.unresolved else None
             used.append(Used(model, keys, unresolved, resolution.how, gone))
-        public = not r.recorded or r.second_hand
+        record = "ledger" if r.version in own else "catalog" if r.recorded else "nobody"
         way = tuple(ids[v] for v in path)
-        found.append(Source(ids[r.version], r, way, tuple(used), rulings.get(r.version, ()), public))
+        found.append(Source(ids[r.version], r, way, tuple(used), rulings.get(r.version, ()), record))
     return tuple(sorted(found, key=lambda s: int(s.id[1:])))
 
 

@@ -64,7 +64,7 @@ class Source:
         path: ids from the trained version to this one, both included.
         models: models that took part in making it.
         rulings: what the policy of the report makes of it.
-        public: whether it is known from the catalog of public artefacts only.
+        record: who has a record of its making: ``ledger``, ``catalog`` (a public artefact) or ``nobody``.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Source:
     path: tuple[str, ...]
     models: tuple[Used, ...]
     rulings: tuple[Ruling, ...]
-    public: bool
+    record: str
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An audit report as JSON: the format that the others are checked against. ``schemas/report.schema.json`` describes it."""
+"""An audit report as JSON, the format that says all: ``schemas/report.schema.json`` describes it."""
 
 from __future__ import annotations
 
@@ -121,8 +121,7 @@ def _source(source: Source) -> Json:
     ) | {
         "version": version_json(r.version),
         "depth": r.depth,
-        "recorded": r.recorded,
-        "public": source.public,
+        "record": source.record,
         "licences": [license_json(each) for each in r.licenses],
         "models": [
             present({"unresolved": used.unresolved, "how": used.how})
