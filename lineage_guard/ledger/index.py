@@ -98,8 +98,9 @@ class Index:
             pairs = {p: d for (p, d), found in zip(pairs.items(), near.tolist(), strict=True) if found == p[0]}
             if not pairs:
                 return set()
-        wanted = {"hi": [p[0] for p in pairs], "lo": [p[1] for p in pairs]}
-        return {pairs[hi, lo] for hi, lo in self.rows("held", wanted)}
+        # As lists: whoever writes one event and goes need not load numpy, which takes longer than the answer.
+        rows = self.rows("held", his=[hi for hi, _ in pairs], los=[lo for _, lo in pairs])
+        return {pairs[hi, lo] for hi, lo in rows}
 
     def _halves(self) -> np.ndarray[Any, Any]:
         """The first half of every event's digest, sorted."""
@@ -196,13 +197,14 @@ class Index:
         fetch: Callable[[duckdb.DuckDBPyConnection], Any],
     ) -> Any:
         import duckdb
-        import numpy as np
 
         with self._lock:
             connection = self._connect()
             try:
                 self._views(sql(query))
                 if wanted is not None:
+                    import numpy as np
+
                     # As numpy columns: DuckDB scans them in place, and needs no pandas for it.
                     connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
                 return fetch(connection.execute(sql(query), parameters))
