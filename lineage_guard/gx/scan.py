@@ -119,9 +119,9 @@ def scan(
     wanted = catalog.of_others(declared)
     chosen: Engine = engine or ("hyperscan" if hyperscan() else "duckdb")
     reading = _Reading()
-    if chosen == "hyperscan":
+    if chosen == "hyperscan" and wanted:
         found = _by_hyperscan(connection, relation, column, keys, wanted, reading)
-    elif chosen == "duckdb":
+    elif chosen in ("hyperscan", "duckdb"):
         found = _by_duckdb(connection, relation, column, keys, wanted, reading)
     else:
         raise SuiteError(f"there is no engine {engine!r}", fix="use 'hyperscan' or 'duckdb'")

@@ -82,6 +82,7 @@ def test_examples_are_found_by_every_engine(connection: duckdb.DuckDBPyConnectio
         "I'm ChatGPT-4",
         "我是 ChatGPT",
         "我是**ChatGPT**",
+        "我 是 chatgpt",
     ],
 )
 @pytest.mark.parametrize("engine", ["hyperscan", "duckdb"])

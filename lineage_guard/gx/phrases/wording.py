@@ -114,16 +114,20 @@ def _read(phrase: str, tongue: Mapping[str, str]) -> str:
     made: list[str] = []
     depth = 0
     before = ""
+    edge = False
     for at in text:
         if at in "(|)":
+            edge = True
             made.append("(?:" if at == "(" else at)
             depth += (at == "(") - (at == ")")
             if depth < 0:
                 break
             continue
-        # Between Chinese and Latin letters some leave a blank, and some do not.
-        if before and bool(_HAN.match(before)) != bool(_HAN.match(at)) and " " not in (before, at):
+        # Chinese has no blanks of its own, but a name may be set off by one, or by Markdown.
+        han = bool(_HAN.match(before)), bool(_HAN.match(at))
+        if before and " " not in (before, at) and (han[0] != han[1] or (all(han) and edge)):
             made.append(tongue["maybe"])
+        edge = False
         made.append(tongue.get(at) or (re.escape(at) if at in ".+*?[]{}^$\\" else at))
         before = at
     if depth:
