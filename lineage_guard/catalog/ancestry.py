@@ -70,11 +70,13 @@ class Edge:
         source: id of the artefact it came from.
         relation: how.
         confidence: ``verified``, ``secondary``, ``memory`` or ``alleged``.
+        terms: catalog entry under which the model's owner released this very output; else the model's own decide.
     """
 
     source: str
     relation: Relation
     confidence: str
+    terms: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class CatalogAncestry:
             usage = edge.relation.usage
             influence = edge.relation.influence
             if usage is not None and source.type == "model":
-                models[self._model(source, usage, influence)] = None
+                models[self._model(source, usage, influence, edge.terms)] = None
             # A model that has ancestors of its own hands them on, whatever it was used for.
             if usage is None or source.edges or source.type != "model":
                 inputs[Input(source.version, influence)] = None
@@ -199,7 +201,9 @@ class CatalogAncestry:
             note=a.note,
         )
 
-    def _model(self, a: PublicArtefact, usage: Usage, influence: Influence | None) -> ModelSource:
+    def _model(
+        self, a: PublicArtefact, usage: Usage, influence: Influence | None, released: str | None = None
+    ) -> ModelSource:
         hub = a.version.namespace == "huggingface"
         return ModelSource(
             provider="huggingface" if hub else a.version.namespace,
@@ -207,7 +211,7 @@ class CatalogAncestry:
             channel=None,
             usage=usage,
             influence=influence,
-            terms=a.terms,
+            terms=released or a.terms,
         )
 
 
@@ -246,7 +250,7 @@ def _artefact(row: Mapping[str, Any]) -> PublicArtefact:
         terms=row.get("terms"),
         root=bool(row.get("root", False)),
         edges=tuple(
-            Edge(e["from"], Relation(e["relation"]), e["confidence"])
+            Edge(e["from"], Relation(e["relation"]), e["confidence"], e.get("terms"))
             for e in cast("list[Mapping[str, str]]", row.get("upstream", ()))
         ),
         aliases=tuple(row.get("aliases", ())),

@@ -163,3 +163,6 @@ def _check_references(
             if edge.source not in artefacts:
                 path = ("artefacts", i, "upstream", j, "from")
                 raise document.fail(f"no artefact has the id {edge.source!r}", path, suggest(edge.source, artefacts))
+            if edge.terms is not None and edge.terms not in entries:
+                path = ("artefacts", i, "upstream", j, "terms")
+                raise document.fail(f"no terms have the id {edge.terms!r}", path, suggest(edge.terms, entries))
