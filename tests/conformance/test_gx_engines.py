@@ -22,6 +22,7 @@ from lineage_guard.gx.rows import (
     rows_parameters,
     run_rows_suite,
 )
+from lineage_guard.gx.scan import responses_parameters
 from lineage_guard.gx.suites import Suite, parse_suite
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ STRANGE = 'o\'hara/"llama" é%:x\\'
 DECLARED = rows_parameters(
     [ModelSource("openai", "gpt-4o", channel="api.openai.com"), ModelSource("o'hara", STRANGE, channel="self-hosted")]
 )
+
+PERMITTED = {"permitted_models": ["gpt-4o via api.openai.com"], "restricted_models": ["llama"]}
+RESPONSES = responses_parameters([ModelSource("huggingface", "Qwen/Qwen2.5-7B-Instruct", channel="self-hosted")])
 
 COUNT = "expect_table_row_count_to_be_between"
 EXIST = "expect_column_to_exist"
@@ -237,6 +241,25 @@ def agree_on_everything(datasets: list[Dataset], put: Callable[[pa.Table], RowsT
             ("model", "expect_column_distinct_values_to_be_in_set"): 1,
             ("model", "expect_models_to_be_permitted"): 2,
         },
+    )
+
+    assert run(put(arrow(undeclared)), "permitted", PERMITTED) == (
+        None,
+        False,
+        4,
+        4,
+        {("model", "expect_models_to_be_permitted"): 2},
+    )
+    naming = values(
+        *("response", "I am Qwen, created by Alibaba Cloud.", None, "", "No.", "What ChatGPT says: 'I am ChatGPT'."),
+        *("I'm ChatGPT, a large language model trained by OpenAI.", "AS AN AI LANGUAGE MODEL DEVELOPED BY OPENAI, I é"),
+    )
+    assert run(put(arrow(Dataset("who speaks", naming, {}))), "responses", RESPONSES) == (
+        None,
+        False,
+        2,
+        2,
+        {("response", "expect_no_undeclared_self_identification"): 2},
     )
 
 

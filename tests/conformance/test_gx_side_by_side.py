@@ -48,13 +48,13 @@ def broken_in(table: RowsTable) -> int:
 def test_threads_on_several_engines(database: str, tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
-        for n in range(4):
+        for n in range(3):
             connection.register("given", rows(n))
             connection.execute(f"CREATE TABLE t{n} AS FROM given")
             pq.write_table(rows(n), tmp_path / f"{n}.parquet")
     put = postgres(database)
     work: list[tuple[int, RowsTable]] = []
-    for n in range(4):
+    for n in range(3):
         work += [
             (n, in_duckdb(path, f"t{n}")),
             (n, in_parquet(tmp_path / f"{n}.parquet")),
@@ -75,7 +75,7 @@ def in_a_process(path: str, n: int) -> list[int]:
 def test_processes_on_one_file(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
-        for n in range(4):
+        for n in range(3):
             connection.register("given", rows(n))
             connection.execute(f"CREATE TABLE t{n} AS FROM given")
     spawn: Any = multiprocessing.get_context("spawn")
