@@ -131,6 +131,7 @@ def test_nothing_permitted_is_nothing_proven(lane: Lane) -> None:
     assert lane.trained == []
 
 
+@pytest.mark.long
 def test_each_partition_is_split_and_proven_by_itself(lane: Lane) -> None:
     days = dg.StaticPartitionsDefinition(["de", "a/b"])
 

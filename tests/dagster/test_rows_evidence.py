@@ -165,6 +165,7 @@ def test_missing_evidence_blocks_where_the_table_cannot_be_opened(world: World) 
     assert world.run(defs, "student").success
 
 
+@pytest.mark.long
 def test_a_table_that_cannot_be_read_in_the_gate_blocks_and_says_why(world: World) -> None:
     defs = world.definitions(table=lambda: in_parquet(world.lane.folder / "elsewhere.parquet"))
     assert world.run(defs, "answers", "curated").success
@@ -184,6 +185,7 @@ def test_evidence_for_another_version_is_no_evidence(world: World) -> None:
     assert world.lane.trained == ["student"]
 
 
+@pytest.mark.long
 def test_a_changed_suite_asks_for_new_evidence(world: World, tmp_path: Path) -> None:
     suite = tmp_path / "rows.json"
     text = (Path(__file__).parents[2] / "expectations/rows.json").read_text()
@@ -217,6 +219,7 @@ def test_a_gate_that_does_not_know_the_check_asks_the_ledger(world: World) -> No
     assert world.run(world.definitions(checked=False), "student").success
 
 
+@pytest.mark.long
 def test_a_check_that_was_taken_away_is_not_asked_for(world: World) -> None:
     assert world.run(world.definitions(table=only(world)), "answers", "curated", checks=[world.check]).success
     assert len(Attestations(world.lane.ledger.archive).demands()) == 1
@@ -224,6 +227,7 @@ def test_a_check_that_was_taken_away_is_not_asked_for(world: World) -> None:
     assert Attestations(world.lane.ledger.archive).demands() == ()
 
 
+@pytest.mark.long
 def test_a_waiver_covers_it_and_shows(world: World) -> None:
     waiver = Waiver(
         id="W-1",
@@ -241,6 +245,7 @@ def test_a_waiver_covers_it_and_shows(world: World) -> None:
     assert decision["decision"] == "WAIVED"
 
 
+@pytest.mark.long
 def test_several_suites_are_one_check_each(world: World, tmp_path: Path) -> None:
     own = tmp_path / "own.json"
     own.write_text(
@@ -260,6 +265,7 @@ def test_several_suites_are_one_check_each(world: World, tmp_path: Path) -> None
     assert "rows:rows_provenance" not in said
 
 
+@pytest.mark.long
 def test_rows_that_change_while_the_suite_runs_are_attested_for_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
