@@ -96,7 +96,8 @@ def compile_report(past: Past, version: Version, rulebook: Rulebook, upstream: U
     ids = _ids(everything)
     terms: dict[str, Terms] = {}
     rulings = _rulings(closure, policy, use, terms)
-    sources = _sources(everything, closure, held, policy.terms, ids, rulings, terms)
+    edges = _edges(everything, past, rulebook.ancestry, ids)
+    sources = _sources(everything, closure, held, policy.terms, ids, edges, rulings, terms)
     verdict = _verdict(past, closure, policy, rulebook.waivers, use, decisions, cures)
     redecided = Redecided(verdict, *(compared(decisions[-1].verdict, verdict) if decisions else ((), ())))
     return Report(
@@ -151,6 +152,21 @@ def _ids(closure: Closure) -> dict[Version, str]:
     return {r.version: f"S{n}" for n, r in enumerate((first, *sorted(others, key=_order)))}
 
 
+def _edges(closure: Closure, past: Past, ancestry: Ancestry, ids: Mapping[Version, str]) -> dict[str, tuple[str, ...]]:
+    """What each source was made from: by its records, by the catalog, and by how it was reached."""
+    made = past.productions(r.version for r in closure.reached)
+    known = ancestry.productions()
+    found: dict[str, set[str]] = {}
+    for r in closure.reached:
+        for production in (made.get(r.version), known.get(r.version)):
+            for each in production.inputs if production else ():
+                if each.version in ids and each.version != r.version:
+                    found.setdefault(ids[r.version], set()).add(ids[each.version])
+        if r.toward >= 0:
+            found.setdefault(ids[closure.reached[r.toward].version], set()).add(ids[r.version])
+    return {id_: tuple(sorted(inputs, key=lambda i: int(i[1:]))) for id_, inputs in found.items()}
+
+
 def _rulings(
     closure: Closure, policy: Policy, use: str, terms: dict[str, Terms]
 ) -> Mapping[Version, tuple[Ruling, ...]]:
@@ -173,6 +189,7 @@ def _sources(
     held: Closure,
     source: TermsSource,
     ids: Mapping[Version, str],
+    edges: Mapping[str, tuple[str, ...]],
     rulings: Mapping[Version, tuple[Ruling, ...]],
     terms: dict[str, Terms],
 ) -> tuple[Source, ...]:
@@ -192,7 +209,8 @@ def _sources(
             used.append(Used(model, keys, unresolved, resolution.how, gone))
         record = "ledger" if r.version in own else "catalog" if r.recorded else "nobody"
         way = tuple(ids[v] for v in path)
-        found.append(Source(ids[r.version], r, way, tuple(used), rulings.get(r.version, ()), record))
+        id_ = ids[r.version]
+        found.append(Source(id_, r, way, edges.get(id_, ()), tuple(used), rulings.get(r.version, ()), record))
     return tuple(sorted(found, key=lambda s: int(s.id[1:])))
 
 

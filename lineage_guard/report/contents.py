@@ -62,6 +62,7 @@ class Source:
         id: its name within the report, ``S0``, ``S1``, ...
         reached: the version and what is on record of it.
         path: ids from the trained version to this one, both included.
+        inputs: ids of the versions it was made from, as far as that is known.
         models: models that took part in making it.
         rulings: what the policy of the report makes of it.
         record: who has a record of its making: ``ledger``, ``catalog`` (a public artefact) or ``nobody``.
@@ -70,6 +71,7 @@ class Source:
     id: str
     reached: Reached
     path: tuple[str, ...]
+    inputs: tuple[str, ...]
     models: tuple[Used, ...]
     rulings: tuple[Ruling, ...]
     record: str

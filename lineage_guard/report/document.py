@@ -112,6 +112,7 @@ def _source(source: Source) -> Json:
             "influence": r.influence.value,
             "pin": r.pin.value,
             "path": list(source.path),
+            "inputs": list(source.inputs),
             "completeness": r.completeness.value,
             "assertedBy": r.asserted_by.value if r.recorded else None,
             "producedAt": format_time(r.produced_at) if r.produced_at else None,

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.explain import name_of, path_text
 from lineage_guard.report.contents import Report, WaiverText
@@ -52,9 +52,8 @@ def _template() -> Template:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(
-        {"seen": _seen, "time": _time, "web": _web, "path": path_text, "scope": _scope, "outcome": passed}
-    )
+    filters: dict[str, Any] = {"seen": _seen, "time": _time, "web": _web}
+    environment.filters.update({**filters, "path": path_text, "scope": _scope, "outcome": passed})
     return environment.get_template("report.html")
 
 
