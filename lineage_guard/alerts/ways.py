@@ -58,7 +58,7 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
     return (
         first,
         Way(f"{correct} on {subject}; collect; ask again.", ("lineage-guard sync", explain)),
-        Way(waiver, (again,)),
+        Way(waiver, (f"lineage-guard waive request {quote(target)} --by <you>", again)),
     )
 
 

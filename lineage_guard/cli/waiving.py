@@ -89,8 +89,8 @@ def _open_findings(verdict: Verdict) -> list[Finding]:
 
 
 def _can_be_waived(finding: Finding) -> bool:
-    """A guard that cannot see and a suite that fails are mended, not accepted."""
-    return not finding.rule.startswith(("suite:", "rows:")) and finding.rule != "guard-cannot-see"
+    """A guard that cannot see and a lineage suite that fails are mended, not accepted."""
+    return not finding.rule.startswith("suite:") and finding.rule != "guard-cannot-see"
 
 
 @waive.command("list")

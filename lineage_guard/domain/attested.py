@@ -105,7 +105,8 @@ def _findings(
             found = attested(demand, reached.version)
             if wrong := wrong_with(demand, reached.version, found):
                 rule = f"rows:{demand.check}"
-                waiver = next((w.id for w in waivers if w.covers(rule, closure.target, None, use, at)), None)
+                by = (w.id for w in waivers if w.covers(rule, closure.target, None, use, at, reached.version))
+                waiver = next(by, None)
                 yield _finding(demand, reached, closure.path(index), *wrong, waiver)
 
 
