@@ -93,6 +93,10 @@ class AssetDeclaration(dg.Model):
     column_lineage: Annotated[
         Completeness, Field(description="COMPLETE when their recorded column lineage names every source.")
     ] = Completeness.UNKNOWN
+    parents: Annotated[
+        Sequence[str],
+        Field(description="Hugging Face ids of public data they were made from, which no asset stands for."),
+    ] = ()
 
     def tags(self) -> Mapping[str, str]:
         """Asset tags to add."""
@@ -109,8 +113,8 @@ class AssetDeclaration(dg.Model):
         """
         if self.source is not None:
             beside = self.models or self.artefact or self.indirect or self.writes
-            traced = self.column_lineage is not Completeness.UNKNOWN
-            if beside or traced or self.completeness is not Completeness.COMPLETE:
+            more = self.parents or self.column_lineage is not Completeness.UNKNOWN
+            if beside or more or self.completeness is not Completeness.COMPLETE:
                 raise ConfigError(
                     "a source stands alone: no model of this deployment made it",
                     where=where,
@@ -120,7 +124,7 @@ class AssetDeclaration(dg.Model):
             return source(**said, license=tuple(self.licenses), note=self.note, asset=where)
         models = [m.source() for m in self.models]
         rest = self.licenses or self.artefact or self.indirect or self.writes or self.note
-        rest = rest or self.column_lineage is not Completeness.UNKNOWN
+        rest = rest or self.parents or self.column_lineage is not Completeness.UNKNOWN
         if not models and not rest and self.completeness is Completeness.COMPLETE:
             return {}
         return declare(
@@ -133,6 +137,7 @@ class AssetDeclaration(dg.Model):
             note=self.note,
             asset=where,
             column_lineage=self.column_lineage,
+            parents=tuple(self.parents),
         )
 
 

@@ -59,6 +59,7 @@ def synthetic_asset(
     note: str | None = None,
     observe: bool = True,
     column_lineage: Completeness = Completeness.UNKNOWN,
+    parents: Sequence[str] = (),
     **asset: Unpack[AssetArguments],
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Define an asset that a model made: ``@dagster.asset`` with the declaration filled in.
@@ -74,6 +75,7 @@ def synthetic_asset(
         observe: ``False`` leaves its steps unobserved, which each of them says in its log. For a stand-in of
             the declared model, as demos and tests have one.
         column_lineage: see ``declare``.
+        parents: see ``declare``.
         **asset: anything ``@dagster.asset`` takes. The kind ``synthetic`` is added.
 
     Raises:
@@ -89,7 +91,7 @@ def synthetic_asset(
     def decorate(fn: Callable[..., Any]) -> dg.AssetsDefinition:
         name = asset.get("name") or fn.__name__
         said = licenses or artefact or indirect or note or completeness is not Completeness.COMPLETE
-        said = said or column_lineage is not Completeness.UNKNOWN
+        said = said or parents or column_lineage is not Completeness.UNKNOWN
         declared = (
             declare(
                 *sources,
@@ -100,6 +102,7 @@ def synthetic_asset(
                 note=note,
                 asset=name,
                 column_lineage=column_lineage,
+                parents=parents,
             )
             if sources or said
             else {}

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from lineage_guard.domain.facts import Completeness, Influence
 from lineage_guard.domain.influence import ColumnsSaid, gap, influences
+from lineage_guard.openlineage.reading import Fields
+from lineage_guard.openlineage.tracing import traced
 
 OWN = "table"
 NAMES = ["a", "b", "c", "d"]
@@ -87,3 +89,33 @@ def test_adding_sources_adds_content(
     word = Completeness.COMPLETE if whole else Completeness.UNKNOWN
     if all(truth.values()):
         assert chosen(told(both, word), read) <= chosen(told(truth, word), read)
+
+
+@given(truths, truths, st.data())
+def test_partial_column_lineage_of_another_producer_loses_no_content(
+    content_of: dict[str, list[str]], filters: dict[str, list[str]], data: st.DataObject
+) -> None:
+    """``columnLineage`` with INDIRECT of true filters, and any columns, or the schema, left out."""
+    columns = sorted(content_of)
+    described = data.draw(st.sets(st.sampled_from(columns)), label="described")
+    in_schema = data.draw(st.sampled_from([columns, columns[:1], None]), label="schema")
+
+    def mentions(names: list[str], kind: str) -> list[dict[str, object]]:
+        of = {"namespace": "d", "field": "x", "transformations": [{"type": kind}]}
+        return [{**of, "name": name} for name in names]
+
+    fields = {
+        c: {"inputFields": mentions(content_of[c], "DIRECT") + mentions(filters.get(c, []), "INDIRECT")}
+        for c in described
+    }
+    wide = sorted({n for names in filters.values() for n in names})
+    facets: dict[str, object] = {"columnLineage": {"fields": fields, "dataset": mentions(wide, "INDIRECT")}}
+    if in_schema is not None:
+        facets["schema"] = {"fields": [{"name": c} for c in in_schema]}
+    found = traced(Fields({"facets": facets}, "event")).datasets
+    weak = {name for (_, name), i in found.items() if i is Influence.INDIRECT}
+    if in_schema is not None and set(in_schema) < set(columns):
+        return  # a schema that leaves out columns of its own table is a false one, not partial knowledge
+    assert not weak & content(content_of)
+    if in_schema is not None and described == set(columns) and all(content_of.values()):
+        assert weak == set(wide) - content(content_of)
