@@ -48,6 +48,7 @@ SECTIONS = (
     Section("coordinator", "What the guarded queue adds to submitting a run", markdown=True),
     Section("collect", "Collecting from Dagster's event log, and a sensor tick"),
     Section("gx", "The suites of Great Expectations"),
+    Section("scan", "Scanning responses for models that name themselves", markdown=True),
 )
 
 

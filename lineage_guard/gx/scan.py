@@ -168,7 +168,8 @@ def _by_duckdb(
     reading: _Reading,
 ) -> Iterator[tuple[Mapping[str, object], list[Hit]]]:
     text = f"CAST({_quote(column)} AS VARCHAR)"
-    count = f"SELECT count(*), count(nullif(trim({text}, ' '), '')) FROM {relation}"
+    # Any character but a blank; trim() with a set of characters takes longer than the search.
+    count = f"SELECT count(*), count(*) FILTER (regexp_matches({text}, '[^ ]')) FROM {relation}"
     # All of it: a result that is not read to its end keeps the connection busy.
     reading.rows, reading.texts = connection.execute(count).fetchall()[0]
     if not phrases:
