@@ -115,6 +115,7 @@ def test_the_permitted_part_trains_and_the_evidence_is_all_that_lets_it(lane: La
     assert lane.trained == ["on_permitted"] * 2
 
 
+@pytest.mark.long
 def test_a_model_that_no_row_names_is_not_cured(lane: Lane) -> None:
     rewritten = "SELECT * FROM (" + WRITTEN + ") WHERE model = 'DeepSeek-R1'"
     mixed = mixed_in(lane.folder / "mixed.parquet", rewritten)
@@ -123,6 +124,7 @@ def test_a_model_that_no_row_names_is_not_cured(lane: Lane) -> None:
     assert lane.trained == []
 
 
+@pytest.mark.long
 def test_nothing_permitted_is_nothing_proven(lane: Lane) -> None:
     mixed = mixed_in(lane.folder / "mixed.parquet", "SELECT * REPLACE ('gpt-4o' AS model) FROM (" + WRITTEN + ")")
     result = lane.run([*sources(), mixed, parts_of(mixed, lane), trained_on(lane, PART)])

@@ -36,6 +36,7 @@ def run(page: str, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
+@pytest.mark.long
 def test_the_page_on_quarantines_does_what_it_says(instance: dg.DagsterInstance) -> None:
     result = run("docs/quarantine.md", instance)
     assert {e.step_key for e in result.get_step_failure_events()} == {"student_of_all"}

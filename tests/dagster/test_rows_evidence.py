@@ -116,6 +116,7 @@ def test_evidence_of_the_check_is_used_by_the_gate_and_by_the_next_check(world: 
     assert str(check.metadata["attested_for"].value) == str(version)
 
 
+@pytest.mark.long
 def test_a_page_is_written_beside_the_ledger(world: World) -> None:
     world.model = BAD
     [check] = world.run(world.definitions(), "answers", checks=[world.check]).get_asset_check_evaluations()
@@ -141,6 +142,7 @@ def test_failing_rows_stop_training_that_is_launched_alone(world: World) -> None
     assert "Path: default:student <- default:curated@" in said
 
 
+@pytest.mark.long
 def test_missing_evidence_is_gathered_where_the_table_can_be_opened(world: World) -> None:
     defs = world.definitions()
     assert world.run(defs, "answers", "curated").success
@@ -197,6 +199,7 @@ def test_a_changed_suite_asks_for_new_evidence(world: World, tmp_path: Path) -> 
     assert "before the suite was changed" in said
 
 
+@pytest.mark.long
 def test_a_check_that_does_not_block_is_no_demand(world: World) -> None:
     defs = world.definitions(table=only(world), blocking=False)
     world.model = BAD
@@ -204,6 +207,7 @@ def test_a_check_that_does_not_block_is_no_demand(world: World) -> None:
     assert world.run(defs, "student").success
 
 
+@pytest.mark.long
 def test_a_gate_that_does_not_know_the_check_asks_the_ledger(world: World) -> None:
     world.model = BAD
     checked = world.definitions(table=only(world))
@@ -290,6 +294,7 @@ def replace_run(version: Version, run: str) -> Version:
     return version._replace(run=run)
 
 
+@pytest.mark.long
 def test_an_attestation_says_what_it_is_about(world: World) -> None:
     defs = world.definitions()
     world.run(defs, "answers", checks=[world.check])
@@ -304,3 +309,40 @@ def test_an_attestation_says_what_it_is_about(world: World) -> None:
     moved = replace(found, version=version._replace(run="other"))
     attestations.file(moved)
     assert attestations.find(version, "rows_provenance") == found
+
+
+@pytest.mark.long
+def test_each_partition_has_an_attestation_of_its_own(lane: Lane) -> None:
+    days = dg.StaticPartitionsDefinition(["a", "b"])
+
+    @dg.asset(metadata=declare(PERMITTED), partitions_def=days)
+    def answers(context) -> None:
+        model = GOOD if context.partition_key == "a" else BAD
+        duckdb.sql(
+            f"COPY (SELECT '{model}' AS model, 'self-hosted' AS channel, 'GENERATION' AS usage,"
+            f" now()::TIMESTAMP AS generated_at) TO '{lane.folder / context.partition_key}.parquet'"
+        )
+
+    @dg.asset(deps=[answers], partitions_def=days, tags=training())
+    def student(context) -> None:
+        lane.mark(context.partition_key)
+
+    def table(context: dg.AssetCheckExecutionContext) -> RowsTable:
+        return in_parquet(lane.folder / f"{context.op_execution_context.partition_key}.parquet")
+
+    check = build_expectation_checks(asset=answers, table=table)
+    defs = guard(
+        dg.Definitions(assets=[answers, student], asset_checks=[check]), ledger=lane.ledger_folder, sensor=False
+    )
+    job = defs.resolve_implicit_global_asset_job_def()
+    alone = job.get_subset(asset_selection={student.key})
+    both = job.get_subset(asset_selection={answers.key}, asset_check_selection=set(check.check_keys))
+    passed = {}
+    for day in ("a", "b"):
+        result = both.execute_in_process(instance=lane.instance, partition_key=day, raise_on_error=False)
+        [found] = result.get_asset_check_evaluations()
+        passed[day] = (found.passed, str(found.metadata["attested_for"].value).split("@")[0])
+    assert passed == {"a": (True, "default:answers[a]"), "b": (False, "default:answers[b]")}
+    for day in ("a", "b"):
+        alone.execute_in_process(instance=lane.instance, partition_key=day, raise_on_error=False)
+    assert lane.trained == ["a"]

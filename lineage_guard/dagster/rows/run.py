@@ -62,9 +62,12 @@ def _examined(
 ) -> tuple[Evidence, bool, tuple[Version, ...]]:
     if ledger is not None:
         try:
+            from lineage_guard.dagster.pins.step import partitions_of
+
             # First, so that a gate elsewhere asks for the evidence even if this process dies on the way.
             _demand(check, step, ledger)
-            partitions = list(step.partition_keys) if step.has_partition_key else None
+            # A run of certain partitions has brought their rows up to date, and nobody knows of others.
+            partitions = [p for p in partitions_of(step) if p is not None] or None
             evidence, reused, versions = check.attest(
                 step.instance, graph, ledger, lambda: check.examine(rows, models, ledger, at), partitions
             )

@@ -97,12 +97,13 @@ def judge(
     """
     namespace = lineage_namespace(settings.namespace)
     judgements: list[Judgement] = []
+    rows = OfDeployment(instance, graph, ledger, namespace, now)
     for key, use in sorted(uses.items()):
         target = Version(namespace, name_of(key))
         mode = settings.mode.floor
         try:
             mode = assigned(settings.mode, graph, training_keys(graph))[key] if settings.mode.entries else mode
-            judgements.append(_judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now))
+            judgements.append(_judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now, rows))
         except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
             said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
             sentence = f"The guard could not decide: {' '.join(said.split())}"
@@ -122,6 +123,7 @@ def _judge(
     policy: Policy,
     catalog: Catalog,
     now: datetime,
+    rows: OfDeployment,
 ) -> Judgement:
     namespace = lineage_namespace(settings.namespace)
     collector = Collector(instance, graph, ledger, namespace, now)
@@ -130,7 +132,6 @@ def _judge(
     step = upcoming(key, (target,), collector.pins, graph, now, collector.log.head(), nobody)
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
-    rows = OfDeployment(instance, graph, ledger, namespace, now)
     request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
     verdict = check(request, ledger, catalog).verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
