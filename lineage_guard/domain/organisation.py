@@ -71,7 +71,8 @@ class Organisation:
         ========================  ==================================================================
         the terms                 and the organisation
         ========================  ==================================================================
-        bar competing models      does not compete with this provider: what they say of an internal model
+        bar competing models      does not compete with this provider: what they say of an internal model, at
+                                  least a warning
         non-commercial output     does research: a warning; is commercial: training stops
         naming duty, licence      distributes no models: nothing, while that holds
         that flows down
@@ -95,8 +96,11 @@ class Organisation:
         met = self._met(terms)
         why = "; ".join(text for shape, text in met.items() if shape in shapes)
         barring = shapes - _DUTIES
-        if said is Effect.BLOCK and barring and barring <= met.keys():
-            rest = terms.effect_on(TRAIN_INTERNAL_GENERATIVE) if use == TRAIN_COMPETING else Effect.WARN
+        # That nobody is competed with says nothing of an internal model; that nothing is sold does.
+        touched = use == TRAIN_COMPETING or Restriction.NON_COMMERCIAL_OUTPUT in barring
+        if said is Effect.BLOCK and touched and barring and barring <= met.keys():
+            competing = use == TRAIN_COMPETING
+            rest = self._loosened(terms, TRAIN_INTERNAL_GENERATIVE).effect if competing else Effect.WARN
             return Applied(max(rest, Effect.WARN), why) if rest < said else Applied(said)
         if said is Effect.WARN and not barring and shapes <= met.keys():
             return Applied(Effect.ALLOW, why)

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from lineage_guard.catalog import load_catalog, load_policy
+from lineage_guard.catalog.policy_file import parse_policy
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Decision, decide
-from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Usage, Version
+from lineage_guard.domain.facts import Completeness, Input, License, ModelSource, Production, Usage, Version
 from lineage_guard.domain.terms import USES
 
 HERE = Path(__file__).parent
@@ -85,6 +86,17 @@ def production(name, step):
         models=tuple(models),
         completeness=Completeness(step.get("completeness", "COMPLETE")),
         artefact=step.get("artefact"),
+        licenses=tuple(License(text) for text in step.get("licenses", [])),
+    )
+
+
+def policy_of(case, catalog):
+    """A shipped policy by name, or the file that a case spells out."""
+    said = case.get("policy", "default")
+    if isinstance(said, str):
+        return load_policy(said, catalog)
+    return parse_policy(
+        yaml.safe_dump({"format": 1, "name": "house", "import": "default", **said}), "case.yaml", catalog
     )
 
 
@@ -92,7 +104,7 @@ def production(name, step):
 def test_verdict(case, catalog):
     made = {name: production(name, step) for name, step in case["steps"].items()}
     closure = extend(close(made["student"], [p for n, p in made.items() if n != "student"]), catalog.ancestry)
-    policy = load_policy(case.get("policy", "default"), catalog)
+    policy = policy_of(case, catalog)
     verdict = decide(closure, policy, (), case.get("use", "train_competing"), NOW)
     assert verdict.decision is Decision(case["decision"]), f"{case['why']} {[f.message for f in verdict.findings]}"
     assert verdict.stops is case.get("stops", case["decision"] in ("BLOCK", "UNKNOWN"))

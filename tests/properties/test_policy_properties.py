@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage_worlds import (
     NOW,
@@ -21,7 +21,7 @@ from lineage_worlds import (
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
-from lineage_guard.domain.policy import Rule
+from lineage_guard.domain.policy import ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import Effect
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
@@ -66,6 +66,7 @@ def no_looser(after, before):
     assert ORDER.index(after.decision) >= ORDER.index(before.decision)
 
 
+@settings(max_examples=40)
 @given(st.data(), targets, productions, wide_policies, uses, ancestries)
 def test_a_policy_that_imports_another_is_never_looser(data, target, known, policy, use, ancestry):
     unique = {r.id: r for r in policy.rules}
@@ -78,21 +79,30 @@ def test_a_policy_that_imports_another_is_never_looser(data, target, known, poli
     no_looser(last, after)
 
 
+@settings(max_examples=40)
 @given(targets, productions, wide_policies, uses, ancestries)
 def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, known, policy, use, ancestry):
     closure = extend(close(target, known), ancestry)
     rules = policy.on(closure.target)
     all_terms = tuple(t for layers in policy.terms.by_model.values() for t in layers)
     restricted = set(rules.restricted_terms(use, all_terms))
-    worst = {}
-    for j in judge(closure, policy, use):
+    worst, gaps = {}, {}
+    judged = list(judge(closure, policy, use))
+    for j in judged:
         if j.terms:
             worst[j.terms.id] = max(worst.get(j.terms.id, Effect.ALLOW), j.effect)
+        elif j.model is None and j.reason is not ReasonCode.RESTRICTED_LICENSE:
+            gaps[j.index] = max(gaps.get(j.index, Effect.ALLOW), j.effect)
     assert all(policy.stops(worst[id], use) for id in restricted & set(worst))
+    for index, effect in gaps.items():
+        recorded = closure.reached[index].recorded
+        reason = ReasonCode.INCOMPLETE_PROVENANCE if recorded else ReasonCode.NO_PROVENANCE
+        assert not rules.stops_reason(use, Subject.GAP, reason) or policy.stops(effect, use)
     verdict = decide(closure, policy, (), use, NOW)
-    assert verdict.stops == any(policy.stops(j.effect, use) for j in judge(closure, policy, use))
+    assert verdict.stops == any(policy.stops(j.effect, use) for j in judged)
 
 
+@settings(max_examples=40)
 @given(targets, productions, wide_policies, uses, st.integers(0, 3), st.booleans())
 def test_more_facts_against_an_organisation_never_loosen(target, known, policy, use, users, more):
     """The order in which a team may change the company's facts is an order of verdicts."""
@@ -106,6 +116,7 @@ def test_more_facts_against_an_organisation_never_loosen(target, known, policy, 
     )
 
 
+@settings(max_examples=50)
 @given(targets, productions, wide_policies, uses, subjects, wide_matches)
 def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy, use, on, match):
     """What ``Match.covers`` says is true of every closure."""
