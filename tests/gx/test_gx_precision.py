@@ -74,8 +74,8 @@ def test_the_sample_is_what_it_says() -> None:
 
 def test_the_scan_is_as_precise_as_the_page_says() -> None:
     measured = measure()
-    page = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
-    assert str(measured) in page, f"put this into docs/rows.md: {measured}"
+    page = (ROOT / "docs" / "responses.md").read_text(encoding="utf-8")
+    assert str(measured) in page, f"put this into docs/responses.md: {measured}"
     assert measured.precision >= 0.9
     assert measured.recall >= 0.85
 
