@@ -26,7 +26,7 @@ from lineage_guard.domain.facts import (
 from lineage_guard.domain.overlay import Overlay
 from lineage_guard.domain.reached import Listed, Reached, Rows, merged
 
-__all__ = ["Ancestry", "Closure", "Reached", "close", "extend", "walk"]
+__all__ = ["Ancestry", "Closure", "Reached", "close", "extend", "public_inputs", "walk"]
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,42 @@ def extend(closure: Closure, ancestry: Ancestry) -> Closure:
     return replace(closure, reached=graph.rows)
 
 
+def public_inputs(
+    r: Reached, known: Mapping[Version, Production], version_of: Callable[[str], Version | None]
+) -> Iterator[Input]:
+    """The edges that what is publicly known adds to a version, once its models and its public id are known.
+
+    Args:
+        r: the version.
+        known: ``Ancestry.productions()``.
+        version_of: ``Ancestry.version_of``.
+    """
+    production = known.get(r.version)
+    if production is not None:
+        yield from production.inputs
+    else:
+        # A version that some run wrote under a public name is a copy of the public one.
+        public = Version(r.version.namespace, r.version.name)
+        if public in known:
+            yield Input(public)
+    node = version_of(r.artefact) if r.artefact else None
+    if node is not None and node != r.version and node in known:
+        yield Input(node)
+    for model in r.models:
+        made_from = _made_from(model, known, version_of)
+        yield from (Input(v, model.effective_influence) for v in made_from if v != r.version)
+
+
+def _made_from(
+    model: ModelSource, known: Mapping[Version, Production], version_of: Callable[[str], Version | None]
+) -> Iterator[Version]:
+    """The public nodes of a model; one without ancestors adds nothing: its own terms are there already."""
+    for name in (model.model, *model.base_models):
+        public = version_of(name)
+        if public is not None and public in known and known[public].inputs:
+            yield public
+
+
 class _Extension:
     """The closure while public ancestry is being added: DIRECT edges to the end first.
 
@@ -235,16 +271,9 @@ class _Extension:
         for kind, indexes in rows.kinds():
             node = self._version_of(kind.artefact) if kind.artefact else None
             named = node is not None and node in self._known
-            if named or any(True for m in kind.models for _ in self._made_from(m)):
+            if named or any(True for m in kind.models for _ in _made_from(m, self._known, self._version_of)):
                 found.update(indexes)
         return found
-
-    def _made_from(self, model: ModelSource) -> Iterator[Version]:
-        """The public nodes of a model; one without ancestors adds nothing: its own terms are there already."""
-        for name in (model.model, *model.base_models):
-            public = self._version_of(name)
-            if public is not None and public in self._known and self._known[public].inputs:
-                yield public
 
     def follow(self, phase: Influence) -> None:
         for at, edge in self._later:
@@ -258,7 +287,7 @@ class _Extension:
                 continue
             done.add(at)
             self._join(at)
-            for edge in self._edges(self.rows[at]):
+            for edge in public_inputs(self.rows[at], self._known, self._version_of):
                 if phase is Influence.DIRECT and edge.influence is Influence.INDIRECT:
                     self._later.append((at, edge))
                 else:
@@ -289,21 +318,6 @@ class _Extension:
             second_hand=r.second_hand or not r.models,
         )
         self.rows.put(at, joined)
-
-    def _edges(self, r: Reached) -> Iterator[Input]:
-        production = self._known.get(r.version)
-        if production is not None:
-            yield from production.inputs
-        else:
-            # A version that some run wrote under a public name is a copy of the public one.
-            public = Version(r.version.namespace, r.version.name)
-            if public in self._known:
-                yield Input(public)
-        node = self._version_of(r.artefact) if r.artefact else None
-        if node is not None and node != r.version and node in self._known:
-            yield Input(node)
-        for model in r.models:
-            yield from (Input(v, model.effective_influence) for v in self._made_from(model) if v != r.version)
 
     def _visit(self, at: int, edge: Input, phase: Influence) -> None:
         parent = self.rows[at]

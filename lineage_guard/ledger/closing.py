@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Production
+from lineage_guard.domain.ways import Edge
 from lineage_guard.ledger.columns import HELD, Columns
-from lineage_guard.ledger.graph import walk
+from lineage_guard.ledger.graph import walk, within
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.nodes import Nodes
@@ -21,12 +22,42 @@ def closure_of(target: Production, index: Index, tail: Tail, watermark: str) -> 
         tail: what is not, yet.
         watermark: the state that both together are.
     """
-    root = target.outputs[0]
-    world = joined(index, tail)
-    inputs = world.reads(target)
-    nodes = Nodes(index, world.by_version, (root, *(i.version for i in inputs), *world.mentioned()))
-    hidden = frozenset(nodes.id[v] for v in world.loose if nodes.id[v] < nodes.first_new)
-    edges = [*(world.visible(s, hidden) for s in index.segments()), nodes.segment(world.fresh())]
-    walked = walk(edges, nodes.count, nodes.id[root], nodes.segment((root, i) for i in inputs))
-    rows = Columns(target, index, world.by_version, nodes, walked)
-    return Closure(root, rows.whole() if len(rows) <= HELD else rows, watermark)
+    return _Search(target, index, tail).closure(watermark)
+
+
+def graph_of(target: Production, index: Index, tail: Tail, watermark: str) -> tuple[Closure, list[Edge]]:
+    """The same closure, and every edge between the versions in it.
+
+    Args:
+        target: the step.
+        index: what is compacted.
+        tail: what is not, yet.
+        watermark: the state that both together are.
+    """
+    search = _Search(target, index, tail)
+    return search.closure(watermark), search.within()
+
+
+class _Search:
+    """A search from a step through index and tail as one graph."""
+
+    def __init__(self, target: Production, index: Index, tail: Tail) -> None:
+        root = target.outputs[0]
+        self._target, self._index = target, index
+        self._world = world = joined(index, tail)
+        inputs = world.reads(target)
+        nodes = Nodes(index, world.by_version, (root, *(i.version for i in inputs), *world.mentioned()))
+        hidden = frozenset(nodes.id[v] for v in world.loose if nodes.id[v] < nodes.first_new)
+        self._nodes = nodes
+        self._edges = [*(world.visible(s, hidden) for s in index.segments()), nodes.segment(world.fresh())]
+        self._first = nodes.segment((root, i) for i in inputs)
+        self._walked = walk(self._edges, nodes.count, nodes.id[root], self._first)
+
+    def closure(self, watermark: str) -> Closure:
+        rows = Columns(self._target, self._index, self._world.by_version, self._nodes, self._walked)
+        reached = rows.whole() if len(rows) <= HELD else rows
+        return Closure(self._target.outputs[0], reached, watermark)
+
+    def within(self) -> list[Edge]:
+        child, parent, indirect = within(self._edges, self._nodes.count, self._first, self._walked)
+        return list(map(Edge, child.tolist(), parent.tolist(), (~indirect).tolist()))

@@ -160,6 +160,24 @@ def walk(segments: Sequence[Segment], nodes: int, root: int, first: Segment) -> 
     return Walked(node[:count], toward[:count], depth[:count], indirect[:count], conservative[:count])
 
 
+def within(segments: Sequence[Segment], nodes: int, first: Segment, walked: Walked) -> tuple[Ints, Ints, Bools]:
+    """Every edge between nodes that were reached, by their places in the order of the search.
+
+    Args:
+        segments: as given to ``walk``.
+        nodes: as given to ``walk``.
+        first: as given to ``walk``.
+        walked: what it returned.
+
+    Returns:
+        The place of the child, the place of the parent and whether the edge is INDIRECT, edge by edge.
+    """
+    place = np.full(nodes, -1, dtype=np.int64)
+    place[walked.node] = np.arange(walked.node.size)
+    edges = _join([_out([first], walked.node[:1], 0), _out(segments, walked.node[1:], 1)])
+    return edges.at, place[edges.parent], edges.indirect
+
+
 def _out(segments: Sequence[Segment], frontier: Ints, offset: int) -> _Edges:
     """The edges that leave a frontier, in frontier order, then segment order, then row order."""
     found: list[_Edges] = []

@@ -22,6 +22,7 @@ from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
     from lineage_guard.domain.evidence import Evidence
+    from lineage_guard.domain.ways import Edge
     from lineage_guard.ledger.impact import Impact
     from lineage_guard.ledger.prune import Plan
 
@@ -223,6 +224,12 @@ class Ledger:
         closure, seq, events = self._state.read(answer)
         self._compact_if_due(seq, events)
         return closure
+
+    def graph(self, target: Production) -> tuple[Closure, list[Edge]]:
+        """As ``closure``, and every edge between the versions in it."""
+        from lineage_guard.ledger.closing import graph_of
+
+        return self._state.read(lambda index, tail: graph_of(target, index, tail, mark(tail)))
 
     def impact(self, versions: Iterable[Version] = (), model: str | None = None, provider: str = "*") -> Impact:
         """Everything downstream of some versions, or of what a model made, without any depth limit.

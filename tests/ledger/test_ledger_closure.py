@@ -47,7 +47,14 @@ def test_closure_equals_the_definition(
     with tempfile.TemporaryDirectory() as folder:
         fill(folder, productions, cuts)
         closure = open_ledger(folder).closure(target)
-    assert closure == close(target, productions, closure.watermark)
+        again, edges = open_ledger(folder).graph(target)
+    assert closure == again == close(target, productions, closure.watermark)
+    place = {r.version: n for n, r in enumerate(closure.reached)}
+    made = {v: [p for p in productions if v in p.outputs] for v in place} | {target.outputs[0]: [target]}
+    direct = Influence.DIRECT
+    assert set(edges) == {
+        (place[v], place[i.version], i.influence is direct) for v in place for p in made[v] for i in p.inputs
+    }
     by_version = {v: union([p for p in productions if v in p.outputs]) for p in productions for v in p.outputs}
     assert_paths_lead_home(closure, {**by_version, target.outputs[0]: target})
 
