@@ -48,7 +48,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         # Not UTC: nothing may depend on it.
         .config("spark.sql.session.timeZone", "America/New_York")
         # Rows that came to the driver would be an error.
-        .config("spark.driver.maxResultSize", "1m")
+        .config("spark.driver.maxResultSize", "256k")
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
         .getOrCreate()
     )

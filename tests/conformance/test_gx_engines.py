@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
@@ -191,6 +192,13 @@ OTHER = parse_suite(
                     },
                 },
             },
+            {"type": NULL, "kwargs": {"column": "generated_at"}},
+            {
+                "type": "expect_column_values_to_be_between",
+                "kwargs": {
+                    "column": "generated_at", "min_value": "2026-10-01T11:59:00", "max_value": "2026-10-01T12:01:00"
+                },
+            },
             {
                 "type": "expect_column_distinct_values_to_be_in_set",
                 "kwargs": {"column": "model", "value_set": ["gpt-4o"]},
@@ -233,8 +241,8 @@ def agree_on_everything(datasets: list[Dataset], put: Callable[[pa.Table], RowsT
     assert run(put(arrow(undeclared)), OTHER) == (
         None,
         False,
-        8,
-        8,
+        10,
+        10,
         {
             ("id", "expect_column_values_to_be_between"): 4,
             ("model", "expect_column_values_to_not_be_in_set"): 1,
@@ -312,3 +320,9 @@ def test_spark_agrees_on_everything(spark: SparkSession, tmp_path: Path) -> None
     # The last of them would not have fitted through the driver.
     with pytest.raises(Exception, match="maxResultSize"):
         spark.read.parquet(str(tmp_path / f"{len(PLAIN + MORE) - 1}.parquet")).collect()
+
+
+def test_the_page_does_what_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/expectations.md").read_text("utf-8")
+    [snippet] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(snippet, "expectations.md", "exec"), {"__name__": "expectations"})
