@@ -18,12 +18,13 @@ from lineage_guard.cli.archiving import prune, verify
 from lineage_guard.cli.cataloguing import catalog, schema
 from lineage_guard.cli.importing import import_, receive
 from lineage_guard.cli.reading import read
+from lineage_guard.cli.reporting import report
 from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
 from lineage_guard.cli.waiving import waive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
 if TYPE_CHECKING:
-    from lineage_guard.cli.asking import Asked
+    from lineage_guard.cli.asking import Asked, Wanted
 #: What the exit code says.
 EXIT_ALLOW, EXIT_BLOCK, EXIT_UNKNOWN, EXIT_USAGE, EXIT_LEDGER = 0, 1, 2, 3, 4
 DEBUG_VARIABLE = "LINEAGE_GUARD_DEBUG"
@@ -104,6 +105,7 @@ cli.add_command(waive)
 cli.add_command(catalog)
 cli.add_command(schema)
 cli.add_command(read)
+cli.add_command(report)
 
 
 @cli.command()
@@ -133,16 +135,24 @@ def check(**options: Any) -> int:
 
 
 @cli.command()
+@click.option("--paths", type=click.IntRange(1), default=5, show_default=True, help="Paths to show of each finding.")
+@click.option("--all", "every", is_flag=True, help="Show every path, up to 100,000 of each finding.")
+@click.option("--html", metavar="FILE", help="Also write it as one page without scripts; - for standard output.")
 @_question_options
 @ledger_option
 @namespace_option
 @target_options
-def explain(**options: Any) -> int:
-    """Print the verdict on ASSET with each path, fact and rule, and the ways out."""
-    from lineage_guard.cli.asking import story
+def explain(paths: int, every: bool, html: str | None, **options: Any) -> int:
+    """Print the verdict on ASSET with each path, fact and rule, the smallest change that unblocks, and the ways out."""
+    from lineage_guard.cli.asking import Wanted, story
 
-    asked = _ask(options)
-    if not options["as_json"]:
+    asked = _ask(options, Wanted(None if every else paths))
+    if html is not None:
+        from lineage_guard.cli.explaining.page import page
+
+        with click.open_file(html, "w", encoding="utf-8", atomic=html != "-") as file:
+            file.write(page(asked))
+    if not options["as_json"] and html != "-":
         click.echo("\n\n".join(story(each) for each in asked))
     return _conclude(asked, options)
 
@@ -189,7 +199,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _ask(options: dict[str, Any]) -> list[Asked]:
+def _ask(options: dict[str, Any], wanted: Wanted | None = None) -> list[Asked]:
     from lineage_guard.cli.asking import ask
 
     return ask(
@@ -201,6 +211,7 @@ def _ask(options: dict[str, Any]) -> list[Asked]:
         ledger=options["ledger"],
         namespace=options["namespace"],
         at=_now(),
+        wanted=wanted,
     )
 
 

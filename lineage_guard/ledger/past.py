@@ -78,7 +78,7 @@ class Past:
         at: the moment (timezone-aware).
         position: the position that stood then.
         bases: published indexes of positions up to there, oldest first.
-        decisions: events with verdicts on one name, in the order of the log.
+        decisions: events with verdicts on the names that were asked for, in the order of the log.
     """
 
     def __init__(
@@ -154,13 +154,13 @@ class Past:
         return self._state
 
 
-def as_of(archive: Archive, at: datetime | None, name: str) -> Past:
+def as_of(archive: Archive, at: datetime | None, *names: str) -> Past:
     """The ledger as it stood at a moment. Reads the whole log and verifies its chain.
 
     Args:
         archive: of the ledger, ``ledger.archive``.
         at: the moment (timezone-aware); ``None`` for the end of the log, whose date then is the moment.
-        name: OpenLineage name of the asset whose verdicts are wanted.
+        names: OpenLineage names of which the verdicts are wanted.
 
     Raises:
         LedgerError: when the log is not as it was written, or cannot be read.
@@ -176,7 +176,7 @@ def as_of(archive: Archive, at: datetime | None, name: str) -> Past:
     """
     manifests = {manifest.seq: manifest for manifest, _ in published(archive)}
     bases: list[Manifest] = []
-    needle = canonical({"": name})[len(b'{"":') : -1]
+    needles = [canonical({"": name})[len(b'{"":') : -1] for name in names]
     found: list[OnRecord] = []
     upto = Position(f"0:{GENESIS}", 0, 0, 0, datetime.min)
     latest: datetime | None = None
@@ -186,7 +186,7 @@ def as_of(archive: Archive, at: datetime | None, name: str) -> Past:
         if covering is not None and covering.chain != batch.chain:
             raise not_of(archive, covering)
         for line, event in enumerate(batch.lines, 1):
-            if _DECISION in event and needle in event:
+            if _DECISION in event and any(needle in event for needle in needles):
                 digest = f"sha256:{batch.digests[line - 1].hex()}"
                 read = cast("dict[str, Any]", json.loads(event))
                 found.append(OnRecord(batch.seq, line, digest, batch.recorded, read))

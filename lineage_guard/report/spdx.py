@@ -1,4 +1,4 @@
-"""An audit report as an SPDX 3.0.1 document with the AI and Dataset profiles, in JSON-LD.
+"""An audit report as an SPDX 3.0.1 document in the classes of the AI and Dataset profiles, in JSON-LD.
 
 https://spdx.github.io/spdx-spec/v3.0.1/. Made with spdx-python-model, whose classes are generated from the
 model's own SHACL shapes and refuse what those do not allow.
@@ -20,7 +20,9 @@ from lineage_guard.report.parts import Part, by_acknowledgement, digest, express
 _BASE = "https://lineage-guard.dev/spdx"
 _CONTEXT = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 _CREATION = "_:creation"
-_PROFILES = ("core", "software", "ai", "dataset", "simpleLicensing")
+#: Those whose every demand is met. The AI and Dataset profiles also want a download location and days of release,
+#: which a ledger does not hold and which are not made up here; their classes and licence relations are used.
+_PROFILES = ("core", "software", "simpleLicensing")
 
 
 def as_spdx(report: Report) -> bytes:
