@@ -20,11 +20,13 @@ from lineage_guard.domain.facts import (
     Completeness,
     Influence,
     Input,
+    License,
     ModelSource,
     Production,
     Usage,
     Version,
 )
+from lineage_guard.domain.organisation import Organisation
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
 from lineage_guard.domain.waivers import Waiver, Waivers
@@ -275,7 +277,14 @@ rules = st.builds(
         terms=st.sampled_from([(), ("openai-*",), ("!apache",)]),
         provider=st.sampled_from([(), ("openai*",), ("!someone",), ("someone",)]),
         reason=st.sampled_from([(), ("NO_PROVENANCE",), ("UNKNOWN_MODEL",)]),
+        influence=st.sampled_from([(), (), (), ("direct",)]),
+        origin=st.sampled_from([(), (), (), ("second_hand",), ("!second_hand",)]),
+        license=st.sampled_from([(), (), (), ("LicenseRef-*",), ("MIT",), ("!MIT",)]),
+        dataset=st.sampled_from([(), (), (), ("v1",), ("d:v*",), ("!v0",)]),
+        asset=st.sampled_from([(), (), (), ("student",), ("!student",)]),
+        generated_from=st.sampled_from([None, None, None, date(2026, 3, 1)]),
     ),
+    narrows=st.sampled_from([False, False, True]),
     at_most=st.sampled_from([Effect.BLOCK, Effect.BLOCK, Effect.WARN]),
 )
 policies = st.builds(
@@ -285,6 +294,12 @@ policies = st.builds(
     terms=st.just(CATALOG),
     counts_indirect=st.booleans(),
     unknown_blocks=st.booleans(),
+    organisation=st.builds(
+        Organisation,
+        competes_with=st.sampled_from([None, (), ("openai",)]),
+        distributes_models=st.sampled_from([None, False]),
+        monthly_users=st.sampled_from([None, 10**9]),
+    ),
 )
 
 
@@ -297,12 +312,16 @@ def closures(draw: st.DrawFn) -> Closure:
             inputs=tuple(Input(u, draw(st.sampled_from(Influence))) for u in versions[:i] if draw(st.booleans())),
             models=tuple(draw(st.lists(sources, max_size=2))),
             completeness=draw(st.sampled_from(Completeness)),
+            licenses=tuple(map(License, draw(st.lists(st.sampled_from(["MIT", "MIT OR LicenseRef-x"]), max_size=1)))),
+            produced_at=draw(st.sampled_from([None, AT, AT - timedelta(days=400)])),
         )
         for i, v in enumerate(versions)
         if draw(st.integers(0, 5))
     ]
     target = Production((STUDENT,), tuple(Input(v) for v in versions[-2:]), tuple(draw(st.lists(sources, max_size=1))))
-    return replace(close(target, productions), blind=draw(st.sampled_from([(), (), ("lag",)])))
+    reached = close(target, productions)
+    rows = (r._replace(second_hand=i > 0 and draw(st.booleans())) for i, r in enumerate(reached.reached))
+    return replace(reached, reached=tuple(rows), blind=draw(st.sampled_from([(), (), ("lag",)])))
 
 
 waivers = st.lists(
@@ -310,6 +329,9 @@ waivers = st.lists(
         waiver,
         st.sampled_from(["models", "unresolved", "gaps", "extra", "no-rule", "guard-cannot-see"]),
         model=st.sampled_from([None, "*", "gpt-4o"]),
+        dataset=st.sampled_from([None, None, "v1", "d:v0", "d:*"]),
+        asset=st.sampled_from(["student", "student", "*"]),
+        partition=st.sampled_from([None, None, "x"]),
     ),
     max_size=3,
 ).map(tuple)
