@@ -14,6 +14,7 @@ from lineage_guard.dagster.rows.show import result_of as result_of
 from lineage_guard.dagster.rows.suite_check import RowsCheck, Table
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.gx.parameters import asks_policy
 from lineage_guard.gx.suites import Suite, load_suite
 
 Asset = dg.AssetKey | str | Sequence[str] | dg.AssetsDefinition | dg.AssetSpec
@@ -32,6 +33,7 @@ def build_expectation_checks(
     pages: str | Path | None = None,
     keys: Sequence[str] = (),
     show: Sequence[str] = (),
+    use: str | None = None,
 ) -> dg.AssetChecksDefinition: ...
 @overload
 def build_expectation_checks(
@@ -44,6 +46,7 @@ def build_expectation_checks(
     pages: str | Path | None = None,
     keys: Sequence[str] = (),
     show: Sequence[str] = (),
+    use: str | None = None,
 ) -> list[dg.AssetChecksDefinition]: ...
 def build_expectation_checks(
     *,
@@ -56,6 +59,7 @@ def build_expectation_checks(
     pages: str | Path | None = None,
     keys: Sequence[str] = (),
     show: Sequence[str] = (),
+    use: str | None = None,
 ) -> dg.AssetChecksDefinition | list[dg.AssetChecksDefinition]:
     """Asset checks that run rows suites on the table an asset wrote, one check per suite.
 
@@ -80,10 +84,12 @@ def build_expectation_checks(
         pages: folder for a page of each result; ``None`` puts it beside a ledger that is a folder.
         keys: columns that name a row; those of a few failing rows are shown.
         show: further columns of them to show, which may hold row text.
+        use: what the rows are wanted for, e.g. ``"train_competing"``: a suite like ``permitted`` holds
+            them against what the policy of ``guard()`` makes of that.
 
     Raises:
         SuiteError: when a suite cannot be relied on.
-        ConfigError: when one name is given for several suites.
+        ConfigError: when one name is given for several suites, or a suite asks the policy and no use is given.
 
     Example:
         >>> from lineage_guard.gx.rows import in_duckdb
@@ -97,6 +103,13 @@ def build_expectation_checks(
         raise ConfigError(
             "one name is given for several checks", where="build_expectation_checks", fix="leave name out"
         )
+    asking = [each.name for each in suites if asks_policy(each)]
+    if asking and use is None:
+        raise ConfigError(
+            f"suite {asking[0]!r} asks the policy, and does not know for what",
+            where="build_expectation_checks",
+            fix='say what the rows are wanted for: use="train_competing"',
+        )
     checks = [
         RowsCheck(
             key=_key(asset),
@@ -108,6 +121,7 @@ def build_expectation_checks(
             pages=Path(pages) if pages is not None else None,
             keys=tuple(keys),
             show=tuple(show),
+            use=use,
         )
         for each in suites
     ]

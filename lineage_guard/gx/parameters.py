@@ -10,6 +10,12 @@ from lineage_guard.gx.rows import rows_parameters
 from lineage_guard.gx.suites import Suite
 
 _OF_RESPONSES = frozenset({"declared_providers", "phrases"})
+_OF_POLICY = frozenset({"permitted_models", "restricted_models"})
+
+
+def asks_policy(suite: Suite) -> bool:
+    """Whether a suite has parameters that the policy feeds, see ``permitted.permitted_parameters``."""
+    return bool(suite.parameters & _OF_POLICY)
 
 
 def declared_parameters(suite: Suite, declared: Iterable[ModelSource]) -> dict[str, Any]:

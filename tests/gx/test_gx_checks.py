@@ -13,7 +13,7 @@ import pytest
 
 from lineage_guard.dagster.checks import build_expectation_checks
 from lineage_guard.dagster.declare import declare
-from lineage_guard.domain.errors import SuiteError
+from lineage_guard.domain.errors import ConfigError, SuiteError
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.gx.rows import in_duckdb
 
@@ -105,3 +105,22 @@ print(sorted({"great_expectations", "pandas", "duckdb", "pyarrow"} & set(sys.mod
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("use", "passed"), [("train_competing", False), ("evaluate", True)])
+def test_the_policy_feeds_a_check_that_asks_it(
+    instance: dg.DagsterInstance, tmp_path: Path, use: str, passed: bool
+) -> None:
+    @dg.asset(metadata=declare(GPT))
+    def answers() -> None:
+        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+            connection.execute("CREATE TABLE answers AS SELECT 'GPT-4o' AS model, 'api.openai.com' AS channel")
+
+    table = in_duckdb(tmp_path / "w.duckdb", "answers")
+    with pytest.raises(ConfigError, match="suite 'permitted' asks the policy"):
+        build_expectation_checks(asset=answers, table=table, suite="permitted")
+    check = build_expectation_checks(asset=answers, table=table, suite="permitted", use=use)
+    job = dg.Definitions(assets=[answers], asset_checks=[check]).resolve_implicit_global_asset_job_def()
+    [found] = job.execute_in_process(instance=instance, raise_on_error=False).get_asset_check_evaluations()
+    assert found.passed is passed
+    assert ("restricted" in repr(found.metadata)) is not passed

@@ -16,7 +16,6 @@ from lineage_guard.dagster.settings import Settings, ledger_location
 from lineage_guard.domain.errors import ConfigError, LedgerError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.gx.parameters import declared_parameters
 from lineage_guard.gx.rows import RowsTable
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _failing(
     from lineage_guard.gx.rows import failing_keys
 
     try:
-        groups = failing_keys(rows, declared_parameters(check.suite, models), evidence.failures, columns, check.suite)
+        groups = failing_keys(rows, check.parameters(models, evidence.at), evidence.failures, columns, check.suite)
     except Exception as error:  # noqa: BLE001 - the result stands without them
         notes.append(f"Which rows fail could not be found out: {type(error).__name__}: {error}")
         return []

@@ -13,12 +13,13 @@ import dagster as dg
 
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
-from lineage_guard.dagster.settings import Settings, lineage_namespace
+from lineage_guard.dagster.settings import Settings, lineage_namespace, rulebook
 from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.gx.parameters import declared_parameters
+from lineage_guard.domain.reached import terms_day
+from lineage_guard.gx.parameters import asks_policy, declared_parameters
 from lineage_guard.gx.rows import RowsTable
 from lineage_guard.gx.suites import Suite
 
@@ -43,6 +44,7 @@ class RowsCheck:
         pages: folder for pages of results; ``None`` puts them beside the ledger.
         keys: columns that name a row; those of a few failing rows are shown.
         show: further columns of them to show.
+        use: what the rows are wanted for, where the suite asks the policy.
         settings: what ``guard()`` was told, which tells where the ledger is; ``guard()`` sets it.
     """
 
@@ -55,6 +57,7 @@ class RowsCheck:
     pages: Path | None = None
     keys: Sequence[str] = ()
     show: Sequence[str] = ()
+    use: str | None = None
     settings: Settings | None = None
 
     @property
@@ -129,13 +132,32 @@ class RowsCheck:
 
         Raises:
             LedgerError: when the ledger cannot be read or written.
+            PolicyError: when the suite asks the policy, and it cannot be read.
         """
         from lineage_guard.gx.reuse import examine
 
-        parameters = declared_parameters(self.suite, models)
+        parameters = self.parameters(models, at)
         if ledger is None:
             return examine(rows, parameters, at, self.suite)
         return examine(rows, parameters, at, self.suite, ledger.evidence, ledger.put_evidence)
+
+    def parameters(self, models: Sequence[ModelSource], at: datetime) -> dict[str, Any]:
+        """What the suite is fed: by the declaration, and by the policy of ``guard()`` where it asks for that.
+
+        Args:
+            models: what the rows may name.
+            at: when; the day of generation of models that say none.
+
+        Raises:
+            PolicyError: when the suite asks the policy, and it cannot be read.
+        """
+        fed = declared_parameters(self.suite, models)
+        if self.use is not None and asks_policy(self.suite):
+            from lineage_guard.gx.permitted import permitted_parameters
+
+            _, policy = rulebook(self.settings or Settings())
+            fed |= permitted_parameters(policy, self.use, models, terms_day(at))
+        return fed
 
     def attest(
         self,
