@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -25,6 +25,12 @@ from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
 
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
+    from lineage_guard.cli.explaining.explanation import Explanation
+    from lineage_guard.dagster.gate.gate import Answer
+    from lineage_guard.ledger import Ledger
+
 _STRICTNESS = [Decision.ALLOW, Decision.WAIVED, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 
 
@@ -34,6 +40,18 @@ class Asked:
 
     verdict: Verdict
     notes: tuple[str, ...]
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be explained beside the verdict.
+
+    Attributes:
+        paths: paths to spell out for each finding; ``None`` for all.
+    """
+
+    paths: int | None
 
 
 def ask(
@@ -46,6 +64,7 @@ def ask(
     ledger: str | None,
     namespace: str | None,
     at: datetime,
+    wanted: Wanted | None = None,
 ) -> list[Asked]:
     """Ask about an asset; one answer, or one per partition on record.
 
@@ -60,6 +79,7 @@ def ask(
         ledger: overrides the place of the ledger.
         namespace: overrides the OpenLineage namespace.
         at: the time (timezone-aware UTC).
+        wanted: what to explain; ``None`` for the verdict alone.
 
     Raises:
         ConfigError: something that was given is wrong.
@@ -86,12 +106,23 @@ def ask(
     book = open_ledger(ledger_location(ledger or settings.ledger))
     if found is None:
         notes.append("No definitions were given: this judges what the newest versions in the ledger were made from.")
-        return [Asked(a.verdict, tuple(notes)) for a in ask_ledger(question, book, catalog)]
+        answers = ask_ledger(question, book, catalog)
+        return [Asked(a.verdict, tuple(notes), _explained(a, question, book, catalog, wanted)) for a in answers]
     if found.settings is None and is_training(question.use):
         notes.append("No gate stands before this asset: guard() did not wrap it, so nothing would stop it.")
     with instance_of_here() as instance:
         answer = ask_deployment(question, instance, found.repository.asset_graph, book, catalog)
-    return [Asked(answer.verdict, tuple(notes))]
+    return [Asked(answer.verdict, tuple(notes), _explained(answer, question, book, catalog, wanted))]
+
+
+def _explained(
+    answer: Answer, question: Question, book: Ledger, catalog: Catalog, wanted: Wanted | None
+) -> Explanation | None:
+    if wanted is None:
+        return None
+    from lineage_guard.cli.explaining.explanation import explanation_of
+
+    return explanation_of(answer, question, book, catalog, wanted.paths)
 
 
 def instance_of_here() -> Any:
@@ -122,6 +153,10 @@ def story(asked: Asked) -> str:
     """The whole verdict as text, with the ways out of its strictest finding."""
     lines = [explain(asked.verdict)]
     lines += [f"  Note: {note}" for note in asked.notes]
+    if asked.explanation:
+        from lineage_guard.cli.explaining.words import lines as explained
+
+        lines += explained(asked.explanation)
     found = stopping(asked.verdict)
     if found:
         lines += ["", "Ways to unblock:"]
@@ -138,7 +173,12 @@ def strictest(asked: Sequence[Asked]) -> Decision:
 def to_json(asked: Asked) -> dict[str, Any]:
     """A verdict as the fields of the ``lineageGuard_decision`` facet, with the text and the notes."""
     facet = {k: v for k, v in decision_facet(asked.verdict, enforced=False).items() if not k.startswith("_")}
-    return {**facet, "notes": list(asked.notes), "text": story(asked)}
+    said: dict[str, Any] = {**facet, "notes": list(asked.notes), "text": story(asked)}
+    if asked.explanation:
+        from lineage_guard.cli.explaining.words import to_json as explained
+
+        said["explanation"] = explained(asked.explanation)
+    return said
 
 
 def _use(found: Found | None, notes: list[str]) -> str:

@@ -71,11 +71,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict, and what it was reached from."""
+    """The verdict on a step, and what it was reached from."""
 
     verdict: Verdict
     closure: Closure
     evidence: Evidence
+    target: Production
 
 
 def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
@@ -98,7 +99,7 @@ def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
     verdict = decide(closure, request.policy, request.waivers, request.use, request.at)
     verdict = replace(verdict, mode=request.mode, cures=tuple(map(str, cures)))
     of_suite = findings_of(evidence, closure.target, verdict.decision)
-    return Answer(verdict.joined((*of_suite, *_of_rows(closure, request, ledger))), closure, evidence)
+    return Answer(verdict.joined((*of_suite, *_of_rows(closure, request, ledger))), closure, evidence, request.target)
 
 
 def upstream(

@@ -1,0 +1,1 @@
+"""``lineage-guard explain``: every path, and what would unblock, as text, JSON and a page."""
