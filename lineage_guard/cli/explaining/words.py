@@ -26,9 +26,16 @@ _TITLES = {
 
 def lines(explanation: Explanation) -> Iterator[str]:
     """The explanation as text, line by line."""
+    said: set[tuple[str, object]] = set()
     for cause in explanation.causes:
         yield ""
-        yield f"Paths to {subject(cause)} (rule {plain(cause.finding.rule)}): {counted(cause)}"
+        terms = f", terms {plain(cause.finding.terms.id)}" if cause.finding.terms else ""
+        same = (subject(cause), cause.paths) in said
+        said.add((subject(cause), cause.paths))
+        many = "the same" if same else counted(cause)
+        yield f"Paths to {subject(cause)} (rule {plain(cause.finding.rule)}{terms}): {many}"
+        if same:
+            continue
         for n, path in enumerate(cause.paths, 1):
             yield f"  {n}. {' <- '.join(path_steps(cause, path))}"
         if cause.left_out != 0:
