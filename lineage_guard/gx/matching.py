@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,12 @@ from lineage_guard.domain.errors import SuiteError
 from lineage_guard.gx.phrases.catalog import Phrase
 from lineage_guard.gx.phrases.mentions import quoted
 from lineage_guard.gx.phrases.wording import alternation
+
+#: Hyperscan reads at most 4 GiB at once.
+MOST_BYTES = 1 << 30
+
+# The scratch memory of a compiled database serves one scan at a time.
+_SCANNING = threading.Lock()
 
 
 class Hit(NamedTuple):
@@ -101,52 +108,60 @@ class Matcher:
                 "hyperscan is not installed", fix="pip install 'lineage-guard[scan]', or use engine='duckdb'"
             )
         self._phrases = tuple(phrases)
-        self._words, _ = _database(module, tuple(dict.fromkeys(a for p in phrases for a in p.anchors)))
+        self._words = _database(module, tuple(dict.fromkeys(a for p in phrases for a in p.anchors)))
         cores: dict[str, list[int]] = {}
         for i, p in enumerate(phrases):
             cores.setdefault(p.expression, []).append(i)
         self._of_core = tuple(cores.values())
-        self._cores, _ = _database(module, tuple(cores))
+        self._cores = _database(module, tuple(cores))
 
     def column(self, texts: Any) -> Iterator[tuple[int, list[Hit]]]:
         """The rows of a ``pyarrow`` array of text that have hits, with them, in order."""
+        if len(texts) > 1 and texts.nbytes > MOST_BYTES:
+            half = len(texts) // 2
+            yield from self.column(texts.slice(0, half))
+            yield from ((row + half, these) for row, these in self.column(texts.slice(half)))
+            return
         np: Any = import_module("numpy")
         pc: Any = import_module("pyarrow.compute")
-        if not self._phrases or not len(texts):
+        rows = np.unique([row for row, _ in _scanned(self._words, texts)])
+        if not len(rows):
             return
-        buffer, offsets = _joined(texts)
-        ends: list[int] = []
-
-        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            ends.append(end)
-
-        self._words.scan(buffer, match_event_handler=note)
-        if not ends:
-            return
-        # A match across two rows ends in the second, and is not confirmed there.
-        rows = np.unique(np.searchsorted(offsets, np.unique(np.array(ends, dtype=np.int64)), side="left") - 1)
         some = pc.take(texts, rows)
-        buffer, offsets = _joined(some)
         found: dict[int, set[int]] = {}
-        seen: list[tuple[int, int]] = []
-
-        def confirm(id: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            seen.append((end, id))
-
-        self._cores.scan(buffer, match_event_handler=confirm)
-        if not seen:
-            return
-        at = np.searchsorted(offsets, np.array([end for end, _ in seen], dtype=np.int64), side="left") - 1
-        for i, (_, core) in zip(at.tolist(), seen, strict=True):
-            found.setdefault(i, set()).update(self._of_core[core])
+        for row, core in _scanned(self._cores, some):
+            found.setdefault(row, set()).update(self._of_core[core])
         for i in sorted(found):
-            these = hits(some[i].as_py(), [self._phrases[p] for p in sorted(found[i])])
+            these = hits(some[i].as_py() or "", [self._phrases[p] for p in sorted(found[i])])
             if these:
                 yield int(rows[i]), these
 
 
+def _scanned(database: Any, texts: Any) -> list[tuple[int, int]]:
+    """Rows and ids of expressions that may be in them.
+
+    All rows are scanned as one text. A match across two of them ends in the second, and is not
+    confirmed there.
+    """
+    np: Any = import_module("numpy")
+    buffer, begins = _joined(texts)
+    seen: list[tuple[int, int]] = []
+
+    def note(id: int, _start: int, end: int, _flags: int, _context: object) -> None:
+        seen.append((end, id))
+
+    if len(buffer):
+        with _SCANNING:
+            database.scan(buffer, match_event_handler=note)
+    if not seen:
+        return []
+    found = np.array(seen, dtype=np.int64)
+    rows = np.searchsorted(begins, found[:, 0], side="left") - 1
+    return list(dict.fromkeys(zip(rows.tolist(), found[:, 1].tolist(), strict=True)))
+
+
 @lru_cache(maxsize=32)
-def _database(module: Any, expressions: tuple[str, ...]) -> tuple[Any, int]:
+def _database(module: Any, expressions: tuple[str, ...]) -> Any:
     made = module.Database()
     made.compile(
         expressions=[e.encode() for e in expressions],
@@ -154,7 +169,7 @@ def _database(module: Any, expressions: tuple[str, ...]) -> tuple[Any, int]:
         elements=len(expressions),
         flags=module.HS_FLAG_CASELESS,
     )
-    return made, len(expressions)
+    return made
 
 
 def _joined(texts: Any) -> tuple[Any, Any]:

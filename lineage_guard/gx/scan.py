@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: How many row keys are kept of each phrase.
 KEYS = 20
 
-#: Rows read at once.
-BATCH = 200_000
+#: Rows read at once. Arrow holds at most 2 GiB of text in a batch.
+BATCH = 20_000
 
 Engine = Literal["hyperscan", "duckdb"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,19 @@ def test_rows_do_not_run_into_each_other(connection: duckdb.DuckDBPyConnection) 
     for engine in ("hyperscan", "duckdb"):
         result = scanned(connection, texts, engine)
         assert [(n.phrase, n.rows, n.keys) for n in result.named] == [("openai-chatgpt", 1, ({"id": 7},))], engine
+
+
+def test_scans_in_threads_and_of_much_text_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["I am ChatGPT", None, "nothing", "I'm Claude, an AI", ""] * 300
+
+    def one(engine: str) -> TextScan:
+        with duckdb.connect(":memory:") as own:
+            return scanned(own, texts, engine)
+
+    expected = one("duckdb").named
+    monkeypatch.setattr(matching, "MOST_BYTES", 1_000)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result.named == expected for result in pool.map(one, ["hyperscan"] * 8))
 
 
 pieces = st.one_of(

@@ -23,6 +23,9 @@ from lineage_guard.gx.suites import NOTHING
 #: The provider of phrases that show that a model speaks, and not which.
 ANY = "any"
 
+#: Raised whenever the same catalog is read in another way, so that older evidence is not used again.
+READING = 1
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -173,6 +176,7 @@ def _load(own: tuple[tuple[Path, str], ...]) -> Phrases:
             _add(document, i, row, parts, providers, phrases)
     text = json.dumps(
         [
+            READING,
             sorted((p.id, p.declared_as) for p in providers.values()),
             sorted((p.id, p.provider, p.phrase) for p in phrases.values()),
         ],
