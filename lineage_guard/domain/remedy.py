@@ -20,7 +20,7 @@ from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.cutting import smallest_cut
 from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.facts import Influence, Version
-from lineage_guard.domain.judging import Judged, judge, rulings_on
+from lineage_guard.domain.judging import Judged, judge, rules_for, rulings_on
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.reached import Listed, Reached, kind_of
 from lineage_guard.domain.waivers import Waivers
@@ -126,7 +126,7 @@ def stops(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: date
         use: what the step is for.
         at: the time of the decision.
     """
-    rules = policy.on(closure.target)
+    rules = rules_for(closure, policy)
     known: dict[object, bool] = {}
 
     def stopping(j: Judged) -> bool:
