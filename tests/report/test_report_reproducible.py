@@ -1,0 +1,95 @@
+"""The same ledger and the same arguments give the same bytes: in other processes, after compaction, and later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from report_ledger import DAY, LATER, finished, report_on
+
+from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.ledger import open_ledger
+from lineage_guard.openlineage.encode import event_of
+from lineage_guard.report.rendering import FORMATS, render
+
+
+def rendered(place: Path, at=None) -> dict[str, str]:
+    report = report_on(open_ledger(place), at=at)
+    return {f: hashlib.sha256(render(report, f)).hexdigest() for f in FORMATS}
+
+
+def test_another_process_with_other_hashes_writes_the_same_bytes(place) -> None:
+    program = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]);"
+        "from pathlib import Path; from test_report_reproducible import rendered;"
+        "print(json.dumps(rendered(Path(sys.argv[2]))))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(Path(__file__).parent), str(place)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == rendered(place)
+
+
+def test_compaction_changes_no_byte(own) -> None:
+    before = rendered(own), rendered(own, DAY + timedelta(days=4))
+    assert open_ledger(own).compact()
+    assert (rendered(own), rendered(own, DAY + timedelta(days=4))) == before
+
+
+def test_an_index_of_earlier_serves_and_changes_no_byte(own) -> None:
+    at = DAY + timedelta(days=4)
+    before = rendered(own, at)
+    ledger = open_ledger(own)
+    ledger.compact()
+    ledger.append([_other(n) for n in range(3)])
+    assert rendered(own, at) == before
+    ledger.compact()
+    assert rendered(own, at) == before
+
+
+def test_what_is_appended_later_changes_no_report_of_before(own) -> None:
+    at = DAY + timedelta(days=10)
+    before = rendered(own, at)
+    open_ledger(own).append([_other(0)])
+    assert rendered(own, at) == before
+    assert rendered(own) != before
+
+
+def test_a_report_without_a_date_is_the_report_of_the_date_it_names(place) -> None:
+    report = report_on(open_ledger(place))
+    assert rendered(place, report.as_of) == rendered(place)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_rendering_twice_is_rendering_once(report, format_) -> None:
+    assert render(report, format_) == render(report, format_)
+
+
+def test_another_format_is_refused(report) -> None:
+    with pytest.raises(ValueError, match="expected one of json, html, cyclonedx, spdx"):
+        render(report, "pdf")
+
+
+def test_the_fixture_holds_what_it_says() -> None:
+    assert finished(LATER)["run"]["runId"] == LATER.run
+
+
+def _other(n: int) -> dict:
+    run = f"019b76da-a800-7503-85d6-56f4860000{n:02d}"
+    version = Version("default", f"other{n}", None, run)
+    at = DAY + timedelta(days=20 + n)
+    made = Production((version,), produced_at=at)
+    return event_of(AssetRun(run, RunState.COMPLETE, at, "default", version.name, made))
