@@ -58,6 +58,8 @@ class Attestation:
 
 #: Finds or gathers the attestation of a version; ``None`` when there is none and none can be had.
 Attested = Callable[[Demand, Version], Attestation | None]
+#: Whether an attestation that is missing can still come, and its absence is no news.
+Waits = Callable[[Demand, Version], bool]
 
 
 def findings_on_rows(
@@ -68,6 +70,7 @@ def findings_on_rows(
     at: datetime,
     demands: Iterable[Demand],
     attested: Attested,
+    waits: Waits = lambda demand, version: False,
 ) -> tuple[Finding, ...]:
     """What rows evidence adds to a verdict: one finding for each version that lacks a passing one.
 
@@ -79,8 +82,9 @@ def findings_on_rows(
         at: the time, timezone-aware UTC.
         demands: which assets must have evidence.
         attested: finds it.
+        waits: never, where something is about to train.
     """
-    return tuple(_findings(closure, policy, use, waivers, at, demands, attested))
+    return tuple(_findings(closure, policy, use, waivers, at, demands, attested, waits))
 
 
 def _findings(
@@ -91,6 +95,7 @@ def _findings(
     at: datetime,
     demands: Iterable[Demand],
     attested: Attested,
+    waits: Waits,
 ) -> Iterator[Finding]:
     by_name: dict[tuple[str, str], list[Demand]] = {}
     for demand in sorted(set(demands)):
@@ -104,6 +109,8 @@ def _findings(
         for demand in by_name[reached.version[:2]]:
             found = attested(demand, reached.version)
             if wrong := wrong_with(demand, reached.version, found):
+                if wrong[0] is ReasonCode.EXPECTATIONS_NOT_RUN and waits(demand, reached.version):
+                    continue
                 rule = f"rows:{demand.check}"
                 by = (w.id for w in waivers if w.covers(rule, closure.target, None, use, at, reached.version))
                 waiver = next(by, None)

@@ -16,6 +16,8 @@ from guarding import PERMITTED, Lane, failure_of
 from lineage_guard import Waiver, declare, guard, training
 from lineage_guard.dagster.checks import build_expectation_checks
 from lineage_guard.dagster.rows import suite_check
+from lineage_guard.dagster.sensor.decide import judge
+from lineage_guard.dagster.settings import Settings, rulebook
 from lineage_guard.domain.facts import Version
 from lineage_guard.gx import reuse
 from lineage_guard.gx.rows import RowsTable, in_parquet
@@ -346,3 +348,25 @@ def test_each_partition_has_an_attestation_of_its_own(lane: Lane) -> None:
     for day in ("a", "b"):
         alone.execute_in_process(instance=lane.instance, partition_key=day, raise_on_error=False)
     assert lane.trained == ["a"]
+
+
+@pytest.mark.long
+def test_what_watches_waits_for_the_newest_version_and_for_no_other(world: World) -> None:
+    defs = world.definitions(table=only(world))
+
+    def judged() -> tuple[bool, bool]:
+        catalog, policy = rulebook(Settings())
+        graph, uses = defs.resolve_asset_graph(), {dg.AssetKey("student"): "train_competing"}
+        settings = Settings(ledger=str(world.lane.ledger_folder))
+        at = datetime.now(UTC)
+        [found] = judge(world.lane.instance, graph, world.lane.ledger, settings, uses, policy, catalog, at)
+        return found.verdict.stops, found.final
+
+    assert world.run(defs, "answers", "curated").success
+    assert judged() == (False, False)  # no page for a check that is about to run, and it is asked again
+    assert world.run(defs, checks=[world.check]).success
+    assert judged() == (False, True)
+    world.run(defs, "answers")
+    world.run(defs, "curated")
+    world.run(defs, "answers")
+    assert judged() == (True, True)  # what curated has read can no longer be checked

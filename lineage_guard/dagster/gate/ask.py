@@ -93,7 +93,7 @@ def ask_deployment(
     blind = (*step.blind, *collected.blind)
     # An asset without the tag, asked about all the same, is one that no entry covers.
     mode = assigned(question.modes, graph, training_keys(graph)).get(key, question.modes.rest)
-    rows = OfDeployment(instance, graph, ledger, question.namespace, question.at)
+    rows = OfDeployment(instance, graph, ledger, question.namespace, question.at, runs=True)
     request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind, mode, rows)
     return check(request, ledger, catalog)
 

@@ -42,6 +42,10 @@ class RowsEvidence(Protocol):
         """What the suite said of a version, if it can be known."""
         ...
 
+    def waits(self, demand: Demand, version: Version) -> bool:
+        """Whether evidence that is missing can still come and is waited for; never in a step that trains."""
+        ...
+
 
 @dataclass(frozen=True)
 class Request:
@@ -129,7 +133,9 @@ def _of_rows(closure: Closure, request: Request, ledger: Ledger) -> tuple[Findin
 
         rows = OnRecord(ledger)
     demands = rows.demands()
-    return findings_on_rows(closure, request.policy, request.use, request.waivers, request.at, demands, rows.attested)
+    return findings_on_rows(
+        closure, request.policy, request.use, request.waivers, request.at, demands, rows.attested, rows.waits
+    )
 
 
 def _evidence(closure: Closure, request: Request, ledger: Ledger, catalog: Catalog) -> Evidence:

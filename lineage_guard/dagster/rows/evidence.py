@@ -46,6 +46,10 @@ class OnRecord:
         """
         return self._attestations.find(version, demand.check)
 
+    def waits(self, demand: Demand, version: Version) -> bool:
+        """Never."""
+        return False
+
 
 class NotAsked:
     """For what was trained already: rows evidence is asked for before training, and not after."""
@@ -57,6 +61,10 @@ class NotAsked:
     def attested(self, demand: Demand, version: Version) -> Attestation | None:
         """None."""
         return None
+
+    def waits(self, demand: Demand, version: Version) -> bool:
+        """Never."""
+        return False
 
 
 class OfDeployment:
@@ -70,6 +78,11 @@ class OfDeployment:
         at: the time (timezone-aware UTC).
         location: name of the code location; ``None`` where it is not known.
         runs: whether a suite without evidence is run here.
+        patient: whether the newest version may still lack evidence: nothing trains on the answer, and the
+            check or the gate will run the suite.
+
+    Attributes:
+        waited: whether something was waited for.
     """
 
     def __init__(
@@ -81,6 +94,7 @@ class OfDeployment:
         at: datetime,
         location: str | None = None,
         runs: bool = False,
+        patient: bool = False,
     ) -> None:
         self._instance = instance
         self._graph = graph
@@ -89,6 +103,8 @@ class OfDeployment:
         self._at = at
         self._location = location
         self._runs = runs
+        self._patient = patient
+        self.waited = False
         self._record = OnRecord(ledger)
         self._checks = {c.demand()[:3]: c for c in rows_checks(graph) if c.blocking}
 
@@ -140,6 +156,13 @@ class OfDeployment:
         if not self._runs or check is None or not check.opens_anywhere:
             return found
         return self._gathered(check, version) or found
+
+    def waits(self, demand: Demand, version: Version) -> bool:
+        """Whether the version is the newest, when this was asked to be patient."""
+        key = dg.AssetKey(demand.name.split("/"))
+        newer = newest(self._instance, self._graph, key, self._namespace, self._ledger) if self._patient else ()
+        self.waited |= version in newer
+        return version in newer
 
     def _gathered(self, check: RowsCheck, version: Version) -> Attestation | None:
         key, ledger = check.key, self._ledger

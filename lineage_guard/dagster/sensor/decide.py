@@ -23,7 +23,7 @@ from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Version, union
 from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy, ReasonCode
+from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def judge(
     """
     namespace = lineage_namespace(settings.namespace)
     judgements: list[Judgement] = []
-    rows = OfDeployment(instance, graph, ledger, namespace, now)
+    rows = OfDeployment(instance, graph, ledger, namespace, now, patient=True)
     for key, use in sorted(uses.items()):
         target = Version(namespace, name_of(key))
         mode = settings.mode.floor
@@ -132,6 +132,7 @@ def _judge(
     step = upcoming(key, (target,), collector.pins, graph, now, collector.log.head(), nobody)
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
+    rows.waited = False
     request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
     verdict = check(request, ledger, catalog).verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
@@ -143,8 +144,7 @@ def _judge(
         if earlier.stops:
             return Judgement(key, earlier, True, digest_of(earlier, settings, now), len(marked) < MOST, len(marked))
     # A suite that has not been run on what was just made will be, and nothing in Dagster's log will say so.
-    waiting = any(f.rule.startswith("rows:") and f.reason is ReasonCode.EXPECTATIONS_NOT_RUN for f in verdict.findings)
-    final = not blind and not waiting and len(marked) < MOST
+    final = not blind and not rows.waited and len(marked) < MOST
     return Judgement(key, verdict, False, digest_of(verdict, settings, now), final, len(marked))
 
 
