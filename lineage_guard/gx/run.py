@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.evidence import FailedExpectation
 from lineage_guard.gx.suites import Suite
 from lineage_guard.gx.tables.duckdb import DuckDBRows
-from lineage_guard.gx.tables.table import OpenRows, Types
+from lineage_guard.gx.tables.table import OpenRows
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +88,7 @@ def validate_rows(rows: OpenRows, suite: Suite, parameters: Mapping[str, object]
     """
     bound = suite.bind(parameters)
     with _running(rows) as validator:
-        expectations = [_build(e, i, suite, rows.types) for i, e in enumerate(bound)]
+        expectations = [_build(e, i, suite, rows.adapted) for i, e in enumerate(bound)]
         results = _validate(validator, suite, expectations, {"result_format": "BOOLEAN_ONLY"})
         suspects = [e for e, r in zip(expectations, results, strict=True) if r.success is not True]
         details = _validate(validator, suite, suspects, {"result_format": "SUMMARY"}) if suspects else []
@@ -124,7 +124,7 @@ def find_failing(
         if (e["type"], _mapping(e["kwargs"]).get("column")) in wanted
     ]
     with _running(rows) as validator:
-        expectations = [_build(e, i, suite, rows.types) for i, e in chosen]
+        expectations = [_build(e, i, suite, rows.adapted) for i, e in chosen]
         asked = {
             "result_format": "SUMMARY",
             "partial_unexpected_count": limit,
@@ -187,7 +187,12 @@ def context() -> Any:
     )
 
 
-def _build(expectation: Mapping[str, object], index: int, suite: Suite, types: Types) -> Any:
+def _build(
+    expectation: Mapping[str, object],
+    index: int,
+    suite: Suite,
+    adapted: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> Any:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.registry import list_registered_expectation_implementations
 
@@ -202,11 +207,7 @@ def _build(expectation: Mapping[str, object], index: int, suite: Suite, types: T
     try:
         # The index makes results and expectations match one to one, whatever order they come in.
         meta = {**_mapping(expectation.get("meta")), "lineage_guard": index}
-        kwargs = _mapping(expectation["kwargs"])
-        if isinstance(kwargs.get("type_"), str):
-            kwargs["type_"] = types.get(kwargs["type_"], kwargs["type_"])
-        if isinstance(kwargs.get("type_list"), list):
-            kwargs["type_list"] = [types.get(t, t) for t in kwargs["type_list"]]
+        kwargs = adapted(_mapping(expectation["kwargs"]))
         return ExpectationConfiguration(type=kind, kwargs=kwargs, meta=meta).to_domain_obj()
     except Exception as error:
         raise SuiteError(f"{kind} cannot be built: {error}", where=where, fix="mend its kwargs") from error

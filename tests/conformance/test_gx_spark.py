@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,12 @@ def test_every_text_is_read_as_python_reads_it(spark: SparkSession) -> None:
     )
     opened = in_spark(frame).open()
     assert isinstance(opened, SparkRows)
-    found = [tuple(row) for row in opened._rows.collect()]  # pyright: ignore[reportPrivateUsage]
+    from pyspark.sql.functions import unix_micros
+
+    columns = ("model", "channel", "usage", unix_micros("generated_at"), "source")
+    collected = opened._rows.select(*columns).collect()  # pyright: ignore[reportPrivateUsage]
+    epoch = datetime(1970, 1, 1)
+    found = [(m, c, u, None if at is None else epoch + timedelta(microseconds=at), s) for m, c, u, at, s in collected]
     assert found == [as_python_reads(*pair) for pair in zip(given, days, strict=True)]
 
 

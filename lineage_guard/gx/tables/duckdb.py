@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from lineage_guard.domain.errors import SuiteError
@@ -21,7 +21,7 @@ from lineage_guard.gx.tables.normalise import (
     find_columns,
     normalised,
 )
-from lineage_guard.gx.tables.table import Batch, RowsTable, Types
+from lineage_guard.gx.tables.table import Batch, RowsTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,13 +50,16 @@ class DuckDBRows:
     ) -> None:
         self.connection = connection
         self.name = name
-        self.types: Types = {}
         self._holds = holds
 
     @property
     def columns(self) -> Sequence[str]:
         """Names of all columns."""
         return [str(row[0]) for row in self.connection.execute(f"DESCRIBE {quote(self.name)}").fetchall()]
+
+    def adapted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Types in suites are DuckDB's."""
+        return dict(kwargs)
 
     @contextlib.contextmanager
     def batch(self) -> Generator[Batch]:

@@ -24,7 +24,7 @@ from lineage_guard.gx.tables.normalise import (
     normalised,
 )
 from lineage_guard.gx.tables.postgres_session import Session, place
-from lineage_guard.gx.tables.table import Batch, RowsTable, Types
+from lineage_guard.gx.tables.table import Batch, RowsTable, Types, with_types
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -173,8 +173,11 @@ class PostgresRows:
         self._reflected = reflected
         self._described = described
         self._named = named
-        self.types: Types = TYPES
         self.columns: Sequence[str] = [str(c["name"]) for c in reflected]
+
+    def adapted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Types by PostgreSQL's names."""
+        return with_types(kwargs, TYPES)
 
     @contextlib.contextmanager
     def batch(self) -> Generator[Batch]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -25,7 +26,7 @@ from lineage_guard.gx.tables.normalise import (
     find_columns,
     normalised,
 )
-from lineage_guard.gx.tables.table import Batch, RowsTable, Types
+from lineage_guard.gx.tables.table import Batch, RowsTable, Types, with_types
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -42,7 +43,7 @@ TYPES: Types = {
     "REAL": "FloatType",
     "SMALLINT": "ShortType",
     "TEXT": "StringType",
-    "TIMESTAMP": "TimestampNTZType",
+    "TIMESTAMP": "TimestampType",
     "VARCHAR": "StringType",
 }
 
@@ -87,25 +88,19 @@ class SparkDialect:
 
     def moment(self, column: str) -> Any:
         """See ``Dialect``."""
-        f, kind = self._f, self._types[column]
-        if kind in ("timestamp_ntz", "date"):
-            return f.col(quote(column)).cast("timestamp_ntz")
-        if kind == "timestamp":
-            return self._in_utc(f.col(quote(column)))
+        f = self._f
+        if self._types[column] == "timestamp":
+            return f.col(quote(column))
         text = self.text(column)
-        # Where the text names no zone it is in UTC, which need not be the session's.
-        # Spark reads a zone behind seconds only.
-        full = f.regexp_replace(text, r"\A(.{16})(?=[Z+-])", "$1:00")
-        zoned = f.when(text.rlike(rf":.*{ZONE}\z"), self._in_utc(full.cast("timestamp_ltz")))
-        return f.when(text.rlike(rf"\A({MOMENT})\z"), zoned.otherwise(text.cast("timestamp_ntz")))
+        # Spark reads a zone behind seconds only; where none is named it is UTC, which need not be the session's.
+        dated = f.when(f.length(text) == 10, f.concat(text, f.lit("T00:00:00"))).otherwise(text)
+        full = f.regexp_replace(dated, r"\A(.{16})(?=[Z+-]|\z)", "$1:00")
+        zoned = f.when(full.rlike(rf":.*{ZONE}\z"), full).otherwise(f.concat(full, f.lit("Z")))
+        return f.when(text.rlike(rf"\A({MOMENT})\z"), zoned.cast("timestamp_ltz"))
 
     def joined(self, first: Any, between: str, second: Any) -> Any:
         """See ``Dialect``."""
         return self._f.concat(first, self._f.lit(between), second)
-
-    def _in_utc(self, moment: Any) -> Any:
-        # A cast gives the wall clock in the session's zone.
-        return self._f.convert_timezone(None, self._f.lit("UTC"), moment.cast("timestamp_ntz"))
 
 
 class SparkRows:
@@ -120,7 +115,13 @@ class SparkRows:
         select = [e.alias(c) for c, e in made.items()] + [self._f.col(quote(name)) for name in found.rest]
         self._rows = frame.select(*select)
         self.columns: Sequence[str] = self._rows.columns
-        self.types: Types = TYPES
+
+    def adapted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Types by Spark's names; bounds of ``generated_at`` in UTC, whatever the zone of the session."""
+        adapted = with_types(kwargs, TYPES)
+        if adapted.get("column") == "generated_at":
+            adapted |= {key: _in_utc(adapted[key]) for key in ("min_value", "max_value") if key in adapted}
+        return adapted
 
     @contextlib.contextmanager
     def batch(self) -> Generator[Batch]:
@@ -212,6 +213,13 @@ def _classic(frame: object) -> DataFrame:
             fix="give a pyspark.sql.DataFrame; a pandas, Polars or Arrow frame goes to in_frame",
         )
     return cast("DataFrame", frame)
+
+
+def _in_utc(bound: object) -> object:
+    if not isinstance(bound, str):
+        return bound
+    moment = datetime.fromisoformat(bound)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 def quote(name: str) -> str:

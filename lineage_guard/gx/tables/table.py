@@ -7,8 +7,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-#: What stands for a type of DuckDB on another engine; see ``OpenRows.types``.
+#: What stands for a type of DuckDB on another engine; see ``OpenRows.adapted``.
 Types = Mapping[str, str]
+
+
+def with_types(kwargs: Mapping[str, Any], types: Types) -> dict[str, Any]:
+    """Arguments of an expectation with the types named as an engine names them.
+
+    Example:
+        >>> with_types({"column": "at", "type_": "TIMESTAMP"}, {"TIMESTAMP": "TimestampType"})
+        {'column': 'at', 'type_': 'TimestampType'}
+    """
+    adapted = dict(kwargs)
+    if isinstance(name := adapted.get("type_"), str):
+        adapted["type_"] = types.get(name, name)
+    if isinstance(adapted.get("type_list"), list):
+        names: list[Any] = adapted["type_list"]
+        adapted["type_list"] = [types.get(name, name) if isinstance(name, str) else name for name in names]
+    return adapted
 
 
 class Batch(NamedTuple):
@@ -28,14 +44,14 @@ class OpenRows(Protocol):
 
     Attributes:
         columns: names that a suite sees.
-        types: what this engine calls the types that suites name, where it is another word.
     """
 
     @property
     def columns(self) -> Sequence[str]: ...  # noqa: D102
 
-    @property
-    def types(self) -> Types: ...  # noqa: D102
+    def adapted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of an expectation as this engine takes them: what it calls a type, for one."""
+        ...
 
     def batch(self) -> AbstractContextManager[Batch]:
         """The rows for Great Expectations; nothing is copied."""
