@@ -78,6 +78,7 @@ def obligations(
                     found.setdefault((terms[key].provider, duty, key), {})[source.id] = None
         for license_ in source.reached.licenses:
             for duty in license_.obligations:
+                spelled.add(f"{license_.expression}: {duty}")
                 found.setdefault((license_.expression, duty, license_.expression), {})[source.id] = None
     listed = [
         Obligation(duty, owner, origin, f"{owner}: {duty}" in recorded, tuple(ids))

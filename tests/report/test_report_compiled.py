@@ -68,8 +68,18 @@ def test_duties_name_where_they_come_from_and_whether_a_verdict_listed_them(repo
     assert naming.recorded
     assert naming.owner == "Meta"
     [authors] = [o for o in report.obligations if o.duty == "name the authors"]
-    assert (authors.origin, authors.recorded) == ("CC-BY-4.0", False)
+    listed = {duty for d in report.decisions for duty in d.verdict.obligations}
+    assert (authors.origin, authors.recorded) == ("CC-BY-4.0", "CC-BY-4.0: name the authors" in listed)
     assert authors.sources == (source_of(report, LETTERS).id,)
+
+
+def test_every_duty_of_a_verdict_is_listed_once(report) -> None:
+    listed = [f"{o.owner}: {o.duty}" for o in report.obligations]
+    verdicts = [*(d.verdict for d in report.decisions), report.redecided.verdict]
+    assert {duty for v in verdicts for duty in v.obligations} <= set(listed)
+    places = [(o.owner, o.duty, o.origin) for o in report.obligations]
+    assert len(places) == len(set(places))
+    assert all(o.origin for o in report.obligations)
 
 
 def test_recorded_verdicts_are_as_they_were_written(report, ledger) -> None:
