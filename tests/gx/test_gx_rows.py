@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -10,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Usage
 from lineage_guard.gx.rows import (
     RowsTable,
+    failing_keys,
     from_relation,
     in_duckdb,
     in_frame,
@@ -24,6 +29,8 @@ from lineage_guard.gx.rows import (
     run_rows_suite,
 )
 from lineage_guard.gx.tables import duckdb as tables_duckdb
+from lineage_guard.gx.tables.duckdb import DuckDBRows
+from lineage_guard.gx.tables.normalise import find_columns
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 DECLARED = rows_parameters([ModelSource("openai", "gpt-4o", channel="api.openai.com")])
@@ -146,6 +153,74 @@ def test_digests_follow_the_rows(warehouse: Path) -> None:
     frame = arrow()
     assert run(in_frame(frame)).subject_digest == run(in_frame(arrow())).subject_digest
     assert run(in_frame(frame.slice(1))).subject_digest != run(in_frame(frame)).subject_digest
+
+
+def test_a_view_that_reads_other_files_needs_a_digest_of_the_users(warehouse: Path) -> None:
+    part = warehouse.parent / "part-1.parquet"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"CREATE VIEW elsewhere AS FROM '{part}'")
+        connection.execute("CREATE VIEW inside AS FROM synthetic.answers")
+    assert run(in_duckdb(warehouse, "inside")).passes
+    assert "disabled by configuration" in (run(in_duckdb(warehouse, "elsewhere")).error or "")
+    assert run(in_duckdb(warehouse, "elsewhere", digest="v1")).passes
+
+
+def test_files_that_change_while_a_suite_runs_are_an_error(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = warehouse.parent / "part-1.parquet"
+    batch = DuckDBRows.batch
+
+    def meanwhile(self: DuckDBRows) -> Any:
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({ROWS} LIMIT 3) TO '{part}'")
+        return batch(self)
+
+    monkeypatch.setattr(DuckDBRows, "batch", meanwhile)
+    evidence = run(in_parquet(part))
+    assert "the rows changed while the suite ran" in (evidence.error or "")
+    assert not evidence.passes
+
+
+def test_what_a_killed_writer_left_in_the_log_is_part_of_the_digest(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE TABLE t AS {ROWS}")
+    before = in_duckdb(path, "t").digest()
+    code = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('PRAGMA disable_checkpoint_on_shutdown');"
+        "c.execute('UPDATE t SET model = 1'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert Path(f"{path}.wal").exists()
+    assert in_duckdb(path, "t").digest() != before
+    assert {f.column for f in run(in_duckdb(path, "t")).failures} == {"model", "source"}
+
+
+def test_columns_that_differ_in_case_alone_are_not_guessed_at() -> None:
+    twice = pa.table({"model": ["gpt-4o"], "MODEL ": ["x"], "id": [1]})
+    assert run(in_frame(twice)).error is None
+    with pytest.raises(SuiteError, match="differ in case alone"):
+        find_columns("t", {}, ["model", "Model"])
+    with pytest.raises(SuiteError, match="differ in case alone"):
+        find_columns("t", {"model": "teacher"}, ["Teacher", "TEACHER", "model"])
+
+
+def test_keys_of_failing_rows(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("UPDATE synthetic.answers SET model = 'llama' WHERE response IN ('private 3', 'private 5')")
+        connection.execute("UPDATE synthetic.answers SET usage = NULL WHERE response = 'private 7'")
+    table = in_duckdb(warehouse, "synthetic.answers")
+    evidence = run(table)
+    found = failing_keys(table, DECLARED, evidence.failures, ["response"])
+    assert [
+        (f.column, sorted(row["response"] for row in rows)) for f, rows in zip(evidence.failures, found, strict=True)
+    ] == [
+        ("model", ["private 3", "private 5"]),
+        ("source", ["private 3", "private 5"]),
+        ("usage", ["private 7"]),
+    ]
+    missing = run(sql(f"SELECT * EXCLUDE (usage) FROM ({ROWS})"))
+    assert failing_keys(sql(ROWS), DECLARED, missing.failures, ["response"]) == [[]] * len(missing.failures)
+    assert failing_keys(table, DECLARED, (), ["response"]) == []
 
 
 def _hold_open(path: str, ready: Connection) -> None:
