@@ -34,7 +34,6 @@ class Entry:
         series: entries that are versions of one text share it; the date chooses.
         effective_until: last day of this version, when it is known.
         outputs: what the text says of outputs, question by question.
-        permitted_families: models that the restriction itself leaves open.
         exceptions: uses that the restriction itself leaves open.
         upstream: what a derivative was made from.
         license_aliases: other identifiers of the same text.
@@ -54,7 +53,6 @@ class Entry:
     series: str | None = None
     effective_until: date | None = None
     outputs: Mapping[str, str] | None = None
-    permitted_families: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     license_aliases: tuple[str, ...] = ()
@@ -109,6 +107,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         date_read=_day(row.get("date_read")),
         source=row.get("source"),
         limits=_limits(row["limits"]) if "limits" in row else None,
+        permitted_families=tuple(row.get("permitted_families", ())),
     )
     return Entry(
         terms=terms,
@@ -124,7 +123,6 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         series=row.get("series"),
         effective_until=_day(row.get("effective_until")),
         outputs=row.get("outputs"),
-        permitted_families=tuple(row.get("permitted_families", ())),
         exceptions=tuple(row.get("exceptions", ())),
         upstream=tuple(row.get("upstream", ())),
         license_aliases=tuple(row.get("license_aliases", ())),

@@ -147,5 +147,6 @@ def canonical(entry: Entry) -> str:
         ([p.text for p in entry.models], [p.text for p in entry.excluding], entry.routes),
         ([p.text for p in entry.channels], sorted(entry.providers)),
         (entry.whole_channel, entry.consumer_app, entry.only_when_named, entry.series, entry.effective_until),
+        t.permitted_families,
     )
     return repr(facts)

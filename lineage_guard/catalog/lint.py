@@ -63,6 +63,7 @@ def lint(paths: Sequence[Path], today: date) -> list[Problem]:
     everything = [e for document in (*shipped, *(documents if paths else ())) for e in entries_of(document)]
     for document in documents:
         found += _series(document, everything)
+        found += _families(document, everything)
     return found
 
 
@@ -125,6 +126,18 @@ def _artefact(document: Document, i: int, row: Mapping[str, Any]) -> Iterator[Pr
             place = document.place(("artefacts", i, "upstream", j, "confidence"))
             what = f"{row['id']}: that it comes from {edge['from']} is alleged, which decides nothing"
             yield Problem(place, what, "find a source, or leave it as a remark", False)
+
+
+def _families(document: Document, everything: Sequence[Entry]) -> Iterator[Problem]:
+    """Families that nobody is of leave nothing open, and without a bar on other families there is nothing to leave."""
+    ids = {e.terms.id for e in everything}
+    for i, entry in enumerate(entries_of(document)):
+        terms, place = entry.terms, document.place(("terms", i, "permitted_families"))
+        for strange in (f for f in terms.permitted_families if f not in ids):
+            yield Problem(place, f"{terms.id}: {strange} is the id of no terms", "name ids of terms, without patterns")
+        if terms.permitted_families and Restriction.OTHER_MODEL_FAMILIES not in terms.restrictions:
+            what = f"{terms.id}: it leaves families open, and bars no others"
+            yield Problem(place, what, "add the restriction OTHER_MODEL_FAMILIES, or take the families out")
 
 
 def _series(document: Document, everything: Sequence[Entry]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.facts import Influence, ModelSource, Pin, Version
+from lineage_guard.domain.facts import Influence, ModelSource, Pin, Usage, Version
 from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, kinds_under, rulings_on
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
@@ -210,10 +210,12 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
     duties: dict[str, None] = {}
     groups: dict[tuple[object, ...], _Group] = {}
     for kind, indexes, rules in kinds_under(closure, policy):
+        if kind.influence is Influence.DIRECT or policy.counts_indirect:
+            duties.update(dict.fromkeys(f"{x.expression}: {duty}" for x in kind.licenses for duty in x.obligations))
         for n, ruling in enumerate(rulings_on(kind, rules, use)):
             terms, model = ruling.terms, ruling.model
-            for duty in terms.obligations if terms else ():
-                duties[f"{terms.provider if terms else ''}: {duty}"] = None
+            if terms:
+                duties.update(dict.fromkeys(f"{terms.provider}: {duty}" for duty in terms.obligations))
             if ruling.effect is Effect.ALLOW:
                 continue
             key = (ruling.rule.id, ruling.reason, ruling.effect, terms.id if terms else None)
@@ -293,7 +295,8 @@ def _findings(
 def _message(j: Judged, use: str) -> str:
     may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
-        did = f"{may} {j.model.usage.value.lower()} output of {j.model}"
+        base = j.model.usage is Usage.BASE_MODEL
+        did = f"begins from {j.model}" if base else f"{may} {j.model.usage.value.lower()} output of {j.model}"
         says = _says(j, j.terms, use) + (f"; {j.how}" if j.how else "")
         return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {says}. {j.terms.summary}".strip()
     if j.model and j.rule.on is Subject.OBSERVATION:
@@ -304,7 +307,8 @@ def _message(j: Judged, use: str) -> str:
             ReasonCode.UNKNOWN_CHANNEL: "the channel it was reached through is not stated or not known",
             ReasonCode.UNKNOWN_TERMS: "the terms it names are not in the catalog",
         }.get(j.reason, j.rule.reason.rstrip("."))
-        return f"{j.reached.version} {may} output of {j.model}: {why}{f' ({j.how})' if j.how else ''}."
+        did = "begins from" if j.model.usage is Usage.BASE_MODEL else f"{may} output of"
+        return f"{j.reached.version} {did} {j.model}: {why}{f' ({j.how})' if j.how else ''}."
     if j.rule.on is Subject.LICENSE:
         verb = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
         return f"{j.reached.version} is under {j.how}, which rule {j.rule.id} {verb} for {use}."

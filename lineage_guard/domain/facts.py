@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 
 class Usage(StrEnum):
-    """What a model did to the data it touched."""
+    """What a model did to the data it touched.
+
+    ``BASE_MODEL`` is said of a step that trains: its weights are where training begins, as in a fine-tune.
+    """
 
     GENERATION = "GENERATION"
     REWRITE = "REWRITE"
@@ -24,6 +27,7 @@ class Usage(StrEnum):
     FILTER = "FILTER"
     SCORING = "SCORING"
     EMBEDDING = "EMBEDDING"
+    BASE_MODEL = "BASE_MODEL"
 
     @property
     def default_influence(self) -> Influence:

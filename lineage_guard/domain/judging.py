@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import NamedTuple
 
 from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness, Influence, ModelSource
+from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness, Influence, ModelSource, Usage
 from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
@@ -86,6 +87,26 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
         yield from (Judged(index, r, *ruling) for ruling in rulings)
 
 
+def rules_for(closure: Closure, policy: Policy) -> Policy:
+    """The rules that speak of what would be trained, and what its base models decide.
+
+    A licence that bars other model families leaves its own open: which family it is follows from the base models
+    that the training step states (``Usage.BASE_MODEL``), and from nothing else.
+
+    Args:
+        closure: what was reached.
+        policy: rules and terms.
+    """
+    rules = policy.on(closure.target)
+    step = closure.reached[0]
+    bases = tuple(
+        frozenset(t.id for t in policy.terms.resolve(m, _day(m, terms_day(step.produced_at))).layers)
+        for m in step.models
+        if m.usage is Usage.BASE_MODEL
+    )
+    return replace(rules, organisation=replace(rules.organisation, student=bases)) if bases else rules
+
+
 def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequence[int], Policy]]:
     """Say which rows a policy thinks the same of, and the rules that speak of them.
 
@@ -95,7 +116,7 @@ def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequen
         closure: what was reached.
         policy: rules and terms.
     """
-    rules = policy.on(closure.target)
+    rules = rules_for(closure, policy)
     if not rules.asks_where:
         yield from ((kind, indexes, rules) for kind, indexes in closure.rows.kinds())
         return
@@ -138,7 +159,7 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
         if influence is Influence.INDIRECT and not policy.counts_indirect:
             continue
-        day = terms_day(model.generated_at) if model.generated_at else kind.day
+        day = _day(model, kind.day)
         resolution = policy.terms.resolve(model, day)
         used = here._replace(reason=ReasonCode.RESTRICTED_MODEL, influence=influence, model=model, day=day, terms=None)
         for terms in resolution.layers:
@@ -154,9 +175,14 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
     for reason, model, how in differences(kind.models, policy.terms, kind.day):
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
         if influence is Influence.DIRECT or policy.counts_indirect:
-            day = terms_day(model.generated_at) if model.generated_at else kind.day
+            day = _day(model, kind.day)
             seen = here._replace(reason=reason, influence=influence, model=model, day=day)
             yield from _rules(policy, Subject.OBSERVATION, seen, how)
+
+
+def _day(model: ModelSource, made: date | None) -> date | None:
+    """The day whose terms bind a model: when it answered, else when the data was made."""
+    return terms_day(model.generated_at) if model.generated_at else made
 
 
 def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[Ruling]:

@@ -41,11 +41,12 @@ class Applied(NamedTuple):
 
 
 _DUTIES = frozenset({Restriction.NAMING_DUTY, Restriction.LICENSE_FLOWS_DOWN})
+_WHATEVER_IT_IS_FOR = frozenset({Restriction.NON_COMMERCIAL_OUTPUT, Restriction.OTHER_MODEL_FAMILIES})
 
 
 @dataclass(frozen=True)
 class Organisation:
-    """Facts about whoever trains. ``None``: not said.
+    """Facts about whoever trains, and about what is trained. ``None``: not said.
 
     Attributes:
         competes_with: providers it competes with, as the terms name them, lower case. Everybody when ``None``.
@@ -53,6 +54,8 @@ class Organisation:
         distributes_models: whether trained models leave the house, as weights or as a service.
         monthly_users: monthly active users of all its products.
         annual_revenue_usd: annual revenue in US dollars.
+        student: of each base model of what is trained the ids of the terms that bind it. No policy file says
+            this; ``judging.rules_for`` takes it from the step that trains.
 
     Example:
         >>> Organisation(monthly_users=900_000_000).apply(Terms("llama", "Meta", "", "", {}), "evaluate").effect.name
@@ -64,6 +67,7 @@ class Organisation:
     distributes_models: bool | None = None
     monthly_users: int | None = None
     annual_revenue_usd: int | None = None
+    student: tuple[frozenset[str], ...] = ()
 
     def apply(self, terms: Terms, use: str) -> Applied:
         """What terms mean for a use.
@@ -73,6 +77,7 @@ class Organisation:
         ========================  ==================================================================
         bar competing models      does not compete with this provider: what they say of an internal model, at
                                   least a warning
+        bar other model families  trains a model whose base models are all of a family they leave open: a warning
         non-commercial output     does research: a warning; is commercial: training stops
         naming duty, licence      distributes no models: nothing, while that holds
         that flows down
@@ -96,8 +101,9 @@ class Organisation:
         met = self._met(terms)
         why = "; ".join(text for shape, text in met.items() if shape in shapes)
         barring = shapes - _DUTIES
-        # That nobody is competed with says nothing of an internal model; that nothing is sold does.
-        touched = use == TRAIN_COMPETING or Restriction.NON_COMMERCIAL_OUTPUT in barring
+        # That nobody is competed with says nothing of an internal model; that nothing is sold, or that it is of
+        # the family, does.
+        touched = use == TRAIN_COMPETING or not _WHATEVER_IT_IS_FOR.isdisjoint(barring)
         if said is Effect.BLOCK and touched and barring and barring <= met.keys():
             competing = use == TRAIN_COMPETING
             rest = self._loosened(terms, TRAIN_INTERNAL_GENERATIVE).effect if competing else Effect.WARN
@@ -111,6 +117,8 @@ class Organisation:
         met: dict[Restriction, str] = {}
         if self.competes_with is not None and terms.provider.lower() not in self.competes_with:
             met[Restriction.COMPETING_MODELS] = f"this organisation does not compete with {terms.provider}"
+        if self.student and all(not base.isdisjoint(terms.permitted_families) for base in self.student):
+            met[Restriction.OTHER_MODEL_FAMILIES] = "what is trained begins from a model of a family they leave open"
         if self.purpose is Purpose.RESEARCH:
             met[Restriction.NON_COMMERCIAL_OUTPUT] = "this organisation does research, and the result must stay there"
         if self.distributes_models is False:

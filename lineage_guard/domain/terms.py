@@ -128,6 +128,9 @@ class Terms:
         source: what was read.
         limits: for organisations of what size they hold. Not part of a recorded verdict, whose message
             says what a limit decided, so two terms that differ in it alone are equal.
+        permitted_families: of a bar on other model families, ids of the terms of those that it leaves open. A student
+            is of such a family when each of its base models is under one of them. Not part of a recorded
+            verdict either.
     """
 
     id: str
@@ -145,6 +148,7 @@ class Terms:
     date_read: date | None = None
     source: str | None = None
     limits: Limits | None = field(default=None, compare=False)
+    permitted_families: tuple[str, ...] = field(default=(), compare=False)
 
     def effect_on(self, use: str) -> Effect:
         """The effect on a use; UNKNOWN when the entry does not speak of it."""

@@ -19,6 +19,7 @@ from lineage_guard.domain.closure import Closure, Reached
 from lineage_guard.domain.decide import Judged, judge, terms_day
 from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Version
+from lineage_guard.domain.judging import rules_for
 from lineage_guard.domain.observed import differences
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.terms import Effect, Resolution, Terms
@@ -210,7 +211,7 @@ def lineage_parameters(closure: Closure, policy: Policy, use: str, all_terms: tu
         use: what the step is for.
         all_terms: every entry of the catalog.
     """
-    policy = policy.on(closure.target)
+    policy = rules_for(closure, policy)
     permitted = [e.name for e in Effect if not policy.stops(e, use)]
     return {
         "use": use,

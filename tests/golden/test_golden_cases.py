@@ -71,6 +71,11 @@ def test_terms_of_a_model_on_a_channel_on_a_day(case, catalog):
     assert found.how
 
 
+def licence(said):
+    """An SPDX expression alone, or a mapping with its duties too."""
+    return License(said) if isinstance(said, str) else License(**{**said, "obligations": tuple(said["obligations"])})
+
+
 def production(name, step):
     models = []
     for m in step.get("models", []):
@@ -86,7 +91,7 @@ def production(name, step):
         models=tuple(models),
         completeness=Completeness(step.get("completeness", "COMPLETE")),
         artefact=step.get("artefact"),
-        licenses=tuple(License(text) for text in step.get("licenses", [])),
+        licenses=tuple(licence(said) for said in step.get("licenses", [])),
     )
 
 
