@@ -232,6 +232,7 @@ print(json.dumps([e.configuration.to_json_dict() for e in suite.expectations]))
 """
 
 
+@pytest.mark.long
 def test_suites_go_from_one_process_to_another(connection: duckdb.DuckDBPyConnection) -> None:
     import json
 
