@@ -6,6 +6,7 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 FLOOR := .venv-floor
+MUTATE := .venv-mutate
 READY := .venv/.ready
 EXTRAS := .venv/.extras
 PYTEST_ARGS ?=
@@ -54,6 +55,11 @@ lint: $(READY) ## Check style and formatting
 types: $(EXTRAS) ## Check types (pyright, strict)
 	@$(BIN)/pyright
 
+.PHONY: mutate
+mutate: $(READY) ## Change the code of the verdict line by line and see whether a test fails (an hour; docs/mutation.md)
+	@UV_PROJECT_ENVIRONMENT=$(MUTATE) $(BIN)/uv sync --locked --quiet --no-default-groups --group mutate
+	@nice -n 19 $(MUTATE)/bin/mutmut run && $(MUTATE)/bin/mutmut results
+
 .PHONY: bench
 bench: $(READY) ## Measure everything and write docs/benchmarks.md (minutes)
 	@$(BIN)/python -m bench
@@ -67,7 +73,7 @@ setup: $(READY) ## Only set the environment up
 
 .PHONY: clean
 clean: ## Remove the environment and everything the demo wrote
-	rm -rf .venv $(FLOOR) .demo
+	rm -rf .venv $(FLOOR) $(MUTATE) mutants .demo
 
 # Rebuilt when the requirements or the lock file change; otherwise nothing runs and no network is used.
 $(READY): pyproject.toml uv.lock
