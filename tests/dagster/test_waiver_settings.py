@@ -50,6 +50,8 @@ def test_the_gate_the_coordinator_and_the_sensor_read_one_file(file: Path, monke
     assert fingerprint(rules.settings) == fingerprint(told), "the same rules: the coordinator may answer for the gate"
     assert len(waived(told, NOW)) == 1
     assert waived(told, datetime(2027, 1, 1, tzinfo=UTC)) == []
+    [late] = waived(told, datetime(2026, 12, 20, tzinfo=UTC))
+    assert late.endswith(" ends soon"), "so that the sensor shows the verdict, and its warning, once more"
 
 
 def test_what_changes_in_the_file_changes_what_is_asked_again(file: Path) -> None:

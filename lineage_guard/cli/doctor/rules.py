@@ -17,10 +17,11 @@ def examine(patient: Patient) -> list[Result]:
     from lineage_guard.dagster.settings import Settings, rulebook
 
     catalog, policy = rulebook(patient.settings or Settings())
+    above = f", on top of {', '.join(policy.imports)}" if policy.imports else ""
     known = f"{len(catalog.terms.entries)} terms, {len(catalog.ancestry.artefacts)} public artefacts"
     return [
         Result("catalog", "ok", known),
-        Result("policy", "ok", f"{policy.name}: {len(policy.rules)} rules"),
+        Result("policy", "ok", f"{policy.name}: {len(policy.rules)} rules{above}"),
         *_waivers(patient, policy),
     ]
 

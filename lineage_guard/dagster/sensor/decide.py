@@ -25,6 +25,7 @@ from lineage_guard.domain.facts import Version, union
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
+from lineage_guard.domain.waivers import NOTICE
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
@@ -151,7 +152,8 @@ def _judge(
 def waived(settings: Settings, now: datetime) -> list[str]:
     """What is accepted now, or why nobody can tell. Never raises."""
     try:
-        return sorted(repr(w) for w in settings.accepted() if now < w.expires)
+        held = [w for w in settings.accepted() if now < w.expires]
+        return sorted(f"{w!r}{' ends soon' if w.expires - now <= NOTICE else ''}" for w in held)
     except LineageGuardError as error:
         return [str(error)]
 
