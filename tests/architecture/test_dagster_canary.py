@@ -49,6 +49,23 @@ def test_an_asset_that_nothing_defines_is_known_as_one() -> None:
     assert {n.key.to_user_string() for n in graph.asset_nodes if compat.is_stub(n.metadata)} == {"named_only"}
 
 
+def test_the_definitions_of_checks_are_in_the_graph_and_hold_their_functions() -> None:
+    @dg.asset
+    def answers() -> None: ...
+
+    @dg.asset_check(asset=answers)
+    def looked_at() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    graph = dg.Definitions(assets=[answers], asset_checks=[looked_at]).resolve_asset_graph()
+    [definition] = compat.check_definitions(graph)
+    [op_def] = definition.node_def.iterate_op_defs()
+    body = compat.body_of(op_def)
+    assert body is not None
+    assert body.__name__ == "looked_at"
+    assert compat.check_definitions(object()) == ()
+
+
 def test_an_op_keeps_its_function_in_compute_fn() -> None:
     @dg.asset
     def plain(context: dg.AssetExecutionContext) -> int:

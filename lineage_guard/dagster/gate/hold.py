@@ -152,7 +152,12 @@ def _verdicts(
             recorded = record(verdict, step.target, step.parent, at, ledger)
             verdicts[step.key] = verdict
             # Kept only when what was recorded is all that came to the ledger since the answer was reached.
-            if not whole and _batch(recorded.watermark) == _batch(verdict.watermark) + (recorded.new > 0):
+            # Evidence is beside the log, so an answer that rests on it is reached anew.
+            if (
+                not whole
+                and not verdict.cures
+                and _batch(recorded.watermark) == _batch(verdict.watermark) + (recorded.new > 0)
+            ):
                 while len(_ANSWERED) >= _MOST_ANSWERS:
                     _ANSWERED.pop(next(iter(_ANSWERED)))
                 _ANSWERED[asked] = (recorded.watermark, verdict)
