@@ -142,6 +142,7 @@ class LineageGuardDecisionRunFacet(RunFacet):
     findings: list[Json] = attr.field(factory=list[Any])
     obligations: list[str] = attr.field(factory=list[str])
     waivers: list[str] = attr.field(factory=list[str])
+    cures: list[str] = attr.field(factory=list[str])
 
     @staticmethod
     def _get_schema() -> str:
