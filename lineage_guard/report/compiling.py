@@ -11,6 +11,7 @@ from lineage_guard.domain.closure import Ancestry, Closure, extend
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.filtering import Cure
 from lineage_guard.domain.judging import judge
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
@@ -38,7 +39,7 @@ class Upstream(Protocol):
 
     def __call__(
         self, target: Production, ledger: Past, terms: TermsSource, ancestry: Ancestry, /
-    ) -> tuple[Closure, tuple[object, ...]]:
+    ) -> tuple[Closure, tuple[Cure, ...]]:
         """The closure, and what was taken out of it."""
         ...
 
@@ -120,7 +121,7 @@ def compile_report(past: Past, version: Version, rulebook: Rulebook, upstream: U
         redecided=redecided,
         obligations=obligations(sources, terms, decisions, verdict),
         waivers=waived(decisions, verdict, rulebook.waivers, past.at),
-        evidence=filed(past, decisions, verdict, everything.rows, ids),
+        evidence=filed(past, decisions, verdict, cures, everything.rows, ids),
         cures=tuple(str(cure) for cure in cures),
         notes=_notes(past, decisions, use, use_from),
     )
@@ -221,7 +222,7 @@ def _verdict(
     waivers: Sequence[WaiverText],
     use: str,
     decisions: Sequence[Decided],
-    cures: Sequence[object],
+    cures: Sequence[Cure],
 ) -> Verdict:
     in_force = tuple(w.waiver for w in waivers if w.in_force(past.at))
     attestations = Attestations(past.archive)

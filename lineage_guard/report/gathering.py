@@ -11,6 +11,7 @@ from typing import Any, cast
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.filtering import Cure
 from lineage_guard.domain.reached import Rows
 from lineage_guard.domain.terms import Terms
 from lineage_guard.ledger import evidence as filing
@@ -115,14 +116,20 @@ def waived(decisions: Sequence[Decided], now: Verdict, texts: Sequence[WaiverTex
 
 
 def filed(
-    past: Past, decisions: Sequence[Decided], now: Verdict, rows: Rows, ids: Mapping[Version, str]
+    past: Past,
+    decisions: Sequence[Decided],
+    now: Verdict,
+    cures: Sequence[Cure],
+    rows: Rows,
+    ids: Mapping[Version, str],
 ) -> tuple[Filed, ...]:
-    """The results of suites over what the verdicts looked at, and over rows of the sources.
+    """The results of suites over what the verdicts looked at, over rows of the sources, and behind quarantines.
 
     Args:
         past: the ledger as it stood.
         decisions: recorded verdicts.
         now: the re-decision.
+        cures: what quarantines took out.
         rows: the sources.
         ids: of the sources.
 
@@ -133,7 +140,7 @@ def filed(
     for n, d in enumerate(decisions, 1):
         about.setdefault(d.verdict.closure_digest, []).append(f"D{n}")
     about.setdefault(now.closure_digest, []).append("R")
-    found = [*_of_closures(past, about), *_of_rows(past, rows, ids)]
+    found = [*_of_closures(past, about), *_of_rows(past, rows, ids), *_of_cures(past, cures, ids)]
     return tuple(sorted(found, key=lambda f: (f.evidence.suite, f.about, f.check or "", f.evidence.at, f.document)))
 
 
@@ -161,6 +168,15 @@ def _of_rows(past: Past, rows: Rows, ids: Mapping[Version, str]) -> Iterable[Fil
             if attestation is not None and attestation.evidence.at <= past.at:
                 evidence = attestation.evidence
                 yield Filed(evidence, (ids[version],), check, _digest(filing.dump(evidence)))
+
+
+def _of_cures(past: Past, cures: Sequence[Cure], ids: Mapping[Version, str]) -> Iterable[Filed]:
+    parts = dict.fromkeys((key, part) for cure in cures for key, part in zip(cure.evidence, cure.by, strict=True))
+    for key, part in parts:
+        data = past.archive.get(filing.key_of(key))
+        if data is not None:
+            evidence = filing.parse(data, key, past.archive.describe(filing.key_of(key)))
+            yield Filed(evidence, (ids[part],), None, _digest(data))
 
 
 def _key_in(data: bytes, key: str) -> str:

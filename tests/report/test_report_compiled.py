@@ -19,14 +19,26 @@ from report_ledger import (
     TEXT,
     UNJUDGED,
     WAIVER,
+    evidence,
     past_of,
     report_on,
 )
 
+from lineage_guard.dagster.gate.cure import split_parameters
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.explain import explain
+from lineage_guard.domain.facts import Input, Production, Version
+from lineage_guard.domain.filtering import Filtered
+from lineage_guard.domain.filtering import source_of as source_of_rows
+from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.gx.rows import parameters_digest
+from lineage_guard.gx.suites import load_suite
+from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.contents import WaiverText
 from lineage_guard.report.document import document
 from lineage_guard.report.gathering import passed
@@ -154,6 +166,37 @@ def test_suites_are_listed_with_what_they_ran_over(report) -> None:
     assert all(f.document.startswith("sha256:") for f in report.evidence)
 
 
+def test_what_a_quarantine_took_out_is_listed_and_does_not_count(own) -> None:
+    ledger = open_ledger(own)
+    part = Version("default", "permitted", None, "019b76da-a800-7503-85d6-56f486000001")
+    trained = Version("default", "clean_student", None, "019b76da-a800-7503-85d6-56f486000002")
+    at = DAY + timedelta(days=20)
+    made = [
+        Production((part,), inputs=(Input(SYNTHETIC),), models=(LLAMA,), produced_at=at),
+        Production((trained,), inputs=(Input(part),), produced_at=at),
+    ]
+    runs = [AssetRun(str(p.outputs[0].run), RunState.COMPLETE, at, "default", p.outputs[0].name, p) for p in made]
+    ledger.append([event_of(run) for run in runs])
+    before = report_on(ledger, trained)
+    claim = Filtered(part, SYNTHETIC[:2], (source_of_rows(GPT),), "sha256:rows")
+    suite = load_suite("rows")
+    fed = parameters_digest(split_parameters(claim, [LLAMA]))
+    size = len(suite.expectations)
+    proof = Evidence(suite.name, suite.digest, claim.data_digest, fed, True, size, size, at)
+    ledger.put_evidence(proof)
+    Attestations(ledger.archive).claim(claim)
+    after = report_on(ledger, trained)
+    assert before.redecided.verdict.stops
+    assert not after.redecided.verdict.stops
+    [sentence] = after.cures
+    assert "gpt-4o-2024-08-06" in sentence
+    assert {u.model: u.taken_out for u in source_of(after, SYNTHETIC).models} == {GPT: True, LLAMA: False}
+    assert not any(u.taken_out for s in before.sources for u in s.models)
+    assert [s.reached.version for s in after.sources] == [s.reached.version for s in before.sources]
+    [filed] = [f for f in after.evidence if f.evidence == proof]
+    assert filed.about == (after.ids[part],)
+
+
 def test_nothing_of_later_is_in_a_report(ledger) -> None:
     early = report_on(ledger, at=DAY + timedelta(hours=3))
     assert early.position.batches == 4
@@ -164,10 +207,6 @@ def test_nothing_of_later_is_in_a_report(ledger) -> None:
 
 
 def test_evidence_of_later_is_not_in_a_report(own) -> None:
-    from report_ledger import evidence
-
-    from lineage_guard.ledger import open_ledger
-
     ledger = open_ledger(own)
     at = DAY + timedelta(hours=4)
     [before] = [f for f in report_on(ledger, at=at).evidence if f.evidence.suite == "lineage"]
