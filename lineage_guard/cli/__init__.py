@@ -16,6 +16,7 @@ import click
 
 from lineage_guard.cli.archiving import prune, verify
 from lineage_guard.cli.cataloguing import catalog, schema
+from lineage_guard.cli.changing.command import impact
 from lineage_guard.cli.importing import import_, receive
 from lineage_guard.cli.reading import read
 from lineage_guard.cli.reporting import report
@@ -102,6 +103,7 @@ cli.add_command(receive)
 cli.add_command(verify)
 cli.add_command(prune)
 cli.add_command(waive)
+cli.add_command(impact)
 cli.add_command(catalog)
 cli.add_command(schema)
 cli.add_command(read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineage_guard.domain.ways import Edge
     from lineage_guard.ledger.impact import Impact
     from lineage_guard.ledger.prune import Plan
+    from lineage_guard.ledger.trained import OnRecord
 
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
@@ -252,6 +253,12 @@ class Ledger:
         starts = list(versions)
         return self._state.read(lambda index, tail: impact_of(starts, model, provider, index, tail, mark(tail)))
 
+    def trained(self, names: Collection[tuple[str, str]] = ()) -> OnRecord:
+        """Every trained version, with the newest verdict on it; see ``ledger.trained``."""
+        from lineage_guard.ledger.trained import trained
+
+        return self._state.read(lambda index, tail: trained(index, tail, names))
+
     def productions(self, versions: Iterable[Version]) -> dict[Version, Production]:
         """What is on record of each of some versions; versions without a record are left out.
 
@@ -259,7 +266,6 @@ class Ledger:
             LedgerError: when the ledger cannot be read.
         """
         wanted = list(dict.fromkeys(versions))
-
         return self._state.read(lambda index, tail: answers.productions(index, tail, wanted))
 
     def latest(self, namespace: str, name: str, partition: str | AnyPartition | None = ANY) -> tuple[Version, ...]:
@@ -366,8 +372,7 @@ class Ledger:
                     if batch.seq == covered.seq and batch.chain != covered.chain:
                         raise not_of(self.archive, covered)
             events = index.manifest.events + tail.events
-            parts = len(index.manifest.parts)
-            versions = index.manifest.versions
+            versions, parts = index.manifest.versions, len(index.manifest.parts)
             return Checked(self.location, tail.seq, events, tail.events, versions, parts, mark(tail))
 
         return self._state.read(answer)

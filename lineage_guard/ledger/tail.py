@@ -81,7 +81,7 @@ class Tail:
 
     def __init__(self, seq: int = 0, chain: str = GENESIS) -> None:
         self.base = seq
-        self.seq = seq
+        self.seq: int = seq
         self.chain = chain
         self.batches: list[Batch] = []
         self.events = 0
