@@ -100,7 +100,7 @@ def test_own_folder_comes_first_and_shipped_suites_stay_reachable(tmp_path: Path
     assert load_suite("lineage", folder=tmp_path).name == "lineage"
     with pytest.raises(SuiteError, match="no suite 'other'") as caught:
         load_suite("other", folder=tmp_path)
-    assert "lineage, mine, rows" in caught.value.fix
+    assert "lineage, mine, permitted, responses, rows" in caught.value.fix
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"name": "s", "name": "t", "expectations": []}'])
