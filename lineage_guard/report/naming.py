@@ -109,7 +109,7 @@ def _missing(past: Past, text: str, namespace: str) -> NoReturn:
         "`lineage-guard explain`"
     )
     if past.decisions:
-        refused = f"; {len(past.decisions)} verdicts on this name are on record, see `lineage-guard explain`"
+        refused = f"; verdicts on this name: {len(past.decisions)}, see `lineage-guard explain`"
     else:
         refused = ""
     raise ConfigError(

@@ -67,7 +67,7 @@ def test_the_end_is_what_the_ledger_answers(place) -> None:
     assert past.at == START + timedelta(days=SIZE - 1)
 
 
-@pytest.mark.parametrize("compacted", range(SIZE))
+@pytest.mark.parametrize("compacted", [0, 3, 5])
 @pytest.mark.parametrize("n", [1, 3])
 def test_an_index_of_any_time_changes_no_answer(place, tmp_path, compacted, n) -> None:
     at = START + timedelta(days=n)

@@ -17,12 +17,13 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
+from lineage_guard.report.document import as_json
 from lineage_guard.report.rendering import FORMATS, render
 
 
-def rendered(place: Path, at=None) -> dict[str, str]:
+def rendered(place: Path, at=None, formats=FORMATS) -> dict[str, str]:
     report = report_on(open_ledger(place), at=at)
-    return {f: hashlib.sha256(render(report, f)).hexdigest() for f in FORMATS}
+    return {f: hashlib.sha256(render(report, f)).hexdigest() for f in formats}
 
 
 def test_another_process_with_other_hashes_writes_the_same_bytes(place) -> None:
@@ -44,33 +45,34 @@ def test_another_process_with_other_hashes_writes_the_same_bytes(place) -> None:
 
 
 def test_compaction_changes_no_byte(own) -> None:
-    before = rendered(own), rendered(own, DAY + timedelta(days=4))
+    before = rendered(own)
     assert open_ledger(own).compact()
-    assert (rendered(own), rendered(own, DAY + timedelta(days=4))) == before
+    assert rendered(own) == before
 
 
 def test_an_index_of_earlier_serves_and_changes_no_byte(own) -> None:
     at = DAY + timedelta(days=4)
-    before = rendered(own, at)
+    before = rendered(own, at, ["json"])
     ledger = open_ledger(own)
     ledger.compact()
     ledger.append([_other(n) for n in range(3)])
-    assert rendered(own, at) == before
+    assert rendered(own, at, ["json"]) == before
     ledger.compact()
-    assert rendered(own, at) == before
+    assert rendered(own, at, ["json"]) == before
 
 
 def test_what_is_appended_later_changes_no_report_of_before(own) -> None:
     at = DAY + timedelta(days=10)
-    before = rendered(own, at)
+    before = rendered(own, at, ["json"])
     open_ledger(own).append([_other(0)])
-    assert rendered(own, at) == before
-    assert rendered(own) != before
+    assert rendered(own, at, ["json"]) == before
+    assert rendered(own, None, ["json"]) != before
 
 
 def test_a_report_without_a_date_is_the_report_of_the_date_it_names(place) -> None:
-    report = report_on(open_ledger(place))
-    assert rendered(place, report.as_of) == rendered(place)
+    ledger = open_ledger(place)
+    report = report_on(ledger)
+    assert as_json(report_on(ledger, at=report.as_of)) == as_json(report)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
