@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -304,13 +304,18 @@ def union(productions: Iterable[Production]) -> Production:
         outputs=tuple(dict.fromkeys(v for p in items for v in p.outputs)),
         inputs=tuple(dict.fromkeys(i for p in items for i in p.inputs)),
         models=tuple(dict.fromkeys(m for p in items for m in p.models)),
-        produced_at=max(dates) if dates else None,
+        produced_at=max(dates, key=_in_utc) if dates else None,
         asserted_by=min((p.asserted_by for p in items), key=_WEAKEST_CLAIM_FIRST.index),
         completeness=Completeness.INCOMPLETE if len(artefacts) > 1 else _joined(items),
         licenses=tuple(dict.fromkeys(x for p in items for x in p.licenses)),
         artefact=next(iter(artefacts), None),
         note="; ".join(dict.fromkeys(notes)) or None,
     )
+
+
+def _in_utc(when: datetime) -> datetime:
+    """A time to compare with others: one without a zone is taken as UTC."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _joined(items: Iterable[Production]) -> Completeness:

@@ -277,4 +277,7 @@ def terms_day(when: datetime | None) -> date | None:
     """
     if when is None:
         return None
-    return (when.astimezone(UTC) if when.tzinfo else when).date()
+    try:
+        return (when.astimezone(UTC) if when.tzinfo else when).date()
+    except OverflowError:  # on the first or the last day there is, in a zone east or west of UTC
+        return when.date()
