@@ -318,3 +318,94 @@ def test_a_clock_that_was_set_back_silences_no_alert(w: World) -> None:
     ticks.clock = timedelta(hours=-2)
     ticks()
     assert [a.event for a in pager.alerts] == ["OPEN"]
+
+
+def decisions(w: World) -> list[tuple[str, str, bool]]:
+    filed = w.ledger.decisions("default", "student", limit=100)
+    return [(str(d["runId"]), str(d["policy"]["name"]), bool(d["stops"])) for d in filed]
+
+
+def test_a_stricter_policy_judges_everything_trained_again_once_and_opens_an_incident(w: World) -> None:
+    pager = Pager()
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text", "student")
+    w.run("student")
+    ticks = Ticks(w, sinks=[pager])
+    ticks.settings = Settings(ledger=w.ledger.location, policy="observe")
+    ticks()
+    assert pager.alerts == []
+    assert not any(stops for _, _, stops in decisions(w))
+
+    ticks.settings = Settings(ledger=w.ledger.location, policy="default")
+    ticks()
+    [alert] = pager.alerts
+    assert "gpt-4o" in alert.headline
+    # The version that is in use and the one before it: the newest alone is not all that was trained.
+    marked = [run for run, policy, stops in decisions(w) if stops and policy == "default"]
+    assert len(marked) == len(set(marked)) == 2
+    before = len(list(w.ledger.events()))
+    assert isinstance(ticks(), dg.SkipReason)
+    assert len(list(w.ledger.events())) == before
+    assert len(pager.alerts) == 1
+
+    # History stays: what was decided first is still on record behind the new verdict, and can be let go again.
+    ticks.settings = Settings(ledger=w.ledger.location, policy="observe")
+    ticks()
+    newest = {run: stops for run, _, stops in reversed(decisions(w))}
+    assert sorted(newest.values()) == [False, True]
+
+
+def test_new_terms_of_a_model_that_was_trained_on_open_an_incident(w: World, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+
+    def terms(effect: str) -> None:
+        uses = ("train_competing", "train_internal_generative", "train_internal_classifier", "evaluate")
+        effects = ", ".join(f"{use}: {effect}" for use in (*uses, "rag_or_inference_context"))
+        own.write_text(
+            "format: 1\nterms:\n  - id: acme-terms\n    provider: Acme\n    kind: open_weights\n    providers: [acme]\n"
+            "    models: [acme-chat-*]\n    channels: [self-hosted]\n    license: LicenseRef-acme\n"
+            f"    effects: {{{effects}}}\n    summary: Ours ({effect}).\n    url: https://acme.example/models\n"
+            "    source: legal/models.md\n    date_read: 2026-11-01\n    confidence: verified\n"
+        )
+
+    terms("allow")
+    acme = declare(ModelSource("acme", "acme-chat-7b", channel="self-hosted"))
+
+    @dg.asset(name="text", metadata=acme)
+    def text(context: dg.AssetExecutionContext) -> None:
+        context.add_output_metadata(acme)
+
+    pager = Pager()
+    w.assets = [text, student(w, "text")]
+    w.run("text", "student")
+    ticks = Ticks(w, sinks=[pager])
+    ticks.settings = Settings(ledger=w.ledger.location, catalog=(own,))
+    ticks()
+    assert ticks.check().passed
+    assert pager.alerts == []
+    terms("block")
+    ticks()
+    assert not ticks.check().passed
+    assert [a for a in pager.alerts if "acme-chat-7b" in a.headline]
+    assert [stops for _, _, stops in decisions(w)] == [True]
+
+
+def test_versions_that_one_tick_did_not_come_to_are_owed_to_the_next(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lineage_guard.dagster.sensor import redecide
+
+    w.assets = [openai(w, "text"), student(w, "text")]
+    w.run("text", "student")
+    w.run("student")
+    w.run("student")
+    ticks = Ticks(w)
+    ticks.settings = Settings(ledger=w.ledger.location, policy="observe")
+    ticks()
+    monkeypatch.setattr(redecide.redecide, "__defaults__", (3, None))
+    ticks.settings = Settings(ledger=w.ledger.location, policy="default")
+    ticks()
+    first = sum(stops for _, _, stops in decisions(w))
+    assert 0 < first < 3
+    assert json.loads(ticks.cursor or "")["owed"] == ["student"]
+    while json.loads(ticks.cursor or "")["owed"]:
+        ticks()
+    assert sum(stops for _, _, stops in decisions(w)) == 3

@@ -92,7 +92,7 @@ def made_clean(version, made, ancestry):
     return [*(p for p in kept if p.outputs), Production((version,))], FixedAncestry(ancestry.names, known)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(targets, productions, ancestries, policies | wide_policies, uses)
 def test_what_is_proposed_unblocks_and_nothing_smaller_does(target, made, ancestry, policy, use):
     closure, ways = world_of(target, made, ancestry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -17,11 +17,11 @@ from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import NotAsked, OfDeployment
-from lineage_guard.dagster.sensor.redecide import MOST, Rules, redecide
+from lineage_guard.dagster.sensor.redecide import Rules, redecide
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.facts import Version, union
+from lineage_guard.domain.facts import Production, Version, union
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
@@ -43,6 +43,7 @@ class Judgement:
         digest: changes when, and only when, the answer may have.
         final: whether it holds until something changes; ``False`` when the guard could not see.
         marked: versions trained already whose verdict was changed now, see ``redecide``.
+        owed: whether some of those are still to be looked at.
     """
 
     key: dg.AssetKey
@@ -51,6 +52,7 @@ class Judgement:
     digest: str
     final: bool = True
     marked: int = 0
+    owed: bool = False
 
 
 def training_assets(graph: Graph, settings: Settings) -> dict[dg.AssetKey, str]:
@@ -83,6 +85,7 @@ def judge(
     policy: Policy,
     catalog: Catalog,
     now: datetime,
+    every: Collection[dg.AssetKey] = (),
 ) -> list[Judgement]:
     """Ask the gate about each training asset. Never raises: what goes wrong is in the verdict.
 
@@ -95,6 +98,7 @@ def judge(
         policy: rules and terms.
         catalog: public ancestry and terms.
         now: the time (timezone-aware UTC).
+        every: assets of which every trained version is decided on again, and not the newest ones alone.
     """
     namespace = lineage_namespace(settings.namespace)
     judgements: list[Judgement] = []
@@ -104,12 +108,15 @@ def judge(
         mode = settings.mode.floor
         try:
             mode = assigned(settings.mode, graph, training_keys(graph))[key] if settings.mode.entries else mode
-            judgements.append(_judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now, rows))
+            judged = _judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now, rows, key in every)
+            judgements.append(judged)
         except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
             said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
             sentence = f"The guard could not decide: {' '.join(said.split())}"
             verdict = cannot_see(target, use, policy.name, now, sentence, mode)
-            judgements.append(Judgement(key, verdict, False, digest_of(verdict, settings, now), final=False))
+            judgements.append(
+                Judgement(key, verdict, False, digest_of(verdict, settings, now), False, owed=key in every)
+            )
     return judgements
 
 
@@ -125,6 +132,7 @@ def _judge(
     catalog: Catalog,
     now: datetime,
     rows: OfDeployment,
+    every: bool,
 ) -> Judgement:
     namespace = lineage_namespace(settings.namespace)
     collector = Collector(instance, graph, ledger, namespace, now)
@@ -137,16 +145,26 @@ def _judge(
     request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
     verdict = check(request, ledger, catalog).verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
-    marked = redecide(ledger, trained, Rules(policy, settings.accepted(), catalog, use), now)
+    newest = Rules(policy, settings.accepted(), catalog, use)
+    again = redecide(ledger, trained, newest, now, superseded=_superseded(ledger, target, trained) if every else None)
+    marked = len(again.verdicts)
     if not verdict.stops and trained:
         past = replace(union(list(trained.values())), outputs=(target,))
         question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
         earlier = check(question, ledger, catalog).verdict
         if earlier.stops:
-            return Judgement(key, earlier, True, digest_of(earlier, settings, now), len(marked) < MOST, len(marked))
+            digest = digest_of(earlier, settings, now)
+            return Judgement(key, earlier, True, digest, again.done, marked, not again.done)
     # A suite that has not been run on what was just made will be, and nothing in Dagster's log will say so.
-    final = not blind and not rows.waited and len(marked) < MOST
-    return Judgement(key, verdict, False, digest_of(verdict, settings, now), final, len(marked))
+    final = not blind and not rows.waited and again.done
+    return Judgement(key, verdict, False, digest_of(verdict, settings, now), final, marked, not again.done)
+
+
+def _superseded(ledger: Ledger, target: Version, newest: Collection[Version]) -> dict[Version, Production]:
+    """What is on record of the older versions of a training asset: other rules hold for them too."""
+    place = (target.namespace, target.name)
+    older = [t.version for t in ledger.trained([place]).trained if t.version[:2] == place]
+    return ledger.productions([v for v in older if v not in newest])
 
 
 def waived(settings: Settings, now: datetime) -> list[str]:

@@ -46,36 +46,58 @@ class Rules:
     use: str
 
 
+@dataclass(frozen=True)
+class Redecided:
+    """What was decided again.
+
+    Attributes:
+        verdicts: those that were filed.
+        done: whether every version was looked at that may have to be stopped; if not, asking again goes on.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    done: bool = True
+
+
 def redecide(
-    ledger: Ledger, trained: Mapping[Version, Production], rules: Rules, now: datetime, most: int = MOST
-) -> list[Verdict]:
+    ledger: Ledger,
+    trained: Mapping[Version, Production],
+    rules: Rules,
+    now: datetime,
+    most: int = MOST,
+    superseded: Mapping[Version, Production] | None = None,
+) -> Redecided:
     """File a new verdict on each trained version that would be answered otherwise than it was.
 
     Args:
         ledger: holds the records and the verdicts filed before.
-        trained: versions of one training asset, and what is on record of each.
+        trained: the newest versions of one training asset, and what is on record of each.
         rules: what is decided by.
         now: the time (timezone-aware UTC).
-        most: verdicts to take at most.
+        most: verdicts to take at most before stopping something new; as many again to let something go.
+        superseded: older versions, which may still be in use somewhere; those that are stopped stay so.
 
     Returns:
-        The verdicts that were filed.
+        The verdicts that were filed, and whether that was all.
 
     Raises:
         LedgerError: when the ledger cannot be read or written.
     """
     if not trained:
-        return []
+        return Redecided()
     first = next(iter(trained))
+    everything = {**(superseded or {}), **trained}
     filed: dict[object, bool] = {}
-    for decision in ledger.decisions(first.namespace, first.name, limit=4 * len(trained) + 100):
+    for decision in ledger.decisions(first.namespace, first.name, limit=4 * len(everything) + 100):
         filed.setdefault(decision["runId"], bool(decision.get("stops")))
-    asking = _Asking(ledger, trained, rules, now, most)
-    standing = [v for v in trained if not filed.get(v.run, False)]
-    changed = [*asking.stopped(standing), *asking.released(v for v in trained if filed.get(v.run, False))]
+    asking = _Asking(ledger, everything, rules, now, most)
+    changed = asking.stopped([v for v in everything if not filed.get(v.run, False)])
+    done = asking.left > 0
+    asking.left = most
+    changed += asking.released(v for v in trained if filed.get(v.run, False))
     if changed:
-        ledger.append([event_of(_again(trained[v], v, verdict)) for v, verdict in changed])
-    return [verdict for _, verdict in changed]
+        ledger.append([event_of(_again(everything[v], v, verdict)) for v, verdict in changed])
+    return Redecided(tuple(verdict for _, verdict in changed), done)
 
 
 @dataclass

@@ -128,8 +128,9 @@ def tick(
     uses = training_assets(graph, settings)
     rules = _rules(policy, catalog, settings, now)
     end, names = _news(ledger, cursor)
-    asked = set(uses)
+    asked = every = set(uses)
     if names is not None and cursor.get("rules") == rules:
+        every = {k for k in uses if k.to_user_string() in cursor["owed"]}
         settled = set(cursor["shown"]) - set(cursor["again"])
         asked = {k for k in uses if k.to_user_string() not in settled} | affected(graph, uses, names)
     origin = context.code_location_origin
@@ -138,7 +139,7 @@ def tick(
     note(context.instance, SENSOR, location, mine)
     doubted, remarks = doubts(context.instance, repository, location, mine, uses)
     wanted = {k: uses[k] for k in uses if k in asked or k in doubted}
-    judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now)
+    judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now, every)
     judgements = with_doubts(judgements, doubted, settings, policy.name, now)
     shown: dict[str, str] = {k.to_user_string(): d for k in uses if (d := cursor["shown"].get(k.to_user_string()))}
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
@@ -153,7 +154,9 @@ def tick(
     said = _sentence(collected, judgements, problems)
     context.log.info(said)
     again = [j.key.to_user_string() for j in judgements if not (j.final and told)]
-    context.update_cursor(json.dumps({"rules": rules, "end": end, "shown": shown, "again": again}, sort_keys=True))
+    owed = [j.key.to_user_string() for j in judgements if j.owed]
+    state = {"rules": rules, "end": end, "shown": shown, "again": again, "owed": owed}
+    context.update_cursor(json.dumps(state, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
     # The reason is what the UI shows beside the tick; without one it says that the result was empty.
@@ -268,11 +271,12 @@ def _cursor(text: str | None) -> dict[str, Any]:
     except ValueError:
         value = {}
     found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    shown, again = found.get("shown"), found.get("again")
+    shown, again, owed = found.get("shown"), found.get("again"), found.get("owed")
     return {
         **found,
         "shown": cast("dict[str, str]", shown) if isinstance(shown, dict) else {},
         "again": cast("list[str]", again) if isinstance(again, list) else [],
+        "owed": cast("list[str]", owed) if isinstance(owed, list) else [],
     }
 
 
