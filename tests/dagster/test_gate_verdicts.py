@@ -314,17 +314,16 @@ waivers:
 
 
 @pytest.mark.parametrize(
-    ("text", "trained", "said"),
+    ("text", "said"),
     [
-        (WAIVERS, ["student"], ""),
-        (WAIVERS.replace("bob", "Ann"), [], "read the waivers: {path}:4:25: waiver 'w-1' is refused: Ann approved"),
-        (WAIVERS.replace("2999", "2020"), [], "Waiver w-1 covered this until 2020-01-01."),
-        (None, [], "the waivers cannot be read"),
+        (WAIVERS.replace("bob", "Ann"), "read the waivers: {path}:4:25: waiver 'w-1' is refused: Ann approved"),
+        (WAIVERS.replace("2999", "2020"), "Waiver w-1 covered this until 2020-01-01."),
+        (None, "the waivers cannot be read"),
     ],
-    ids=["good", "own approval", "ended", "gone"],
+    ids=["own approval", "ended", "gone"],
 )
 def test_waivers_come_from_a_file_that_is_read_when_it_matters(
-    lane: Lane, tmp_path: Path, text: str | None, trained: list[str], said: str
+    lane: Lane, tmp_path: Path, text: str | None, said: str
 ) -> None:
     file = tmp_path / "waivers.yaml"
     file.write_text(WAIVERS)
@@ -332,9 +331,8 @@ def test_waivers_come_from_a_file_that_is_read_when_it_matters(
     guarded = guard([synthetic, student_of(lane, synthetic)], ledger=lane.ledger_folder, waivers=str(file))
     file.unlink() if text is None else file.write_text(text)
     result = dg.materialize(guarded, instance=lane.instance, raise_on_error=False)
-    assert lane.trained == trained
-    if said:
-        assert said.format(path=file) in (failure_of(result, "student").description or "")
+    assert lane.trained == []
+    assert said.format(path=file) in (failure_of(result, "student").description or "")
 
 
 def test_a_policy_file_of_ones_own_is_used(lane: Lane, tmp_path: Path) -> None:

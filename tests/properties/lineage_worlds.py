@@ -28,14 +28,19 @@ NODES = [Version("d", f"n{i}") for i in range(7)]
 MODELS = [f"m{i}" for i in range(4)]
 
 
-SHAPES = list(Restriction)
+#: By the number in a model's id: what facts about an organisation can decide, alone and together.
+SHAPES = [
+    {Restriction.COMPETING_MODELS},
+    {Restriction.NON_COMMERCIAL_OUTPUT},
+    {Restriction.NAMING_DUTY},
+    {Restriction.COMPETING_MODELS, Restriction.NON_COMMERCIAL_OUTPUT},
+]
 
 
 def terms_of(id, effects):
     """Shapes and a limit that follow from the id, so that facts about an organisation have something to decide."""
-    shapes = frozenset(SHAPES[int(id[1]) : int(id[1]) + 2]) if id[1:2].isdecimal() else frozenset()
-    limits = Limits(int(id[1])) if id[1:2].isdecimal() else None
-    return Terms(id, id.title(), "hosted_service", "LicenseRef-x", effects, shapes, limits=limits)
+    n = int(id[1])
+    return Terms(id, id.title(), "hosted_service", "LicenseRef-x", effects, frozenset(SHAPES[n]), limits=Limits(n))
 
 
 effects = st.sampled_from(list(Effect))

@@ -66,7 +66,7 @@ def no_looser(after, before):
     assert ORDER.index(after.decision) >= ORDER.index(before.decision)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data(), targets, productions, wide_policies, uses, ancestries)
 def test_a_policy_that_imports_another_is_never_looser(data, target, known, policy, use, ancestry):
     unique = {r.id: r for r in policy.rules}
@@ -79,7 +79,7 @@ def test_a_policy_that_imports_another_is_never_looser(data, target, known, poli
     no_looser(last, after)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(targets, productions, wide_policies, uses, ancestries)
 def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, known, policy, use, ancestry):
     closure = extend(close(target, known), ancestry)
@@ -102,7 +102,7 @@ def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, k
     assert verdict.stops == any(policy.stops(j.effect, use) for j in judged)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(targets, productions, wide_policies, uses, st.integers(0, 3), st.booleans())
 def test_more_facts_against_an_organisation_never_loosen(target, known, policy, use, users, more):
     """The order in which a team may change the company's facts is an order of verdicts."""
@@ -116,7 +116,7 @@ def test_more_facts_against_an_organisation_never_loosen(target, known, policy, 
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(targets, productions, wide_policies, uses, subjects, wide_matches)
 def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy, use, on, match):
     """What ``Match.covers`` says is true of every closure."""
