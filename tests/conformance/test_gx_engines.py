@@ -134,8 +134,8 @@ MORE = [
         | {("generated_at", t): None for t in (EXIST, NULL, TYPE)},
         5,
     ),
-    Dataset("moments of their own type", rows("* REPLACE (TIMESTAMP '2026-10-01 12:00' AS generated_at)"), {}),
-    Dataset("moments with a zone", rows("* REPLACE (TIMESTAMPTZ '2026-10-01 12:00+02' AS generated_at)"), {}),
+    Dataset("moments of their own type", rows("* REPLACE (TIMESTAMP '2026-10-01 12:00:00' AS generated_at)"), {}),
+    Dataset("moments with a zone", rows("* REPLACE (TIMESTAMPTZ '2026-10-01 12:00:00+02' AS generated_at)"), {}),
     Dataset("days", rows("* REPLACE (DATE '2026-10-01' AS generated_at)"), {}),
     Dataset(
         "NUL in a model", values("model", "gpt-4o\u0000", "\u0000"), {("model", IN): 2, ("source", IN): 2}, nul=True

@@ -129,7 +129,7 @@ class DuckDBDialect:
         # By way of a zone: a cast to TIMESTAMP alone forgets the one in the text.
         cases = "".join(
             f" WHEN regexp_full_match({text}, {literal(MOMENT)})"
-            f" THEN TRY_CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+            f" THEN TRY_CAST(TRY_CAST({_with_seconds(text)} AS TIMESTAMPTZ) AS TIMESTAMP)"
             for text in (raw, _trimmed(raw))
         )
         return f"CASE{cases} END"
@@ -326,6 +326,12 @@ def _glob(pattern: str) -> list[Path]:
     from glob import glob
 
     return [Path(p) for p in glob(pattern, recursive=True)] or [Path(pattern)]
+
+
+def _with_seconds(moment: str) -> str:
+    # DuckDB 1 reads a zone behind seconds only.
+    short = f"length({moment}) > 16 AND substr({moment}, 17, 1) <> ':'"
+    return f"CASE WHEN {short} THEN left({moment}, 16) || ':00' || substr({moment}, 17) ELSE {moment} END"
 
 
 def _trimmed(text: str) -> str:
