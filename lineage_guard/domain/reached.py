@@ -193,6 +193,7 @@ class Listed(Rows):
 
     def __init__(self, reached: Iterable[Reached]) -> None:
         self._reached = tuple(reached)
+        self._grouped: list[tuple[Kind, list[int]]] | None = None
 
     def __len__(self) -> int:
         return len(self._reached)
@@ -206,6 +207,25 @@ class Listed(Rows):
 
     def __iter__(self) -> Iterator[Reached]:
         return iter(self._reached)
+
+    def kinds(self, without: Collection[int] = ()) -> list[tuple[Kind, Sequence[int]]]:
+        """See ``Rows``. Every verdict asks for this twice, to judge and to digest."""
+        if self._grouped is None:
+            found: dict[tuple[object, ...], list[int]] = {}
+            for index, r in enumerate(self._reached):
+                # What ``kind_of`` says, without an object for each row.
+                day = terms_day(r[11]) if r[7] else None
+                found.setdefault((r[1], r[5], r[6], r[7], r[8], r[9], day, r[13]), []).append(index)
+            self._grouped = [(Kind._make(key), indexes) for key, indexes in found.items()]
+        if not without:
+            return [(kind, indexes) for kind, indexes in self._grouped]
+        left = ((kind, [i for i in indexes if i not in without]) for kind, indexes in self._grouped)
+        return sorted(((kind, indexes) for kind, indexes in left if indexes), key=lambda entry: entry[1][0])
+
+    def versions(self, indexes: Iterable[int]) -> list[Version]:
+        """See ``Rows``."""
+        reached = self._reached
+        return [reached[i][0] for i in indexes]
 
 
 def kind_of(r: Reached) -> Kind:
@@ -229,7 +249,9 @@ def key_of(version: Version) -> bytes:
         >>> key_of(Version("d", "raw")).hex()
         '0a3b7d40d4b0353dc61e541c9683277d'
     """
-    text = "\x1f".join("-" if part is None else "+" + part for part in version)
+    namespace, name, partition, run = version
+    last = "-" if run is None else "+" + run
+    text = f"+{namespace}\x1f+{name}\x1f{'-' if partition is None else '+' + partition}\x1f{last}"
     return sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY]
 
 
