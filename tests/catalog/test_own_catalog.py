@@ -119,6 +119,4 @@ def test_what_was_generated_in_march_is_judged_by_the_terms_of_march(written, wh
     assert {f.terms.id for f in found.findings} == ({terms} if decision == "BLOCK" else set())
     if when is not None:
         dated = ModelSource("acme", "acme-lm-2", channel="llm.acme.example", generated_at=when)
-        assert verdict(catalog, dated).decision.value == decision, (
-            "the model's day, not the table's"
-        )
+        assert verdict(catalog, dated).decision.value == decision, "the model's day, not the table's"
