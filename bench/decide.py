@@ -12,7 +12,7 @@ machine does not count.
 The lake is ten levels of a hundred tables; each reads two of the level above. In *clean* every tenth table was
 written by one of three permitted models, in *blocked* one of them is GPT-4o's, in *mixed* every tenth was written on
 a day of its own by one of twelve models, of which some are permitted and some are not, and in *apart* no two
-tables have the same record: each names a model, a day and a licence of its own, so nothing can be looked at once for many.
+tables have the same record: each names a model, a day and a licence of its own, so nothing is looked at once for many.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.domain.closure import Closure, close
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Input, License, ModelSource, Production, Version
-from lineage_guard.domain.terms import TRAIN_COMPETING
 from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.terms import TRAIN_COMPETING
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 

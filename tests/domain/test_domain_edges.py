@@ -1,0 +1,101 @@
+"""Edges of rules, waivers and rows that a change of one word in the code would cross; see docs/mutation.md."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lineage_guard.domain.closure import close
+from lineage_guard.domain.decide import Decision, decide, judge
+from lineage_guard.domain.facts import Input, ModelSource, Production, Version
+from lineage_guard.domain.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.terms import USES, Effect, FixedTerms, Restriction, Terms
+from lineage_guard.domain.waivers import Waiver
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+OUT, A, B = (Version("d", n) for n in ("out", "a", "b"))
+BARRED = Terms("barred", "P", "", "MIT", dict.fromkeys(USES, Effect.BLOCK), frozenset({Restriction.ANY_MODEL}))
+FREE = Terms("free", "P", "", "MIT", dict.fromkeys(USES, Effect.ALLOW))
+TERMS = FixedTerms({"barred": (BARRED,), "free": (FREE,)})
+
+
+def step(*names):
+    made = [Production((v,), models=(ModelSource("p", m),)) for v, m in names]
+    return close(Production((OUT,), inputs=tuple(Input(v) for v, _ in names)), made)
+
+
+def rule(effect, on=Subject.MODEL, **match):
+    return Rule("r", on, effect, "why", "fix", Match(**match))
+
+
+def decision(closure, *rules, use=USES[0]):
+    return decide(closure, Policy("p", rules, TERMS), (), use, NOW).decision
+
+
+def test_a_rule_for_certain_data_or_a_certain_asset_breaks_the_silence_there_and_nowhere_else():
+    there = rule(Effect.ALLOW, dataset=("a",))
+    assert decision(step((A, "barred")), there) is Decision.ALLOW
+    assert decision(step((B, "barred")), there) is Decision.UNKNOWN
+    assert decision(step((A, "barred"), (B, "barred")), there) is Decision.UNKNOWN
+    assert decision(step((A, "barred")), rule(Effect.ALLOW, asset=("out",))) is Decision.ALLOW
+    assert decision(step((A, "barred")), rule(Effect.ALLOW, asset=("other",))) is Decision.UNKNOWN
+
+
+@pytest.mark.parametrize("use", USES)
+def test_terms_are_restricted_where_a_rule_that_speaks_of_them_stops_the_use(use):
+    def restricted(*rules):
+        return Policy("p", rules, TERMS).restricted_terms(use, (BARRED, FREE))
+
+    assert restricted(rule(None)) == ("barred",)
+    assert restricted(rule(Effect.ALLOW), rule(Effect.BLOCK, restriction=("ANY_MODEL",))) == ("barred",)
+    assert restricted(rule(Effect.ALLOW), rule(Effect.BLOCK, terms=("free",))) == ("free",)
+    silent = ("free",) if use.startswith("train_") else ()
+    assert restricted(rule(Effect.ALLOW, restriction=("ANY_MODEL",))) == silent, "nobody speaks of the other"
+    assert restricted(rule(Effect.ALLOW), replace(rule(Effect.BLOCK), on=Subject.GAP)) == ()
+
+
+def test_every_ruling_comes_with_its_row_in_the_order_of_the_closure():
+    closure = step((A, "barred"), (B, "free"), (Version("d", "c"), "barred"))
+    judged = list(judge(closure, Policy("p", (rule(None), replace(rule(Effect.WARN), id="s")), TERMS), USES[0]))
+    assert [(j.index, j.reached.version.name, j.rule.id) for j in judged] == [
+        (n, name, id) for n, name in ((1, "a"), (2, "b"), (3, "c")) for id in ("r", "s")
+    ]
+    assert all(j.reached == closure.reached[j.index] for j in judged)
+
+
+@pytest.mark.parametrize(
+    ("change", "version", "partition", "covered"),
+    [
+        ({"partition": "?*"}, A, None, False),
+        ({"partition": "*"}, A, None, True),
+        ({"partition": ""}, A, None, True),
+        ({"partition": "de"}, A, "de", True),
+        ({"partition": "de"}, A, "fr", False),
+        ({"dataset": "a@*"}, A, None, False),
+        ({"dataset": "a@*"}, A._replace(run="r1"), None, True),
+        ({"dataset": "d:a@r1"}, A._replace(run="r1"), None, True),
+        ({"dataset": "d:a@r1"}, A._replace(run="r2"), None, False),
+        ({"dataset": "a"}, A._replace(run="r2"), None, True),
+        ({"dataset": "d:a"}, A, None, True),
+    ],
+)
+def test_a_waiver_covers_the_partition_and_the_version_that_it_names(change, version, partition, covered):
+    waiver = Waiver("w", "r", "out", "why", "ann", "bob", "T-1", NOW + timedelta(days=30), model="barred", **change)
+    target = OUT._replace(partition=partition)
+    made = [Production((version,), models=(ModelSource("p", "barred"),))]
+    closure = close(Production((target,), inputs=(Input(version),)), made)
+    verdict = decide(closure, Policy("p", (rule(None),), TERMS), (waiver,), USES[0], NOW)
+    assert verdict.decision is (Decision.WAIVED if covered else Decision.BLOCK)
+
+
+def test_joined_findings_stop_whatever_the_policy_says_of_unknowns():
+    policy = Policy("p", (rule(None),), TERMS, unknown_blocks=False)
+    clean = decide(step((A, "free")), policy, (), USES[0], NOW)
+    [found] = decide(step((A, "barred")), policy, (), USES[0], NOW).findings
+    for effect, stops in ((Effect.WARN, False), (Effect.UNKNOWN, True), (Effect.BLOCK, True)):
+        joined = clean.joined([replace(found, effect=effect)])
+        assert (joined.decision.name, joined.stops, len(joined.findings)) == (effect.name, stops, 1)
+        waived = clean.joined([replace(found, effect=effect, waived_by="w")])
+        assert (waived.decision, waived.stops) == (Decision.WAIVED, False)
+    blocked = decide(step((A, "barred")), policy, (), USES[0], NOW)
+    assert blocked.joined([replace(found, effect=Effect.WARN, rule="other")]).stops
