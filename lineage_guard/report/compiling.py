@@ -149,22 +149,28 @@ def _order(r: Reached) -> tuple[int, str, str, bool, str, bool, str]:
 
 def _ids(closure: Closure) -> dict[Version, str]:
     """Nearest first, then by name: no order of the log or of a search shows."""
-    first, *others = closure.reached
+    first, *others = _rows(closure)
     return {r.version: f"S{n}" for n, r in enumerate((first, *sorted(others, key=_order)))}
+
+
+def _rows(closure: Closure) -> list[Reached]:
+    """All rows, read together; one at a time, each would be a query."""
+    return closure.rows.take(range(len(closure.rows)))
 
 
 def _edges(closure: Closure, past: Past, ancestry: Ancestry, ids: Mapping[Version, str]) -> dict[str, tuple[str, ...]]:
     """What each source was made from: by its records, by the catalog, and by how it was reached."""
-    made = past.productions(r.version for r in closure.reached)
+    rows = _rows(closure)
+    made = past.productions(r.version for r in rows)
     known = ancestry.productions()
     found: dict[str, set[str]] = {}
-    for r in closure.reached:
+    for r in rows:
         for production in (made.get(r.version), known.get(r.version)):
             for each in production.inputs if production else ():
                 if each.version in ids and each.version != r.version:
                     found.setdefault(ids[r.version], set()).add(ids[each.version])
         if r.toward >= 0:
-            found.setdefault(ids[closure.reached[r.toward].version], set()).add(ids[r.version])
+            found.setdefault(ids[rows[r.toward].version], set()).add(ids[r.version])
     return {id_: tuple(sorted(inputs, key=lambda i: int(i[1:]))) for id_, inputs in found.items()}
 
 
@@ -194,12 +200,11 @@ def _sources(
     rulings: Mapping[Version, tuple[Ruling, ...]],
     terms: dict[str, Terms],
 ) -> tuple[Source, ...]:
-    rows = list(everything.reached)
-    paths = everything.rows.paths(range(len(rows)))
-    left = {r.version: frozenset(r.models) for r in counted.reached} if counted is not everything else None
-    own = {r.version for r in held.reached if r.recorded}
+    rows = _rows(everything)
+    left = {r.version: frozenset(r.models) for r in _rows(counted)} if counted is not everything else None
+    own = {r.version for r in _rows(held) if r.recorded}
     found: list[Source] = []
-    for r, path in zip(rows, paths, strict=True):
+    for r in rows:
         used: list[Used] = []
         for model in r.models:
             resolution = source.resolve(model, terms_day(model.generated_at or r.produced_at))
@@ -209,9 +214,9 @@ def _sources(
             unresolved = resolution.unresolved.value if resolution.unresolved else None
             used.append(Used(model, keys, unresolved, resolution.how, gone))
         record = "ledger" if r.version in own else "catalog" if r.recorded else "nobody"
-        way = tuple(ids[v] for v in path)
+        toward = ids[rows[r.toward].version] if r.toward >= 0 else None
         id_ = ids[r.version]
-        found.append(Source(id_, r, way, edges.get(id_, ()), tuple(used), rulings.get(r.version, ()), record))
+        found.append(Source(id_, r, toward, edges.get(id_, ()), tuple(used), rulings.get(r.version, ()), record))
     return tuple(sorted(found, key=lambda s: int(s.id[1:])))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 from lineage_guard.domain.decide import Verdict
@@ -14,6 +15,9 @@ from lineage_guard.domain.reached import Reached
 from lineage_guard.domain.terms import Terms
 from lineage_guard.domain.waivers import Waiver
 from lineage_guard.ledger.past import OnRecord, Position
+
+#: Paths of at most so many steps are spelled out from the trained version on.
+SPELLED_OUT = 32
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Source:
     Attributes:
         id: its name within the report, ``S0``, ``S1``, ...
         reached: the version and what is on record of it.
-        path: ids from the trained version to this one, both included.
+        toward: id of the next version on the way to the trained one; ``None`` for that itself. All paths
+            spelled out would grow with the square of a long history.
         inputs: ids of the versions it was made from, as far as that is known.
         models: models that took part in making it.
         rulings: what the policy of the report makes of it.
@@ -70,7 +75,7 @@ class Source:
 
     id: str
     reached: Reached
-    path: tuple[str, ...]
+    toward: str | None
     inputs: tuple[str, ...]
     models: tuple[Used, ...]
     rulings: tuple[Ruling, ...]
@@ -256,7 +261,24 @@ class Report:
     cures: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def ids(self) -> Mapping[Version, str]:
         """The id of each source."""
         return {s.reached.version: s.id for s in self.sources}
+
+    @cached_property
+    def _toward(self) -> Mapping[str, str | None]:
+        return {s.id: s.toward for s in self.sources}
+
+    def path(self, source: Source) -> tuple[str, ...]:
+        """The ids from the trained version to a source, both included; of a long way, its last steps only.
+
+        Args:
+            source: of this report.
+        """
+        steps: list[str] = []
+        at: str | None = source.id
+        while at is not None and len(steps) <= SPELLED_OUT:
+            steps.append(at)
+            at = self._toward[at]
+        return tuple(reversed(steps))

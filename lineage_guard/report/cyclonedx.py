@@ -53,9 +53,14 @@ def as_cyclonedx(report: Report) -> bytes:
     for model in models:
         for id_ in dict.fromkeys(use[0] for use in model.uses):
             makers.setdefault(id_, []).append(model.id)
+    # Not by register_dependency(), which looks through all that were registered each time.
+    dependency = _class("dependency", "Dependency")
+    refs = {id_: dependency(component.bom_ref) for id_, component in components.items()}
     for source in report.sources:
-        depends = [components[id_] for id_ in (*source.inputs, *makers.get(source.id, ()))]
-        bom.register_dependency(components[source.id], depends)
+        depends = [refs[id_] for id_ in (*source.inputs, *makers.get(source.id, ()))]
+        bom.dependencies.add(dependency(components[source.id].bom_ref, depends))
+    for model in models:
+        bom.dependencies.add(refs[model.id])
     written = cast("dict[str, Any]", json.loads(output.JsonV1Dot6(bom).output_as_string()))
     return canonical(_completed(written, report)) + b"\n"
 
@@ -98,7 +103,7 @@ def _of_source(source: Source, type_: Any) -> Any:
         ("pin", r.pin.value),
         ("completeness", r.completeness.value),
         ("record", source.record),
-        ("path", " <- ".join(source.path)),
+        ("toward", source.toward),
         ("artefact", r.artefact),
         ("produced-at", format_time(r.produced_at) if r.produced_at else None),
         *((f"licence:{each.acknowledgement.value.lower()}", each.expression) for each in r.licenses),

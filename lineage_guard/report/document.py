@@ -56,7 +56,7 @@ def document(report: Report) -> Json:
             "because": list(report.redecided.because),
             "verdict": verdict_json(report.redecided.verdict),
         },
-        "sources": [_source(s) for s in report.sources],
+        "sources": [_source(s, report.path(s)) for s in report.sources],
         "terms": {key: terms_json(terms) for key, terms in sorted(report.terms.items())},
         "obligations": [
             present({**asdict(o), "sources": list(o.sources)}) | {"recorded": o.recorded, "sources": list(o.sources)}
@@ -104,14 +104,15 @@ def _decision(n: int, d: Decided) -> Json:
     }
 
 
-def _source(source: Source) -> Json:
+def _source(source: Source, path: tuple[str, ...]) -> Json:
     r = source.reached
     return present(
         {
             "id": source.id,
             "influence": r.influence.value,
             "pin": r.pin.value,
-            "path": list(source.path),
+            "toward": source.toward,
+            "path": list(path) if path[0] == "S0" else None,
             "inputs": list(source.inputs),
             "completeness": r.completeness.value,
             "assertedBy": r.asserted_by.value if r.recorded else None,

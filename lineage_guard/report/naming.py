@@ -108,10 +108,8 @@ def _missing(past: Past, text: str, namespace: str) -> NoReturn:
         "check the name, --namespace and --as-of; what never ran has no version, and its verdicts are shown by "
         "`lineage-guard explain`"
     )
-    if past.decisions:
-        refused = f"; verdicts on this name: {len(past.decisions)}, see `lineage-guard explain`"
-    else:
-        refused = ""
+    held = len(past.decisions)
+    refused = f"; verdicts on this name: {held}, see `lineage-guard explain`" if held else ""
     raise ConfigError(
         f"the ledger held no such version as of {past.at:%Y-%m-%d %H:%M:%S} UTC{refused}",
         where=f"{namespace}:{text}",

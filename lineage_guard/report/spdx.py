@@ -213,6 +213,6 @@ class _Document:
 
 def _making(source: Source) -> str:
     r = source.reached
-    path = " <- ".join(source.path)
-    said = f"Record: {source.record}, {r.completeness.value}; influence {r.influence.value}; path {path}."
+    way = f"; toward the trained version by {source.toward}" if source.toward else ""
+    said = f"Record: {source.record}, {r.completeness.value}; influence {r.influence.value}{way}."
     return f"{said} {r.note}" if r.note else said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from report_ledger import (
@@ -42,6 +43,7 @@ from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.contents import WaiverText
 from lineage_guard.report.document import document
 from lineage_guard.report.gathering import passed
+from lineage_guard.report.page import as_html
 
 
 def source_of(report, version):
@@ -56,10 +58,31 @@ def test_every_version_upstream_is_a_source_with_its_path(report, ledger) -> Non
     assert versions[0] == STUDENT
     assert set(versions) > {r.version for r in held.reached} >= {STUDENT, CURATED, SYNTHETIC, LETTERS, PUBLIC}
     ids = report.ids
-    assert source_of(report, SYNTHETIC).path == (ids[STUDENT], ids[CURATED], ids[SYNTHETIC])
+    assert report.path(source_of(report, SYNTHETIC)) == (ids[STUDENT], ids[CURATED], ids[SYNTHETIC])
     assert set(source_of(report, CURATED).inputs) == {ids[SYNTHETIC], ids[LETTERS], ids[PUBLIC]}
     for source in report.sources[1:]:
-        assert source.id in next(s for s in report.sources if s.id == source.path[-2]).inputs
+        assert source.id in next(s for s in report.sources if s.id == source.toward).inputs
+
+
+def test_a_long_way_is_followed_step_by_step(own) -> None:
+    at = DAY + timedelta(days=20)
+    versions = [Version("default", f"v{n}", None, f"019b76da-a800-7503-85d6-56f4860{n:05d}") for n in range(40)]
+    made = [Production((v,), inputs=(Input(w),), produced_at=at) for v, w in pairwise([*versions, LETTERS])]
+    runs = [AssetRun(str(p.outputs[0].run), RunState.COMPLETE, at, "default", p.outputs[0].name, p) for p in made]
+    ledger = open_ledger(own)
+    ledger.append([event_of(run) for run in runs])
+    report = report_on(ledger, versions[0])
+    last = source_of(report, LETTERS)
+    assert last.reached.depth == 40
+    assert report.path(last) == tuple(f"S{n}" for n in range(8, 41))
+    told = {s["id"]: s for s in document(report)["sources"]}
+    assert "path" not in told[last.id]
+    steps = [last.id]
+    while "toward" in told[steps[-1]]:
+        steps.append(told[steps[-1]]["toward"])
+    assert steps == [f"S{n}" for n in range(40, -1, -1)]
+    assert told["S32"]["path"] == [f"S{n}" for n in range(33)]
+    assert '<a href="#S0">S0</a> ← … ← <a href="#S8">' in as_html(report).decode()
 
 
 def test_a_source_says_who_has_its_record(report) -> None:
