@@ -134,7 +134,7 @@ def test_what_becomes_stricter_names_rule_path_and_fix_and_exits_1(w):
     code, text = w.impact("--present", "observe", "--policy", "default")
     assert code == 1
     assert "5 trained versions judged: 4 become stricter" in text
-    assert "That is 2 assets, 2 partitions; 3 are the newest version of theirs, and 1 versions were made from" in text
+    assert "Changed: 2 assets, 2 partitions; newest of theirs: 3; made from them: 1 version." in text
     part = text[text.index("STRICTER  default:gpt_student@") :]
     for said in ("WARN -> BLOCK (stops)", "Path: default:gpt_student <- default:gpt@", "Rule: model-terms", "Fix: "):
         assert said in part

@@ -86,7 +86,7 @@ def lines(report: Report) -> Iterator[str]:
     if report.proposes:
         count = {s: sum(j.shift is s for j in report.judged) for s in Shift}
         yield (
-            f"{len(report.judged):,} trained versions judged: {count[Shift.STRICTER]:,} become stricter, "
+            f"{_n(len(report.judged), 'trained version')} judged: {count[Shift.STRICTER]:,} become stricter, "
             f"{count[Shift.LOOSER]:,} looser, {count[Shift.REASONS]:,} are judged the same for other reasons, "
             f"{count[Shift.NONE]:,} as before."
         )
@@ -95,18 +95,18 @@ def lines(report: Report) -> Iterator[str]:
             assets, partitions = _places(changed)
             newest = sum(j.newest for j in changed)
             yield (
-                f"That is {assets:,} assets, {partitions:,} partitions; {newest:,} are the newest version of theirs, "
-                f"and {len(report.downstream):,} versions were made from them."
+                f"Changed: {_n(assets, 'asset')}, {_n(partitions, 'partition')}; newest of theirs: {newest:,}; "
+                f"made from them: {_n(len(report.downstream), 'version')}."
             )
     else:
         by = {d: sum(j.before.decision is d for j in report.judged) for d in reversed(STRICTNESS)}
         told = ", ".join(f"{n:,} {d.value}" for d, n in by.items() if n) or "none"
-        yield f"{len(report.judged):,} trained versions have {_plain(report.model or '')} upstream: {told}."
+        yield f"{_plain(report.model or '')} is upstream of {_n(len(report.judged), 'trained version')}: {told}."
     if report.reached is not None:
         versions, datasets, partitions = report.reached
         yield (
-            f"Downstream of {_plain(report.model or '')} in the ledger: {versions:,} versions of {datasets:,} "
-            f"datasets, {partitions:,} partitions."
+            f"Downstream of {_plain(report.model or '')} in the ledger: {_n(versions, 'version')} of "
+            f"{_n(datasets, 'dataset')}, {_n(partitions, 'partition')}."
         )
     carried: dict[Version, list[Version]] = {}
     for each in report.downstream:
@@ -122,7 +122,7 @@ def lines(report: Report) -> Iterator[str]:
         to = f" -> {_plain(after.policy.name)} ({after.policy.digest[:19]})" if report.proposes else ""
         yield f"Policy: {names}{to}"
     if report.unfinished:
-        yield f"Not counted: {report.unfinished:,} verdicts on record after which nothing was written."
+        yield f"Not counted: {_n(report.unfinished, 'verdict')} on record after which nothing was written."
     yield from (f"Note: {_plain(note)}" for note in report.notes)
 
 
@@ -232,6 +232,10 @@ def _verdict_json(verdict: Verdict, findings: Sequence[Finding]) -> dict[str, An
             for f in findings
         ],
     }
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain(text: str) -> str:
