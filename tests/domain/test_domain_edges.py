@@ -7,10 +7,10 @@ import pytest
 
 from lineage_guard.domain.closure import close
 from lineage_guard.domain.decide import Decision, decide, judge
-from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Version
+from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import USES, Effect, FixedTerms, Restriction, Terms
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.waivers import Waiver, too_broad
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OUT, A, B = (Version("d", n) for n in ("out", "a", "b"))
@@ -99,3 +99,27 @@ def test_joined_findings_stop_whatever_the_policy_says_of_unknowns():
         assert (waived.decision, waived.stops) == (Decision.WAIVED, False)
     blocked = decide(step((A, "barred")), policy, (), USES[0], NOW)
     assert blocked.joined([replace(found, effect=Effect.WARN, rule="other")]).stops
+
+
+def test_a_finding_about_a_licence_says_which_of_an_expression_and_how_it_came_in():
+    closure = close(Production((OUT,), licenses=(License("MIT AND CC-BY-NC-4.0"), License("CC-BY-NC-4.0"))), [])
+    barred = Rule("nc", Subject.LICENSE, Effect.BLOCK, "why", "fix", Match(license=("CC-*",)))
+    found = decide(closure, Policy("p", (barred,), TERMS), (), USES[0], NOW).findings
+    assert [f.message for f in found] == [
+        f"d:out is under {named}, declared, which rule nc stops for {USES[0]}."
+        for named in ("CC-BY-NC-4.0 in MIT AND CC-BY-NC-4.0", "CC-BY-NC-4.0")
+    ]
+    assert {(f.reason, f.influence) for f in found} == {(ReasonCode.RESTRICTED_LICENSE, Influence.DIRECT)}
+    for reason, decided in (("RESTRICTED_LICENSE", Decision.BLOCK), ("NO_PROVENANCE", Decision.ALLOW)):
+        about = replace(barred, match=Match(reason=(reason,)))
+        assert decide(closure, Policy("p", (about,), TERMS), (), USES[0], NOW).decision is decided
+
+
+@pytest.mark.parametrize("broad", [(None, None, None), ("*", "?*", ""), ("**", None, "?")])
+def test_a_waiver_that_names_nothing_is_too_broad(broad):
+    assert too_broad(*broad) == "it is too broad: it names no asset, and no model or dataset either"
+
+
+@pytest.mark.parametrize("narrow", [("X", None, None), ("*", "X*", None), (None, None, "x")])
+def test_a_waiver_that_names_one_thing_is_not(narrow):
+    assert too_broad(*narrow) is None
