@@ -45,38 +45,48 @@ def splits(found: Sequence[Stop], closure: Closure, ways: Ways) -> tuple[Split, 
         closure: what was decided on.
         ways: all ways in it.
     """
-    roots = {s.judged.index: s.judged.reached for s in found if s.judged.index}
-    gaps = {s.judged.index for s in found if s.judged.model is None}
+    stopping = {(s.judged.index, s.judged.model) for s in found}
+    gaps = {n for n, model in stopping if model is None}
+    roots = {n for n, _ in stopping if n}
+    if not roots - gaps:
+        return ()
+    rows = list(closure.reached)
+    last = _last_tables(rows, ways)
     at: dict[int, list[int]] = {}
-    for root, r in roots.items():
-        if r.version.run is not None and root not in gaps:
-            at.setdefault(_nearest(root, closure, ways), []).append(root)
+    for root in sorted(roots - gaps):
+        if rows[root].version.run is not None:
+            at.setdefault(last.get(root, root), []).append(root)
     told: list[Split] = []
     for mixed, causes in sorted(at.items()):
-        stopping = {(s.judged.index, s.judged.model) for s in found}
-        if not _something_left(mixed, stopping, roots, closure, ways):
+        if not _something_left(mixed, stopping, roots, rows, ways):
             continue
-        gone = [m for n, m in sorted(stopping, key=lambda x: x[0]) if n in causes and m is not None]
+        gone = [m for n in causes for m in rows[n].models if (n, m) in stopping]
         counts = [m.record_count for m in gone]
         sources = tuple(dict.fromkeys(sorted(map(source_of, gone))))
-        rows = sum(c for c in counts if c is not None)
-        told.append(Split(closure.rows.versions([mixed])[0], sources, rows, None not in counts))
+        count = sum(c for c in counts if c is not None)
+        told.append(Split(rows[mixed].version, sources, count, None not in counts))
     return tuple(told)
 
 
-def _nearest(root: int, closure: Closure, ways: Ways) -> int:
-    """The last version on from a root, towards the target, to which nothing but moving rows was done."""
-    best, seen = root, {root}
-    queue = deque([root])
-    while queue:
-        here = queue.popleft()
-        onward = [c for c in ways.direct.children[here] if c and c not in seen]
-        for child, r in zip(onward, closure.rows.take(onward), strict=True):
-            if _moves_rows(r):
-                seen.add(child)
-                queue.append(child)
-                best = min(best, child, key=lambda n: (ways.distances[n], n))
-    return best
+def _last_tables(rows: Sequence[Reached], ways: Ways) -> dict[int, int]:
+    """For each version the last one on from it to which nothing but moving rows was done; itself where it is not there.
+
+    The tables nearest to the target are asked first from where they have their rows, so each version is looked at once.
+    """
+    moving = {n for n, r in enumerate(rows) if n and _moves_rows(r)}
+    last: dict[int, int] = {}
+    for table in sorted(moving, key=lambda n: (ways.distances[n], n)):
+        if table in last:
+            continue
+        last[table] = table
+        queue = deque([table])
+        while queue:
+            for parent in ways.direct.parents(queue.popleft()):
+                if parent and parent not in last:
+                    last[parent] = table
+                    if parent in moving:
+                        queue.append(parent)
+    return last
 
 
 def _moves_rows(r: Reached) -> bool:
@@ -85,14 +95,13 @@ def _moves_rows(r: Reached) -> bool:
 
 
 def _something_left(
-    mixed: int, stopping: set[tuple[int, ModelSource | None]], roots: dict[int, Reached], closure: Closure, ways: Ways
+    mixed: int, stopping: set[tuple[int, ModelSource | None]], roots: set[int], rows: Sequence[Reached], ways: Ways
 ) -> bool:
     """Whether a table holds anything beside what stops the step."""
     seen, waiting = {mixed}, [mixed]
     while waiting:
         here = waiting.pop()
-        r = closure.rows[here]
-        if any((here, m) not in stopping for m in r.models):
+        if any((here, m) not in stopping for m in rows[here].models):
             return True
         if here in roots:
             continue

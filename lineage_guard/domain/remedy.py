@@ -213,7 +213,7 @@ def remedy(
     own = [s.judged for s in found if not s.judged.index]
     if own:
         changes.insert(0, Change(closure.target, Action.STEP, _models(own), len(own)))
-    below = {n for root in cut for n in ways.between([root])} - cut - {0}
+    below = ways.between(cut) - cut - {0}
     rules = dict.fromkeys(s.judged.rule.id for s in found)
     return Remedy(tuple(changes), smallest, len(below), tuple(rules), tuple(_left(verdict)))
 
@@ -261,12 +261,18 @@ def _cut(found: Sequence[Stop], ways: Ways, names: Sequence[Version]) -> tuple[s
 def _change(n: int, found: Sequence[Stop], ways: Ways, names: Sequence[Version]) -> Change:
     own = [s.judged for s in found if s.judged.index == n]
     version = names[n]
-    beyond = own or [s.judged for s in found if n in (ways if s.anyway else ways.direct).between([s.judged.index])]
+    beyond = own or _beyond(n, found, ways)
     if own and all(j.model is None for j in own):
         action = Action.DECLARE
     else:
         action = Action.REBUILD if version.run is not None else Action.REPLACE
     return Change(version, action, _models(beyond), len(beyond))
+
+
+def _beyond(n: int, found: Sequence[Stop], ways: Ways) -> list[Judged]:
+    """What stops the step upstream of a version."""
+    anyway, direct = ways.upstream(n), ways.direct.upstream(n)
+    return [s.judged for s in found if s.judged.index in (anyway if s.anyway else direct)]
 
 
 def _models(judged: Sequence[Judged]) -> tuple[str, ...]:

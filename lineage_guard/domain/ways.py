@@ -120,6 +120,16 @@ class Ways:
                     waiting.append(child)
         return found
 
+    def upstream(self, node: int) -> set[int]:
+        """A version and everything that it was made from."""
+        found = {node}
+        waiting = [node]
+        while waiting:
+            more = [p for p in self._parents[waiting.pop()] if p not in found]
+            found.update(more)
+            waiting += more
+        return found
+
     def count(self, roots: Collection[int]) -> int | None:
         """How many ways lead from the target to some versions, up to ``MANY``.
 
