@@ -183,3 +183,12 @@ def test_the_page_on_standard_output(layered):
     assert code == 1
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("name", ["explanation", "impact"])
+def test_the_schemas_are_printed_and_are_schemas(name):
+    result = CliRunner().invoke(cli, ["schema", name])
+    assert result.exit_code == 0
+    said = json.loads(result.stdout)
+    jsonschema.Draft202012Validator.check_schema(said)
+    assert said["$id"].endswith(f"{name}.schema.json")
