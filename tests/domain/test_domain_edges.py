@@ -8,6 +8,7 @@ import pytest
 from lineage_guard.domain.closure import close
 from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Version
+from lineage_guard.domain.organisation import Organisation, Purpose
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import USES, Effect, FixedTerms, Restriction, Terms
 from lineage_guard.domain.waivers import Waiver, too_broad
@@ -123,3 +124,61 @@ def test_a_waiver_that_names_nothing_is_too_broad(broad):
 @pytest.mark.parametrize("narrow", [("X", None, None), ("*", "X*", None), (None, None, "x")])
 def test_a_waiver_that_names_one_thing_is_not(narrow):
     assert too_broad(*narrow) is None
+
+
+def terms_with(effect, *shapes, **more):
+    return Terms("t", "Prov", "", "MIT", dict.fromkeys(USES, effect), frozenset(shapes), **more)
+
+
+DUTIES = (Restriction.NAMING_DUTY, Restriction.LICENSE_FLOWS_DOWN)
+NC, FAMILIES, RIVALS = (
+    Restriction.NON_COMMERCIAL_OUTPUT,
+    Restriction.OTHER_MODEL_FAMILIES,
+    Restriction.COMPETING_MODELS,
+)
+RESEARCH = "this organisation does research, and the result must stay there"
+FAMILY = "what is trained begins from a model of a family they leave open"
+NO_RIVAL = "this organisation does not compete with Prov"
+AT_HOME = "this organisation distributes no models"
+OF_T = (frozenset({"t", "u"}),)
+
+
+@pytest.mark.parametrize(
+    ("facts", "terms", "use", "said"),
+    [
+        ({"purpose": Purpose.RESEARCH}, terms_with(Effect.BLOCK, NC), USES[0], (Effect.WARN, RESEARCH)),
+        ({"purpose": Purpose.RESEARCH}, terms_with(Effect.BLOCK, NC), "evaluate", (Effect.BLOCK, "")),
+        ({"competes_with": ()}, terms_with(Effect.BLOCK, RIVALS), USES[0], (Effect.BLOCK, "")),
+        (
+            {"competes_with": (), "purpose": Purpose.RESEARCH},
+            terms_with(Effect.BLOCK, RIVALS, NC),
+            USES[1],
+            (Effect.WARN, f"{NO_RIVAL}; {RESEARCH}"),
+        ),
+        (
+            {"student": OF_T},
+            terms_with(Effect.BLOCK, FAMILIES, permitted_families=("t",)),
+            USES[1],
+            (Effect.WARN, FAMILY),
+        ),
+        (
+            {"student": OF_T},
+            terms_with(Effect.BLOCK, FAMILIES, RIVALS, permitted_families=("t",)),
+            USES[1],
+            (Effect.BLOCK, ""),
+        ),
+        ({"student": OF_T}, terms_with(Effect.BLOCK, FAMILIES, permitted_families=("v",)), USES[1], (Effect.BLOCK, "")),
+        ({"student": ()}, terms_with(Effect.BLOCK, FAMILIES, permitted_families=("t",)), USES[1], (Effect.BLOCK, "")),
+        (
+            {"distributes_models": False},
+            terms_with(Effect.WARN, *DUTIES),
+            USES[0],
+            (Effect.ALLOW, f"{AT_HOME}; {AT_HOME}"),
+        ),
+        ({"distributes_models": False}, terms_with(Effect.WARN, DUTIES[0]), USES[0], (Effect.ALLOW, AT_HOME)),
+        ({"distributes_models": False}, terms_with(Effect.WARN, DUTIES[0], NC), USES[0], (Effect.WARN, "")),
+        ({"distributes_models": True}, terms_with(Effect.WARN, DUTIES[0]), USES[0], (Effect.WARN, "")),
+    ],
+)
+def test_what_facts_make_of_terms_and_which_of_them_did(facts, terms, use, said):
+    assert Organisation(**facts).apply(terms, use) == said
