@@ -10,7 +10,7 @@ from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Version
 from lineage_guard.domain.organisation import Organisation, Purpose
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import USES, Effect, FixedTerms, Restriction, Terms
+from lineage_guard.domain.terms import USES, Above, Effect, FixedTerms, Limits, Restriction, Terms
 from lineage_guard.domain.waivers import Waiver, too_broad
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -178,6 +178,30 @@ OF_T = (frozenset({"t", "u"}),)
         ({"distributes_models": False}, terms_with(Effect.WARN, DUTIES[0]), USES[0], (Effect.ALLOW, AT_HOME)),
         ({"distributes_models": False}, terms_with(Effect.WARN, DUTIES[0], NC), USES[0], (Effect.WARN, "")),
         ({"distributes_models": True}, terms_with(Effect.WARN, DUTIES[0]), USES[0], (Effect.WARN, "")),
+        (
+            {"purpose": Purpose.COMMERCIAL},
+            terms_with(Effect.WARN, NC),
+            USES[1],
+            (Effect.BLOCK, "this organisation is commercial"),
+        ),
+        ({"purpose": Purpose.COMMERCIAL}, terms_with(Effect.WARN, NC), "evaluate", (Effect.WARN, "")),
+        ({"purpose": Purpose.COMMERCIAL}, terms_with(Effect.ALLOW, NC), USES[1], (Effect.ALLOW, "")),
+        (
+            {"monthly_users": 1001},
+            terms_with(Effect.ALLOW, limits=Limits(1000)),
+            USES[1],
+            (Effect.BLOCK, "this organisation has 1,001 monthly users, and the terms end at 1,000"),
+        ),
+        (
+            {"annual_revenue_usd": 2_000_000},
+            terms_with(Effect.ALLOW, limits=Limits(None, 1_000_000, above=Above.DUTY)),
+            USES[1],
+            (
+                Effect.WARN,
+                "this organisation has 2,000,000 US dollars of annual revenue, and the terms end at 1,000,000",
+            ),
+        ),
+        ({"monthly_users": 1000}, terms_with(Effect.ALLOW, limits=Limits(1000)), USES[1], (Effect.ALLOW, "")),
     ],
 )
 def test_what_facts_make_of_terms_and_which_of_them_did(facts, terms, use, said):
