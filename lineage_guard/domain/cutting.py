@@ -70,8 +70,8 @@ class _Flow:
         self._to += (end, start)
         self._room += (capacity, 0)
 
-    def levels(self, source: int) -> list[int]:
-        """Arcs with room from the source to each node; -1 where there is no way left."""
+    def levels(self, source: int, sink: int = -1) -> list[int]:
+        """Arcs with room from the source to each node up to the sink; -1 for others and where there is no way left."""
         level = [-1] * len(self._arcs)
         level[source] = 0
         queue = deque([source])
@@ -81,12 +81,14 @@ class _Flow:
                 end = self._to[arc]
                 if self._room[arc] and level[end] < 0:
                     level[end] = level[node] + 1
+                    if end == sink:
+                        return level
                     queue.append(end)
         return level
 
     def fill(self, source: int, sink: int) -> None:
         """Send as much as there is room for: shortest ways first, all of one length at once."""
-        while (level := self.levels(source))[sink] >= 0:
+        while (level := self.levels(source, sink))[sink] >= 0:
             tried = [0] * len(self._arcs)
             way: list[int] = []
             node = source

@@ -271,7 +271,9 @@ def _change(n: int, found: Sequence[Stop], ways: Ways, names: Sequence[Version])
 
 def _beyond(n: int, found: Sequence[Stop], ways: Ways) -> list[Judged]:
     """What stops the step upstream of a version."""
-    anyway, direct = ways.upstream(n), ways.direct.upstream(n)
+    kinds = {s.anyway for s in found}
+    anyway = ways.upstream(n) if True in kinds else set[int]()
+    direct = ways.direct.upstream(n) if False in kinds else set[int]()
     return [s.judged for s in found if s.judged.index in (anyway if s.anyway else direct)]
 
 
