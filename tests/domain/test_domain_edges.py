@@ -206,3 +206,34 @@ OF_T = (frozenset({"t", "u"}),)
 )
 def test_what_facts_make_of_terms_and_which_of_them_did(facts, terms, use, said):
     assert Organisation(**facts).apply(terms, use) == said
+
+
+@pytest.mark.parametrize(
+    ("blocks", "use", "stops"), [(True, "evaluate", False), (True, USES[0], True), (False, USES[0], False)]
+)
+def test_what_is_unknown_stops_training_where_the_policy_says_so_and_nothing_else(blocks, use, stops):
+    assert Policy("p", (), TERMS, unknown_blocks=blocks).stops(Effect.UNKNOWN, use) is stops
+    assert Policy("p", (), TERMS, unknown_blocks=blocks).stops(Effect.BLOCK, use)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(days=15), ""),
+        (timedelta(days=2), " Waiver w ends in 2 days, on 2026-11-24: renew it or take the cause away."),
+        (timedelta(days=1), " Waiver w ends in 1 day, on 2026-11-23: renew it or take the cause away."),
+        (timedelta(hours=1), " Waiver w ends within a day, on 2026-11-22: renew it or take the cause away."),
+        (timedelta(0), " Waiver w covered this until 2026-11-22."),
+    ],
+)
+@pytest.mark.parametrize("change", [{}, {"dataset": "a"}, {"use": USES[0]}])
+def test_a_finding_says_when_its_waiver_ends_and_when_it_has_ended(left, said, change):
+    waiver = Waiver("w", "r", "out", "why", "ann", "bob", "T-1", NOW + left, model="barred", **change)
+    policy = Policy("p", (rule(None),), TERMS)
+    [plain] = decide(step((A, "barred")), policy, (), USES[0], NOW).findings
+    [found] = decide(step((A, "barred")), policy, (waiver,), USES[0], NOW).findings
+    assert found.message == plain.message + said
+    [other] = decide(step((B, "barred")), policy, (replace(waiver, dataset="a"),), USES[0], NOW).findings
+    assert "Waiver" not in other.message
+    [elsewhere] = decide(step((A, "barred")), policy, (replace(waiver, use="other"),), USES[0], NOW).findings
+    assert "Waiver" not in elsewhere.message
