@@ -16,8 +16,8 @@ terms:
     models: [acme-lm-*]
     channels: [self-hosted]
     license: LicenseRef-acme
-    effects: {train_competing: block, train_internal_generative: block, train_internal_classifier: allow, evaluate: allow,
-      rag_or_inference_context: allow}
+    effects: {train_competing: block, train_internal_generative: block, train_internal_classifier: allow,
+      evaluate: allow, rag_or_inference_context: allow}
     restrictions: [RESTRICTION]
     permitted_families: [FAMILY]
     summary: For the family only.
