@@ -76,9 +76,7 @@ def test_an_entry_that_looks_like_an_agreement_is_doubted(run, tmp_path):
     text = OWN.replace("acme-*", "gpt-4*").replace("llm.acme.example", "api.openai.com")
     (tmp_path / "own.yaml").write_text(text)
     result = run("catalog", "lint", "own.yaml")
-    assert (
-        "openai-api speaks of gpt-4* on the same channel, and both bind. To fix: if" in result.output
-    )
+    assert "openai-api speaks of gpt-4* on the same channel, and both bind. To fix: if" in result.output
 
 
 def test_two_versions_of_a_text_need_two_days(run, tmp_path):
