@@ -309,6 +309,7 @@ def test_gates_that_look_at_different_ledgers_are_found_in_the_code_and_in_what_
     assert "of the steps" in found.found
 
 
+@pytest.mark.long
 def test_a_collection_that_is_stale(look: Look, tmp_path: Path) -> None:
     run(CLEAN, tmp_path, "letters")
     assert the(look(CLEAN, "collection"), "collection").state == "warn", "nothing was ever collected"
@@ -330,6 +331,7 @@ def test_a_collection_that_is_stale(look: Look, tmp_path: Path) -> None:
     assert "30 min old" in found.found
 
 
+@pytest.mark.long
 def test_a_sensor_that_is_off_or_fails_and_a_daemon_that_is_dead(look: Look) -> None:
     from dagster._core.definitions.run_request import InstigatorType
     from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin

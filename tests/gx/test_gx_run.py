@@ -162,6 +162,7 @@ def test_the_users_own_context_and_logging_are_left_alone(connection: duckdb.Duc
         logger.setLevel(logging.NOTSET)
 
 
+@pytest.mark.long
 def test_no_network_no_files_no_output(tmp_path: Path) -> None:
     code = textwrap.dedent(
         """

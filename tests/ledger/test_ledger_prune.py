@@ -55,8 +55,11 @@ def test_the_closure_of_every_live_version_stays(made: list[Production], compact
         shutil.rmtree(Path(folder) / "index")
         rebuilt = opened(Path(folder))
         assert [seen(rebuilt, v) for v in live] == before
-        assert ledger.prune(LATER).events == 0
         assert ledger.prune(LATER).gone == planned.events
+        # A record that was dropped may have been all that kept another; it comes to an end, and nothing live goes.
+        while ledger.prune(LATER, dry_run=False).events:
+            pass
+        assert [seen(opened(Path(folder)), v) for v in live] == before
 
 
 def run(n: int, name: str, *inputs: Version, partition: str | None = None) -> Production:

@@ -71,7 +71,7 @@ def deployment(w: World, race: list[tuple[bool, str]]) -> None:
     ]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @example(
     steps=[("clean", "en", None), ("racy", None, (True, "qwen-2")), ("raw", None, "mistral-7b")],
     collect_at=8,
