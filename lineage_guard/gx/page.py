@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.evidence import Evidence
+from lineage_guard.pages import template
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _FOLDER = Path(__file__).parent / "templates"
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]+")
-#: Characters that turn the direction of text or cannot be seen; a name that holds them is shown with their codes.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -105,19 +104,4 @@ def headline(evidence: Evidence) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["seen"] = _seen
-    return environment.get_template("result.html")
-
-
-def _seen(value: object) -> str:
-    """Text of which every character can be seen."""
-    return _UNSEEN.sub(lambda m: f"\\u{ord(m.group()):04x}", str(value))
+    return template(_FOLDER / "result.html")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineage_guard.domain.explain import name_of, path_text
+from lineage_guard.pages import template
 from lineage_guard.report.contents import Report, WaiverText
 from lineage_guard.report.gathering import passed
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _FOLDER = Path(__file__).parent / "templates"
-#: Characters that turn the direction of text or cannot be seen; a name that holds them is shown with their codes.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def as_html(report: Report) -> bytes:
@@ -46,25 +44,7 @@ def as_html(report: Report) -> bytes:
 
 @cache
 def _template() -> Template:
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(_FOLDER)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    filters: dict[str, Any] = {"seen": _seen, "time": _time, "web": _web}
-    environment.filters.update({**filters, "path": path_text, "scope": _scope, "outcome": passed})
-    return environment.get_template("report.html")
-
-
-def _seen(value: object) -> str:
-    r"""Text in which nothing is hidden: what cannot be seen is shown as its code.
-
-    Example:
-        >>> _seen("a\u202eb")
-        'a\\u202eb'
-    """
-    return _UNSEEN.sub(lambda m: f"\\u{ord(m[0]):04x}", str(value))
+    return template(_FOLDER / "report.html", time=_time, web=_web, path=path_text, scope=_scope, outcome=passed)
 
 
 def _time(at: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.explaining import words
 from lineage_guard.domain.explain import headline, terms_text
+from lineage_guard.pages import template
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from lineage_guard.cli.asking import Asked
-
-_FOLDER = Path(__file__).parent
-#: What a browser would not show or would let steer the text around it: control and direction characters.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def page(asked: Sequence[Asked]) -> str:
@@ -53,19 +49,4 @@ def _answer(asked: Asked) -> dict[str, Any]:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["seen"] = _seen
-    return environment.get_template("page.html")
-
-
-def _seen(value: object) -> str:
-    """Text of which every character can be seen."""
-    return _UNSEEN.sub(lambda m: f"\\u{ord(m.group()):04x}", str(value))
+    return template(Path(__file__).with_name("page.html"))
