@@ -19,7 +19,7 @@ def student_on(lane: Lane, parent: dg.AssetsDefinition) -> dg.AssetsDefinition:
     return student
 
 
-@pytest.mark.parametrize("how", [500, 503, "drop", "hang"])
+@pytest.mark.parametrize("how", [500, "hang", *(pytest.param(how, marks=pytest.mark.long) for how in (503, "drop"))])
 def test_a_bucket_that_does_not_answer_does_not_train(
     lane: Lane, s3: str, s3_proxy: Proxy, monkeypatch: pytest.MonkeyPatch, how: int | str
 ) -> None:

@@ -196,6 +196,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.long
 def test_every_shape_in_both_lanes(lane: Lane) -> None:
     resources = {
         "store": Store(),

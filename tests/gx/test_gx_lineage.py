@@ -363,7 +363,7 @@ def holds(rows: list[LineageRow], fed: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(closures(), policies, waivers, st.sampled_from([TRAIN_COMPETING, EVALUATE, "own_use"]))
 def test_the_table_and_the_sets_agree_with_decide(c: Closure, policy: Policy, waived: Waivers, use: str) -> None:
     verdict = decide(c, policy, waived, use, AT)

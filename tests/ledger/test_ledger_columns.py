@@ -86,7 +86,7 @@ def assert_same(found: Rows, expected: Rows) -> None:
     assert found[:] == expected[:]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(histories.productions, max_size=12),
     splits,

@@ -36,7 +36,7 @@ def live_of(ledger: Ledger, productions: list[Production]) -> list[Version]:
     return [v for n in names for v in ledger.latest(*n)]
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(histories.productions, min_size=1, max_size=14), st.booleans())
 def test_the_closure_of_every_live_version_stays(made: list[Production], compacted: bool) -> None:
     with TemporaryDirectory() as folder:

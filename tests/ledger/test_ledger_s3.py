@@ -54,9 +54,16 @@ def test_packs_and_retention_work_the_same_on_a_bucket(s3: str) -> None:
     assert verify(open_ledger(s3).archive).findings == ()
 
 
-@pytest.mark.parametrize("afterwards", [False, True])
-# boto3 waits longer and longer after a 503.
-@pytest.mark.parametrize("how", [500, pytest.param(503, marks=pytest.mark.long), "drop"])
+@pytest.mark.parametrize(
+    ("how", "afterwards"),
+    # boto3 waits between its attempts, and longer after a 503.
+    [
+        (500, True),
+        ("drop", False),
+        *(pytest.param(how, late, marks=pytest.mark.long) for how, late in [(500, False), ("drop", True)]),
+        *(pytest.param(503, late, marks=pytest.mark.long) for late in (False, True)),
+    ],
+)
 def test_a_server_that_fails_now_and_then_is_asked_again(
     s3_proxy: Proxy, s3: str, how: int | str, afterwards: bool
 ) -> None:

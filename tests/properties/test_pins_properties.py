@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +72,8 @@ def deployment(w: World, race: list[tuple[bool, str]]) -> None:
     ]
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @example(
     steps=[("clean", "en", None), ("racy", None, (True, "qwen-2")), ("raw", None, "mistral-7b")],
     collect_at=8,
