@@ -13,7 +13,7 @@ from lineage_guard.domain.facts import Influence, ModelSource, Pin, Usage, Versi
 from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, kinds_under, rulings_on
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
-from lineage_guard.domain.reached import terms_day
+from lineage_guard.domain.reached import Reached, terms_day
 from lineage_guard.domain.terms import Effect, Terms
 from lineage_guard.domain.waivers import Waiver, Waivers, notice
 
@@ -272,35 +272,35 @@ def _findings(
     places = dict(zip(others, rows.places(others), strict=True))
     for group, index, path in zip(groups, nearest, rows.paths(nearest), strict=True):
         ruling = next(ruling for ruling, indexes in group.entries if _holds(indexes, index))
-        j = Judged(index, whole[index] if group.is_gap else places[index], *ruling)
-        waiver, version = group.waiver, j.reached.version
-        note = notice(waiver, waivers, j.rule.id, closure.target, j.model, use, at, version)
+        reached = whole[index] if group.is_gap else places[index]
+        waiver, version = group.waiver, reached.version
+        note = notice(waiver, waivers, ruling.rule.id, closure.target, ruling.model, use, at, version)
         yield Finding(
-            rule=j.rule.id,
-            reason=j.reason,
-            effect=j.effect,
-            message=_message(j, use) + note,
-            fix=j.rule.fix,
-            subject=j.reached.version,
+            rule=ruling.rule.id,
+            reason=ruling.reason,
+            effect=ruling.effect,
+            message=_message(ruling, reached, use) + note,
+            fix=ruling.rule.fix,
+            subject=reached.version,
             path=path,
-            influence=j.influence,
-            pin=j.reached.pin,
-            model=j.model,
-            terms=j.terms,
+            influence=ruling.influence,
+            pin=reached.pin,
+            model=ruling.model,
+            terms=ruling.terms,
             versions=sum(len(indexes) for _, indexes in group.entries),
             waived_by=waiver.id if waiver else None,
         )
 
 
-def _message(j: Judged, use: str) -> str:
-    may = "may hold" if j.reached.pin is Pin.CONSERVATIVE else "holds"
+def _message(j: Ruling, reached: Reached, use: str) -> str:
+    may = "may hold" if reached.pin is Pin.CONSERVATIVE else "holds"
     if j.model and j.terms:
         base = j.model.usage is Usage.BASE_MODEL
         did = f"begins from {j.model}" if base else f"{may} {j.model.usage.value.lower()} output of {j.model}"
         says = _says(j, j.terms, use) + (f"; {j.how}" if j.how else "")
-        return f"{j.reached.version} {did}, whose terms ({j.terms.id}) {says}. {j.terms.summary}".strip()
+        return f"{reached.version} {did}, whose terms ({j.terms.id}) {says}. {j.terms.summary}".strip()
     if j.model and j.rule.on is Subject.OBSERVATION:
-        return f"{j.reached.version}: {j.how}."
+        return f"{reached.version}: {j.how}."
     if j.model:
         why = {
             ReasonCode.UNKNOWN_MODEL: "no catalog entry knows this model",
@@ -308,17 +308,17 @@ def _message(j: Judged, use: str) -> str:
             ReasonCode.UNKNOWN_TERMS: "the terms it names are not in the catalog",
         }.get(j.reason, j.rule.reason.rstrip("."))
         did = "begins from" if j.model.usage is Usage.BASE_MODEL else f"{may} output of"
-        return f"{j.reached.version} {did} {j.model}: {why}{f' ({j.how})' if j.how else ''}."
+        return f"{reached.version} {did} {j.model}: {why}{f' ({j.how})' if j.how else ''}."
     if j.rule.on is Subject.LICENSE:
         verb = {Effect.BLOCK: "stops", Effect.WARN: "warns of"}.get(j.effect, "leaves open")
-        return f"{j.reached.version} is under {j.how}, which rule {j.rule.id} {verb} for {use}."
+        return f"{reached.version} is under {j.how}, which rule {j.rule.id} {verb} for {use}."
     if j.reason is ReasonCode.NO_PROVENANCE:
-        return f"Nothing on record says what {j.reached.version} was made from."
-    note = f": {j.reached.note}" if j.reached.note else ""
-    return f"The record of {j.reached.version} does not say all it was made from{note}."
+        return f"Nothing on record says what {reached.version} was made from."
+    note = f": {reached.note}" if reached.note else ""
+    return f"The record of {reached.version} does not say all it was made from{note}."
 
 
-def _says(j: Judged, terms: Terms, use: str) -> str:
+def _says(j: Ruling, terms: Terms, use: str) -> str:
     if j.rule.effect is None:
         said = j.effect if j.how else terms.effect_on(use)
         verb = {Effect.BLOCK: "do not permit", Effect.WARN: "put conditions on"}.get(said, "leave open")

@@ -30,17 +30,17 @@ class Ruling(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One subject in a closure and what a policy makes of it, before findings are grouped."""
+    """One subject in a closure and what a policy makes of it, before findings are grouped.
+
+    Attributes:
+        index: place of the row in the closure.
+        reached: the row.
+        ruling: what is made of it.
+    """
 
     index: int
     reached: Reached
-    influence: Influence
-    model: ModelSource | None
-    terms: Terms | None
-    rule: Rule
-    reason: ReasonCode
-    effect: Effect
-    how: str = ""
+    ruling: Ruling
 
 
 NO_RULE = Rule(
@@ -84,7 +84,7 @@ def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
             spoken.extend((i, rulings) for i in indexes)
     spoken.sort(key=lambda s: s[0])
     for (index, rulings), r in zip(spoken, closure.rows.take([i for i, _ in spoken]), strict=True):
-        yield from (Judged(index, r, *ruling) for ruling in rulings)
+        yield from (Judged(index, r, ruling) for ruling in rulings)
 
 
 def rules_for(closure: Closure, policy: Policy) -> Policy:

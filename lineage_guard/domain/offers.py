@@ -45,7 +45,7 @@ def splits(found: Sequence[Stop], closure: Closure, ways: Ways) -> tuple[Split, 
         closure: what was decided on.
         ways: all ways in it.
     """
-    stopping = {(s.judged.index, s.judged.model) for s in found}
+    stopping = {(s.judged.index, s.judged.ruling.model) for s in found}
     gaps = {n for n, model in stopping if model is None}
     roots = {n for n, _ in stopping if n}
     if not roots - gaps:

@@ -20,7 +20,7 @@ from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.cutting import smallest_cut
 from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.facts import Influence, Version
-from lineage_guard.domain.judging import Judged, judge, rules_for, rulings_on
+from lineage_guard.domain.judging import Judged, Ruling, judge, rules_for, rulings_on
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.reached import Listed, Reached, kind_of
 from lineage_guard.domain.waivers import Waivers
@@ -129,9 +129,9 @@ def stops(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: date
     rules = rules_for(closure, policy)
     known: dict[object, bool] = {}
 
-    def stopping(j: Judged) -> bool:
-        said = (w.covers(j.rule.id, closure.target, j.model, use, at, j.reached.version) for w in waivers)
-        return policy.stops(j.effect, use) and not any(said)
+    def stopping(ruling: Ruling, version: Version) -> bool:
+        said = (w.covers(ruling.rule.id, closure.target, ruling.model, use, at, version) for w in waivers)
+        return policy.stops(ruling.effect, use) and not any(said)
 
     def anyway(r: Reached) -> bool:
         if r.influence is Influence.INDIRECT:
@@ -141,10 +141,10 @@ def stops(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: date
         # What a waiver excuses may hang on where it is; the rest is the same for all of a kind.
         key = (kind, there.rules, r.version if waivers else None)
         if key not in known:
-            known[key] = any(stopping(Judged(0, r, *ruling)) for ruling in rulings_on(kind, there, use))
+            known[key] = any(stopping(ruling, r.version) for ruling in rulings_on(kind, there, use))
         return known[key]
 
-    return [Stop(j, anyway(j.reached)) for j in judge(closure, policy, use) if stopping(j)]
+    return [Stop(j, anyway(j.reached)) for j in judge(closure, policy, use) if stopping(j.ruling, j.reached.version)]
 
 
 def causes(verdict: Verdict, found: Sequence[Stop], closure: Closure, ways: Ways, most: int) -> tuple[Cause, ...]:
@@ -214,7 +214,7 @@ def remedy(
     if own:
         changes.insert(0, Change(closure.target, Action.STEP, _models(own), len(own)))
     below = ways.between(cut) - cut - {0}
-    rules = dict.fromkeys(s.judged.rule.id for s in found)
+    rules = dict.fromkeys(s.judged.ruling.rule.id for s in found)
     return Remedy(tuple(changes), smallest, len(below), tuple(rules), tuple(_left(verdict)))
 
 
@@ -262,7 +262,7 @@ def _change(n: int, found: Sequence[Stop], ways: Ways, names: Sequence[Version])
     own = [s.judged for s in found if s.judged.index == n]
     version = names[n]
     beyond = own or _beyond(n, found, ways)
-    if own and all(j.model is None for j in own):
+    if own and all(j.ruling.model is None for j in own):
         action = Action.DECLARE
     else:
         action = Action.REBUILD if version.run is not None else Action.REPLACE
@@ -278,7 +278,7 @@ def _beyond(n: int, found: Sequence[Stop], ways: Ways) -> list[Judged]:
 
 
 def _models(judged: Sequence[Judged]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(str(j.model) for j in judged if j.model is not None))
+    return tuple(dict.fromkeys(str(j.ruling.model) for j in judged if j.ruling.model is not None))
 
 
 def _left(verdict: Verdict) -> Iterator[str]:
@@ -292,8 +292,10 @@ def _left(verdict: Verdict) -> Iterator[str]:
 
 
 def _key_of_judged(j: Judged) -> object:
-    source = (j.model.provider, j.model.model, j.model.channel) if j.model else j.reached.version
-    return (j.rule.id, j.reason, j.effect, j.terms.id if j.terms else None, source)
+    ruling = j.ruling
+    model = ruling.model
+    source = (model.provider, model.model, model.channel) if model else j.reached.version
+    return (ruling.rule.id, ruling.reason, ruling.effect, ruling.terms.id if ruling.terms else None, source)
 
 
 def _key_of_finding(f: Finding) -> object:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lineage_guard.domain.closure import Closure, Reached
-from lineage_guard.domain.decide import Judged, judge, terms_day
+from lineage_guard.domain.decide import judge, terms_day
 from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Version
-from lineage_guard.domain.judging import rules_for
+from lineage_guard.domain.judging import Ruling, rules_for
 from lineage_guard.domain.observed import differences
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.terms import Effect, Resolution, Terms
@@ -96,9 +96,10 @@ def lineage_rows(closure: Closure, policy: Policy, use: str, waivers: Waivers, a
         waivers: accepted risks.
         at: when, timezone-aware UTC; expired waivers do nothing.
     """
-    judged: dict[tuple[object, ...], list[Judged]] = {}
+    judged: dict[tuple[object, ...], list[Ruling]] = {}
     for j in judge(closure, policy, use):
-        judged.setdefault(_place(j.index, j.model, j.terms, j.reason), []).append(j)
+        ruling = j.ruling
+        judged.setdefault(_place(j.index, ruling.model, ruling.terms, ruling.reason), []).append(ruling)
     rows: list[LineageRow] = []
     for node, r in enumerate(closure.reached):
         for model, terms, unresolved in _subjects(r, policy):
@@ -136,7 +137,7 @@ def _place(index: int, model: ModelSource | None, terms: Terms | None, reason: s
 
 
 def _effect(
-    group: Iterable[Judged],
+    group: Iterable[Ruling],
     version: Version,
     closure: Closure,
     policy: Policy,
@@ -146,10 +147,10 @@ def _effect(
 ) -> tuple[Effect | None, str | None]:
     worst: Effect | None = None
     used: list[str | None] = []
-    for j in group:
-        worst = j.effect if worst is None else max(worst, j.effect)
-        if policy.stops(j.effect, use):
-            covering = (w.id for w in waivers if w.covers(j.rule.id, closure.target, j.model, use, at, version))
+    for said in group:
+        worst = said.effect if worst is None else max(worst, said.effect)
+        if policy.stops(said.effect, use):
+            covering = (w.id for w in waivers if w.covers(said.rule.id, closure.target, said.model, use, at, version))
             used.append(next(covering, None))
     return worst, None if None in used else next(iter(used), None)
 

@@ -178,12 +178,13 @@ def _rulings(
     closure: Closure, policy: Policy, use: str, terms: dict[str, Terms]
 ) -> Mapping[Version, tuple[Ruling, ...]]:
     found: dict[Version, dict[Ruling, None]] = {}
-    for j in judge(closure, policy, use):
+    for judged in judge(closure, policy, use):
+        j = judged.ruling
         key = terms_key(j.terms) if j.terms else None
         if key is not None and j.terms is not None:
             terms[key] = j.terms
         ruling = Ruling(j.rule.id, j.effect.name, j.reason.value, str(j.model) if j.model else None, key)
-        found.setdefault(j.reached.version, {})[ruling] = None
+        found.setdefault(judged.reached.version, {})[ruling] = None
     return {
         v: tuple(sorted(rs, key=lambda r: (r.model or "", r.rule, r.reason, r.terms or "", r.effect)))
         for v, rs in found.items()

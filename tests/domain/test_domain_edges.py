@@ -58,7 +58,7 @@ def test_terms_are_restricted_where_a_rule_that_speaks_of_them_stops_the_use(use
 def test_every_ruling_comes_with_its_row_in_the_order_of_the_closure():
     closure = step((A, "barred"), (B, "free"), (Version("d", "c"), "barred"))
     judged = list(judge(closure, Policy("p", (rule(None), replace(rule(Effect.WARN), id="s")), TERMS), USES[0]))
-    assert [(j.index, j.reached.version.name, j.rule.id) for j in judged] == [
+    assert [(j.index, j.reached.version.name, j.ruling.rule.id) for j in judged] == [
         (n, name, id) for n, name in ((1, "a"), (2, "b"), (3, "c")) for id in ("r", "s")
     ]
     assert all(j.reached == closure.reached[j.index] for j in judged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
+from lineage_guard.domain.judging import Judged
 from lineage_guard.domain.organisation import Organisation
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
@@ -137,7 +139,11 @@ def test_what_must_not_be_learnt_from_fails_twice_over(bad: Closure, columns: se
 def test_it_is_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the policy's judgement broken so that all is allowed, the sets still say no."""
     judge = lineage.judge
-    monkeypatch.setattr(lineage, "judge", lambda *a: (replace(j, effect=Effect.ALLOW) for j in judge(*a)), raising=True)
+
+    def allowing(*a: Any) -> Iterator[Judged]:
+        return (replace(j, ruling=j.ruling._replace(effect=Effect.ALLOW)) for j in judge(*a))
+
+    monkeypatch.setattr(lineage, "judge", allowing, raising=True)
     assert failed(run(closure(model("gpt-4o")))) == {"terms"}
     assert failed(run(closure(model("unheard-of")))) == {"unresolved"}
     assert failed(run(closure(model("qwen"), known=False))) == {"provenance"}

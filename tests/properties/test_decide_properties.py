@@ -132,6 +132,7 @@ def test_terms_the_suites_call_restricted_are_those_that_stop(target, known, pol
     restricted = set(policy.restricted_terms(use, all_terms))
     stopping = {}
     for j in judge(close(target, known), policy, use):
-        if j.terms:
-            stopping[j.terms.id] = stopping.get(j.terms.id, False) or policy.stops(j.effect, use)
+        if j.ruling.terms:
+            id = j.ruling.terms.id
+            stopping[id] = stopping.get(id, False) or policy.stops(j.ruling.effect, use)
     assert {id for id, stops in stopping.items() if stops} == restricted & set(stopping)

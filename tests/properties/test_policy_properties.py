@@ -89,17 +89,17 @@ def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, k
     worst, gaps = {}, {}
     judged = list(judge(closure, policy, use))
     for j in judged:
-        if j.terms:
-            worst[j.terms.id] = max(worst.get(j.terms.id, Effect.ALLOW), j.effect)
-        elif j.model is None and j.reason is not ReasonCode.RESTRICTED_LICENSE:
-            gaps[j.index] = max(gaps.get(j.index, Effect.ALLOW), j.effect)
+        if j.ruling.terms:
+            worst[j.ruling.terms.id] = max(worst.get(j.ruling.terms.id, Effect.ALLOW), j.ruling.effect)
+        elif j.ruling.model is None and j.ruling.reason is not ReasonCode.RESTRICTED_LICENSE:
+            gaps[j.index] = max(gaps.get(j.index, Effect.ALLOW), j.ruling.effect)
     assert all(policy.stops(worst[id], use) for id in restricted & set(worst))
     for index, effect in gaps.items():
         recorded = closure.reached[index].recorded
         reason = ReasonCode.INCOMPLETE_PROVENANCE if recorded else ReasonCode.NO_PROVENANCE
         assert not rules.stops_reason(use, Subject.GAP, reason) or policy.stops(effect, use)
     verdict = decide(closure, policy, (), use, NOW)
-    assert verdict.stops == any(policy.stops(j.effect, use) for j in judged)
+    assert verdict.stops == any(policy.stops(j.ruling.effect, use) for j in judged)
 
 
 @settings(max_examples=25)
@@ -129,6 +129,10 @@ def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy
         for narrow in rules:
             if wide is narrow or not wide.match.covers(narrow.match):
                 continue
-            found = [j.index for j in judge(closure, replace(policy, rules=(narrow,)), use) if j.rule.id == narrow.id]
-            wider = {j.index for j in judge(closure, replace(policy, rules=(wide,)), use) if j.rule.id == wide.id}
+            found = [
+                j.index for j in judge(closure, replace(policy, rules=(narrow,)), use) if j.ruling.rule.id == narrow.id
+            ]
+            wider = {
+                j.index for j in judge(closure, replace(policy, rules=(wide,)), use) if j.ruling.rule.id == wide.id
+            }
             assert set(found) <= wider

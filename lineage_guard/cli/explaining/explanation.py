@@ -70,7 +70,7 @@ def explanation_of(
         told,
         remedy(verdict, found, closure, ways, policy, waivers),
         splits(found, closure, ways),
-        tuple(_waivers(verdict, [s.judged.rule.id for s in found])),
+        tuple(_waivers(verdict, [s.judged.ruling.rule.id for s in found])),
         bool(verdict.cures),
     )
 
