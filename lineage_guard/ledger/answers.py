@@ -9,8 +9,11 @@ from typing import Final, cast
 
 import msgspec
 
+from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Production, Version, union
 from lineage_guard.ledger.index import Index, micros, moment
+from lineage_guard.ledger.log import GENESIS, Log
+from lineage_guard.ledger.state import mark, not_of
 from lineage_guard.ledger.tail import Tail
 
 _UNDATED = -(1 << 63)
@@ -61,6 +64,27 @@ class Checked(msgspec.Struct, frozen=True):
     versions: int
     parts: int
     watermark: str
+
+
+def position_of(after: str | None) -> tuple[int, int]:
+    """The batch and the line of a position in the log; 0 and 0 before the first.
+
+    Args:
+        after: ``"<batch>:<line>"``, or ``None``.
+
+    Raises:
+        LedgerError: when it is no such position.
+
+    Example:
+        >>> position_of("12:3")
+        (12, 3)
+    """
+    if after is None:
+        return 0, 0
+    batch, _, line = after.partition(":")
+    if not (batch.isdecimal() and line.isdecimal()):
+        raise LedgerError(f"{after!r} is not a position in a ledger", fix="start again from the first event (None)")
+    return int(batch), int(line)
 
 
 def productions(index: Index, tail: Tail, wanted: Sequence[Version]) -> dict[Version, Production]:
@@ -115,3 +139,15 @@ def decisions(index: Index, tail: Tail, namespace: str, name: str, limit: int) -
         {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}
         for run, at, _, facet in rows[:limit]
     ]
+
+
+def checked(index: Index, tail: Tail, log: Log, full: bool) -> Checked:
+    """A look at the whole ledger; see ``Ledger.check``."""
+    covered = index.manifest
+    if full:
+        index.check()
+        for batch in log.after(0, GENESIS):
+            if batch.seq == covered.seq and batch.chain != covered.chain:
+                raise not_of(index.archive, covered)
+    events, parts = covered.events + tail.events, len(covered.parts)
+    return Checked(index.archive.location, tail.seq, events, tail.events, covered.versions, parts, mark(tail))

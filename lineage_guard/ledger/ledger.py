@@ -6,18 +6,18 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import answers, states
-from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked
+from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked, position_of
 from lineage_guard.ledger.appending import Prepared, append, prepare
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import GENESIS, Log
-from lineage_guard.ledger.state import State, mark, not_of
+from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.state import State, mark
 from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lineage_guard.ledger.prune import Plan
     from lineage_guard.ledger.trained import OnRecord
 
+T = TypeVar("T")
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
 COMPACT_AT = 5_000
 
@@ -192,7 +193,7 @@ class Ledger:
         if not dry_run:
             self.compact()
         seq = self._state.read(lambda index, tail: tail.seq if dry_run else index.manifest.seq)
-        delivered = None if until is None else _position(until)
+        delivered = None if until is None else position_of(until)
         planned = prune.plan(prune.everything(self._log, seq), before, live, keep, delivered)
         if not dry_run:
             self._log.pack(seq, at_least=1)
@@ -203,6 +204,17 @@ class Ledger:
         return planned
 
     # -- reading -------------------------------------------------------------------------------
+
+    def ask(self, answer: Callable[[Index, Tail], T]) -> T:
+        """Any question over the newest state; again from a newer index when its files were superseded.
+
+        Args:
+            answer: gets the index and every event after it, and changes neither.
+
+        Raises:
+            LedgerError: when the ledger cannot be read.
+        """
+        return self._state.read(answer)
 
     def closure(self, target: Production) -> Closure:
         """Everything upstream of a step that is about to run, without any depth limit.
@@ -319,7 +331,7 @@ class Ledger:
         Raises:
             LedgerError: when a batch cannot be read, or the position is none of this ledger's.
         """
-        done_batch, done_line = _position(after)
+        done_batch, done_line = position_of(after)
         first = max(done_batch, 1)
         chain = self._log.chain_of(first - 1)
         for batch in self._log.after(first - 1, chain):
@@ -363,19 +375,7 @@ class Ledger:
         Raises:
             LedgerError: at the first thing that is wrong.
         """
-
-        def answer(index: Index, tail: Tail) -> Checked:
-            if full:
-                index.check()
-                covered = index.manifest
-                for batch in self._log.after(0, GENESIS):
-                    if batch.seq == covered.seq and batch.chain != covered.chain:
-                        raise not_of(self.archive, covered)
-            events = index.manifest.events + tail.events
-            versions, parts = index.manifest.versions, len(index.manifest.parts)
-            return Checked(self.location, tail.seq, events, tail.events, versions, parts, mark(tail))
-
-        return self._state.read(answer)
+        return self._state.read(lambda index, tail: answers.checked(index, tail, self._log, full))
 
     def _compact_if_due(self, seq: int, events: int) -> None:
         """Compact a long tail, so that the next process need not decode it again; best effort."""
@@ -389,12 +389,3 @@ class Ledger:
                 logging.getLogger(__name__).warning(
                     "the index could not be brought up to date; answers get slower, not wrong: %s", e
                 )
-
-
-def _position(after: str | None) -> tuple[int, int]:
-    if after is None:
-        return 0, 0
-    batch, _, line = after.partition(":")
-    if not (batch.isdecimal() and line.isdecimal()):
-        raise LedgerError(f"{after!r} is not a position in a ledger", fix="start again from the first event (None)")
-    return int(batch), int(line)
