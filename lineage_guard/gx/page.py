@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.evidence import Evidence
-from lineage_guard.pages import template
+from lineage_guard.pages import style_of, template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -53,16 +52,13 @@ def page(evidence: Evidence, about: About) -> str:
         >>> "All 1 expectations hold" in page(e, About("answers", "rows_provenance"))
         True
     """
-    style = (_FOLDER / "result.css").read_text("utf-8").strip()
     columns = list(dict.fromkeys(c for row in about.rows for c in row))
     return _template().render(
         evidence=evidence,
         about=about,
         columns=columns,
         headline=headline(evidence),
-        style=style,
-        # The one style sheet is named by its digest: no other style applies, and nothing is fetched.
-        style_digest=b64encode(sha256(style.encode()).digest()).decode(),
+        style=style_of(_FOLDER / "result.css"),
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.explain import name_of, path_text
-from lineage_guard.pages import template
+from lineage_guard.pages import style_of, template
 from lineage_guard.report.contents import Report, WaiverText
 from lineage_guard.report.gathering import passed
 
@@ -26,7 +24,6 @@ def as_html(report: Report) -> bytes:
     Args:
         report: the report.
     """
-    style = (_FOLDER / "report.css").read_text("utf-8").strip()
     now = report.redecided.verdict
     v = report.version
     text = _template().render(
@@ -36,8 +33,7 @@ def as_html(report: Report) -> bytes:
         full=f"{name_of(v)}@{v.run}" if v.run else str(v),
         last=report.decisions[-1].verdict if report.decisions else now,
         now=now,
-        style=style,
-        style_digest=b64encode(sha256(style.encode()).digest()).decode(),
+        style=style_of(_FOLDER / "report.css"),
     )
     return text.encode("utf-8", errors="backslashreplace")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.explaining import words
 from lineage_guard.domain.explain import headline, terms_text
-from lineage_guard.pages import template
+from lineage_guard.pages import style_of, template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -23,7 +23,9 @@ def page(asked: Sequence[Asked]) -> str:
     Args:
         asked: verdicts with their explanations.
     """
-    return _template().render(answers=[_answer(each) for each in asked])
+    return _template().render(
+        answers=[_answer(each) for each in asked], style=style_of(Path(__file__).with_name("page.css"))
+    )
 
 
 def _answer(asked: Asked) -> dict[str, Any]:
