@@ -6,10 +6,10 @@
 from lineage_guard.alerts.content import Alert, Context, alert_of
 from lineage_guard.alerts.environment import sinks_from_env
 from lineage_guard.alerts.send import Report, send
-from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
-from lineage_guard.alerts.sns import SnsSink
+from lineage_guard.alerts.sinks.base import LogSink, Sink, Undelivered
+from lineage_guard.alerts.sinks.sns import SnsSink
+from lineage_guard.alerts.sinks.webhook import WebhookSink
 from lineage_guard.alerts.ways import Way
-from lineage_guard.alerts.webhook import WebhookSink
 
 __all__ = [
     "Alert",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lineage_guard.alerts.sinks import LogSink, Sink
-from lineage_guard.alerts.sns import SnsSink
-from lineage_guard.alerts.webhook import WebhookSink
+from lineage_guard.alerts.sinks.base import LogSink, Sink
+from lineage_guard.alerts.sinks.sns import SnsSink
+from lineage_guard.alerts.sinks.webhook import WebhookSink
 from lineage_guard.domain.errors import ConfigError
 
 

@@ -13,17 +13,17 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from lineage_guard.alerts.content import Context, alert_of
 from lineage_guard.alerts.outbox import Outbox, Waiting
-from lineage_guard.alerts.sinks import LogSink, Sink, Undelivered
+from lineage_guard.alerts.sinks.base import LogSink, Sink, Undelivered
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import ConfigError, LedgerError
-from lineage_guard.domain.incidents import Incidents, Notice, step
+from lineage_guard.domain.incidents import Event, Incidents, Notice, step
 
 #: Seconds one call may spend on delivery; what is left waits for the next one.
 BUDGET = 20.0
@@ -95,7 +95,10 @@ def send(
 
     def take(before: Incidents, box: Outbox) -> tuple[Incidents, Outbox, _Taken]:
         after, notices = step(before, seen, now, deployment=context.deployment)
-        box = box.put((alert_of(n, context) for n in notices), by_name, now)
+        alerts = [alert_of(n, context) for n in notices]
+        told = {a.incident: a.to_dict() for a in alerts if a.event != Event.RESOLVE}
+        after = replace(after, told={**after.told, **told})
+        box = box.put(alerts, by_name, now)
         due = box.due(now)
         return after, box.claimed(due, now), _Taken(notices, due)
 

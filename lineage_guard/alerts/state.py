@@ -88,7 +88,7 @@ def incidents_to_dict(state: Incidents) -> dict[str, Any]:
         [p.target, p.partition, s.at.isoformat(), s.passed_at.isoformat() if s.passed_at else None, s.policy, s.closure]
         for p, s in state.seen.items()
     ]
-    return {"incidents": incidents, "seen": seen}
+    return {"incidents": incidents, "seen": seen, "told": {id_: dict(said) for id_, said in state.told.items()}}
 
 
 def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
@@ -118,4 +118,4 @@ def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
     for target, partition, at, passed_at, policy, closure in cast(list[list[Any]], data["seen"]):
         passed = datetime.fromisoformat(passed_at) if passed_at else None
         seen[Place(target, partition)] = Seen(datetime.fromisoformat(at), passed, policy, closure)
-    return Incidents(by_id, seen)
+    return Incidents(by_id, seen, cast(dict[str, dict[str, object]], data.get("told", {})))

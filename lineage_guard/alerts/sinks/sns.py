@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from lineage_guard.alerts.content import Alert
-from lineage_guard.alerts.sinks import Undelivered
+from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.domain.errors import ConfigError
 
 #: Limits of the Publish action (SNS API reference): message and attributes together; ASCII subject.

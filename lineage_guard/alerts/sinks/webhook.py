@@ -13,7 +13,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from lineage_guard.alerts.content import Alert
-from lineage_guard.alerts.sinks import Undelivered
+from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.domain.errors import ConfigError
 
 TIMEOUT = 5.0

@@ -1,0 +1,1 @@
+"""Where alerts go: one module per receiver, and what they have in common in ``base``."""
