@@ -66,6 +66,7 @@ class AssetRun:
         error: message of a failure.
         verdict: the guard's verdict on this run, when it took one.
         enforced: whether that verdict could stop the run.
+        took: how long the gate took to reach that verdict, in seconds; ``None`` when no step waited for it.
         nominal: start and end of the time window of the partition.
         columns: (name, type) of the output.
         column_lineage: column edges; empty means unknown.
@@ -89,6 +90,7 @@ class AssetRun:
     error: str | None = None
     verdict: Verdict | None = None
     enforced: bool = False
+    took: float | None = None
     nominal: tuple[datetime, datetime] | None = None
     columns: tuple[tuple[str, str], ...] = ()
     column_lineage: tuple[ColumnEdge, ...] = ()

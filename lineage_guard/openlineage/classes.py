@@ -139,6 +139,7 @@ class LineageGuardDecisionRunFacet(RunFacet):
     closureSize: int
     closureDigest: str
     mode: str | None = None
+    durationMs: float | None = None
     findings: list[Json] = attr.field(factory=list[Any])
     obligations: list[str] = attr.field(factory=list[str])
     waivers: list[str] = attr.field(factory=list[str])

@@ -140,7 +140,7 @@ def _run_facets(run: AssetRun, by: str, engine_version: str) -> Json:
             },
         )
     if run.verdict:
-        facets[DECISION] = decision_facet(run.verdict, enforced=run.enforced, producer=by)
+        facets[DECISION] = decision_facet(run.verdict, enforced=run.enforced, producer=by, took=run.took)
         facets["test"] = facet("test", by, {"tests": _tests(run.verdict, enforced=run.enforced)})
         tag = {"key": "lineage-guard.decision", "value": run.verdict.decision.value, "source": "LINEAGE_GUARD"}
         facets["tags"] = facet("tags.run", by, {"tags": [tag]})

@@ -22,13 +22,16 @@ from lineage_guard.openlineage.facets import DECISION, Json, default_producer, f
 from lineage_guard.openlineage.reading import Fields, format_time
 
 
-def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = None) -> Json:
+def decision_facet(
+    verdict: Verdict, *, enforced: bool, producer: str | None = None, took: float | None = None
+) -> Json:
     """The verdict as a run facet. Nothing of it is left out.
 
     Args:
         verdict: what was decided.
         enforced: whether it could stop the run.
         producer: producer URI; this release's when ``None``.
+        took: how long a step waited for it, in seconds; ``None`` when none did.
     """
     return facet(
         DECISION,
@@ -42,6 +45,7 @@ def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = N
             "use": verdict.use,
             "policy": {"name": verdict.policy, "digest": verdict.policy_digest},
             "evaluatedAt": format_time(verdict.at),
+            "durationMs": None if took is None else round(took * 1000, 1),
             "watermark": verdict.watermark,
             "closureSize": verdict.closure_size,
             "closureDigest": verdict.closure_digest,

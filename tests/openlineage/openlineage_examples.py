@@ -139,6 +139,7 @@ def blocked_run() -> AssetRun:
         error="Lineage Guard: training on restricted model output is blocked.",
         verdict=verdict(),
         enforced=True,
+        took=0.2125,
         source=("dagster:prod", 4719),
     )
 

@@ -139,6 +139,7 @@ asset_runs = st.builds(
     error=maybe(texts),
     verdict=maybe(verdicts),
     enforced=st.booleans(),
+    took=maybe(st.floats(0, 1e6)),
     nominal=maybe(st.tuples(times, times)),
     columns=few(st.tuples(names, names)),
     column_lineage=few(st.builds(ColumnEdge, names, versions, names, st.sampled_from(Influence))),

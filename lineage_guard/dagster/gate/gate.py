@@ -171,8 +171,23 @@ def cannot_see(
     return replace(decide(Closure(target, (itself,), blind=(sentence,)), nothing, (), use, at), mode=mode)
 
 
-def record(verdict: Verdict, production: Production, parent: ParentRun, at: datetime, ledger: Ledger) -> Appended:
+def record(
+    verdict: Verdict,
+    production: Production,
+    parent: ParentRun,
+    at: datetime,
+    ledger: Ledger,
+    took: float | None = None,
+) -> Appended:
     """Write a decision to the ledger as RUNNING events, one per version that would be written, in one batch.
+
+    Args:
+        verdict: the decision.
+        production: what the step would write.
+        parent: the Dagster run.
+        at: the time (timezone-aware UTC).
+        ledger: where it is written.
+        took: how long the step waited for the verdict, in seconds.
 
     Raises:
         LedgerError: when the ledger cannot be written.
@@ -190,6 +205,7 @@ def record(verdict: Verdict, production: Production, parent: ParentRun, at: date
             parent=parent,
             verdict=verdict,
             enforced=verdict.mode is Mode.ENFORCE,
+            took=took,
         )
         for version in production.outputs
         if (version.namespace, version.name) == (verdict.target.namespace, verdict.target.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +46,7 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> Outputs | None:
         dagster.Failure: when a training asset of this step must not run. A retry policy of the
             op does not retry it.
     """
-    at = datetime.now(UTC)
+    at, since = datetime.now(UTC), time.monotonic()
     try:
         uses, modes = _covered(context, settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends the step unless nothing is enforced
@@ -54,7 +55,7 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> Outputs | None:
         return _pass_or_end(context, unknown, sentence, settings, at)
     if not uses:
         return None
-    verdicts = _verdicts(context, settings, uses, modes, at)
+    verdicts = _verdicts(context, settings, uses, modes, at, since)
     show(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
     for key, verdict in verdicts.items():
         if not verdict.blocks:
@@ -97,8 +98,12 @@ def _verdicts(
     uses: Mapping[dg.AssetKey, str],
     modes: Mapping[dg.AssetKey, Mode],
     at: datetime,
+    since: float,
 ) -> dict[dg.AssetKey, Verdict]:
-    """A verdict for each training asset of a step. Never raises: what goes wrong is in the verdict."""
+    """A verdict for each training asset of a step. Never raises: what goes wrong is in the verdict.
+
+    The step has waited since ``since`` (monotonic seconds); each verdict is filed with its part of that.
+    """
     from lineage_guard.dagster.events import name_of
 
     namespace = lineage_namespace(settings.namespace)
@@ -149,7 +154,9 @@ def _verdicts(
                 continue
             verdict = check(request, ledger, catalog).verdict
             doing = "write the decision to the ledger"
-            recorded = record(verdict, step.target, step.parent, at, ledger)
+            until = time.monotonic()
+            recorded = record(verdict, step.target, step.parent, at, ledger, until - since)
+            since = until
             verdicts[step.key] = verdict
             # Kept only when what was recorded is all that came to the ledger since the answer was reached.
             # Evidence is beside the log, so an answer that rests on it is reached anew.
@@ -169,7 +176,7 @@ def _verdicts(
         unseen = {
             k: cannot_see(Version(namespace, name_of(k)), use, name, at, sentence, modes[k]) for k, use in uses.items()
         }
-        _record_unseen(context, settings, unseen.values(), at)
+        _record_unseen(context, settings, unseen.values(), at, time.monotonic() - since)
         return unseen
 
 
@@ -179,7 +186,7 @@ def _batch(watermark: str) -> int:
 
 
 def _record_unseen(
-    context: dg.OpExecutionContext, settings: Settings, verdicts: Iterable[Verdict], at: datetime
+    context: dg.OpExecutionContext, settings: Settings, verdicts: Iterable[Verdict], at: datetime, took: float
 ) -> None:
     """Write down that the gate could not see, where that is still possible. It stops either way."""
     try:
@@ -198,7 +205,7 @@ def _record_unseen(
                 target._replace(partition=p, run=asset_run_id(context.run_id, target.name, p, run.created))
                 for p in partitions_of(context)
             )
-            record(verdict, Production(versions), parent, at, ledger)
+            record(verdict, Production(versions), parent, at, ledger, took)
     except Exception as error:  # noqa: BLE001 - the step shows this verdict, and its event log keeps it
         context.log.warning(f"lineage_guard could not write down its decision: {_said(error)}")
 
