@@ -129,10 +129,12 @@ class Incidents:
     Attributes:
         by_id: incidents by ``IncidentKey.id``.
         seen: the newest verdict taken into account, per place.
+        told: what was told last of each open incident, as plain data; nothing is decided by it.
     """
 
     by_id: Mapping[str, Incident] = field(default_factory=dict[str, Incident])
     seen: Mapping[Place, Seen] = field(default_factory=dict[Place, Seen])
+    told: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
 
     @property
     def open(self) -> tuple[Incident, ...]:
@@ -237,7 +239,8 @@ def step(
     for verdict in sorted(verdicts, key=lambda v: (v.at, v.stops)):
         machine.take(verdict)
     machine.settle()
-    return Incidents(machine.incidents, machine.seen), tuple(machine.notices)
+    told = {id_: said for id_, said in state.told.items() if not machine.over(id_)}
+    return Incidents(machine.incidents, machine.seen, told), tuple(machine.notices)
 
 
 class _Machine:
@@ -319,6 +322,10 @@ class _Machine:
                 del self.incidents[id_]
             else:
                 self._tell(Event.RESOLVE, replace(incident, resolved=True))
+
+    def over(self, id_: str) -> bool:
+        """Whether nothing of that id is open."""
+        return id_ not in self.incidents or self.incidents[id_].resolved
 
     def _forgotten(self, incident: Incident) -> bool:
         return incident.cleared_at is not None and self.at - incident.cleared_at >= self.window

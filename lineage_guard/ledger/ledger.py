@@ -358,6 +358,21 @@ class Ledger:
         """
         return states.load(self.archive, name)
 
+    def names(self, prefix: str = "") -> tuple[str, ...]:
+        """The names of the small states that start with a prefix, sorted.
+
+        Raises:
+            LedgerError: when the ledger cannot be listed.
+
+        Example:
+            >>> import tempfile
+            >>> ledger = open_ledger(tempfile.mkdtemp())
+            >>> ledger.store("alerts-a", {})
+            >>> ledger.names("alerts")
+            ('alerts-a',)
+        """
+        return states.names(self.archive, prefix)
+
     def watermark(self) -> str:
         """The name of the newest state: its last batch and the digest of everything up to it.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive import Archive
+
+_FOLDER, _END = "state/", ".json"
 
 
 def load(archive: Archive, name: str) -> dict[str, object] | None:
@@ -48,10 +50,21 @@ def swap(archive: Archive, name: str, old: Mapping[str, object] | None, new: Map
     return archive.replace(_key(name), None if old is None else _dump(old), _dump(new))
 
 
+def names(archive: Archive, prefix: str = "") -> tuple[str, ...]:
+    """The names of all states that start with a prefix, sorted.
+
+    Raises:
+        LedgerError: when the archive cannot be listed.
+    """
+    keys = (key.removeprefix(_FOLDER) for key in archive.list(_FOLDER))
+    found = (unquote(key.removesuffix(_END)) for key in keys if key.endswith(_END))
+    return tuple(sorted(name for name in found if name.startswith(prefix)))
+
+
 def _dump(state: Mapping[str, object]) -> bytes:
     # The same state gives the same bytes, so that bytes can be compared.
     return json.dumps(state, sort_keys=True, indent=1).encode()
 
 
 def _key(name: str) -> str:
-    return f"state/{quote(name, safe='')}.json"
+    return f"{_FOLDER}{quote(name, safe='')}{_END}"
