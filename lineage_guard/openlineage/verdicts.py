@@ -22,9 +22,7 @@ from lineage_guard.openlineage.facets import DECISION, Json, default_producer, f
 from lineage_guard.openlineage.reading import Fields, format_time
 
 
-def decision_facet(
-    verdict: Verdict, *, enforced: bool, producer: str | None = None, took: float | None = None
-) -> Json:
+def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = None, took: float | None = None) -> Json:
     """The verdict as a run facet. Nothing of it is left out.
 
     Args:
