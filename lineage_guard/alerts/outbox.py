@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from lineage_guard.alerts import conversation, pacing
 from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.conversation import Conversation
+from lineage_guard.alerts.pacing import Pace, Rate, allowance, paused, spent
+from lineage_guard.domain.incidents import Event
 
 #: Waits of 15 s, 30 s, 1 min … up to 1 h: twelve attempts last about five hours.
 FIRST_WAIT = timedelta(seconds=15)
@@ -61,35 +66,95 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Alerts that wait, oldest first, and those that were given up (``dead``)."""
+    """Alerts that wait, oldest first, and those that were given up.
+
+    Attributes:
+        waiting: what waits.
+        dead: what was given up.
+        conversations: through which sinks each incident is told, by incident.
+        paces: how much each sink may be sent, by its name.
+    """
 
     waiting: tuple[Waiting, ...] = ()
     dead: tuple[Waiting, ...] = ()
+    conversations: Mapping[str, Conversation] = field(default_factory=dict[str, Conversation])
+    paces: Mapping[str, Pace] = field(default_factory=dict[str, Pace])
 
-    def put(self, alerts: Iterable[Alert], sinks: Iterable[str], now: datetime) -> Outbox:
-        """Queue each alert for each sink, unless that very alert waits there already."""
+    def put(self, alerts: Iterable[Alert], route: Callable[[Alert], Iterable[str]], now: datetime) -> Outbox:
+        """Queue each alert for its sinks, unless that very alert waits there already.
+
+        Args:
+            alerts: what to tell.
+            route: names of the sinks for an alert that begins an incident, or whose beginning nobody
+                knows of; every later alert goes where the beginning went.
+            now: timezone-aware UTC.
+        """
         held = {w.place for w in (*self.waiting, *self.dead)}
-        names = tuple(sinks)
-        new = [Waiting(a, s, now) for a in alerts for s in names if (a.id, s) not in held]
-        return replace(self, waiting=(*self.waiting, *new))
+        talks = dict(self.conversations)
+        new: list[Waiting] = []
+        for alert in alerts:
+            if alert.event == Event.OPEN or alert.incident not in talks:
+                talks[alert.incident] = Conversation(tuple(route(alert)))
+            new += [Waiting(alert, s, now) for s in talks[alert.incident].sinks if (alert.id, s) not in held]
+        return replace(self, waiting=(*self.waiting, *new), conversations=talks) if new else self
 
-    def due(self, now: datetime) -> tuple[Waiting, ...]:
-        """What may be tried now. Behind an alert that waits, later ones of its incident and sink wait too."""
+    def due(self, now: datetime, rates: Mapping[str, Rate] | None = None) -> tuple[Waiting, ...]:
+        """What may be tried now, pages first, and of each sink no more than it takes.
+
+        Behind an alert that waits, later ones of its incident and sink wait too.
+
+        Args:
+            now: timezone-aware UTC.
+            rates: what sinks take, by name; those not named take any number.
+        """
         held: set[tuple[str, str]] = set()
-        ready: list[Waiting] = []
+        behind: set[tuple[str, str]] = set()
+        first: list[Waiting] = []
+        then: list[Waiting] = []
         for w in self.waiting:
             place = (w.alert.incident, w.sink)
             if w.next_at > now:
                 held.add(place)
             elif place not in held:
+                (first if w.alert.page and place not in behind else then).append(w)
+                behind.add(place)
+        left = {s: allowance(self.paces.get(s), (rates or {}).get(s), now) for s in {w.sink for w in first + then}}
+        ready: list[Waiting] = []
+        for w in (*first, *then):
+            left[w.sink] -= 1
+            if left[w.sink] >= 0:
                 ready.append(w)
         return tuple(ready)
 
-    def claimed(self, items: Iterable[Waiting], now: datetime) -> Outbox:
-        """With ``items`` put off by ``LEASE``: nobody else sends them while their sender lives."""
+    def claimed(self, items: Collection[Waiting], now: datetime, rates: Mapping[str, Rate] | None = None) -> Outbox:
+        """With ``items`` put off by ``LEASE``, and counted: nobody else sends them while their sender lives."""
         places = {w.place for w in items}
         until = now + LEASE
-        return replace(self, waiting=tuple(replace(w, next_at=until) if w.place in places else w for w in self.waiting))
+        counts = Counter(w.sink for w in items)
+        paces = {s: spent(self.paces.get(s), rate, now, counts[s]) for s, rate in (rates or {}).items() if counts[s]}
+        waiting = tuple(replace(w, next_at=until) if w.place in places else w for w in self.waiting)
+        return replace(self, waiting=waiting, paces={**self.paces, **paces})
+
+    def paused(self, sink: str, now: datetime, seconds: float) -> Outbox:
+        """With a whole sink left alone for as long as its receiver asked, an hour at most."""
+        pace = paused(self.paces.get(sink), now, min(timedelta(seconds=seconds), LONGEST_WAIT))
+        return replace(self, paces={**self.paces, sink: pace})
+
+    def noted(self, item: Waiting, note: Mapping[str, str]) -> Outbox:
+        """With what a sink remembers of the incident it has just told of."""
+        talk = self.conversations.get(item.alert.incident) or Conversation((item.sink,))
+        return replace(self, conversations={**self.conversations, item.alert.incident: talk.noted(item.sink, note)})
+
+    def note(self, item: Waiting) -> Mapping[str, str]:
+        """What the sink of an alert remembers of its incident."""
+        talk = self.conversations.get(item.alert.incident)
+        return talk.notes.get(item.sink, {}) if talk else {}
+
+    def forgetting(self, known: Collection[str]) -> Outbox:
+        """Without conversations on incidents that are neither known nor spoken of by anything kept here."""
+        spoken = {w.alert.incident for w in (*self.waiting, *self.dead)}
+        kept = {i: c for i, c in self.conversations.items() if i in known or i in spoken}
+        return replace(self, conversations=kept)
 
     def released(self, items: Iterable[Waiting]) -> Outbox:
         """With ``items`` as they are given, in the place of what was claimed and not tried."""
@@ -116,6 +181,8 @@ def to_dict(outbox: Outbox) -> dict[str, Any]:
         "alerts": {w.alert.id: w.alert.to_dict() for w in everything},
         "waiting": [_line(w) for w in outbox.waiting],
         "dead": [_line(w) for w in outbox.dead],
+        "conversations": conversation.to_dict(outbox.conversations),
+        "paces": pacing.to_dict(outbox.paces),
     }
 
 
@@ -133,7 +200,13 @@ def from_dict(data: Mapping[str, Any]) -> Outbox:
             for id_, sink, next_at, attempts, error in lines
         )
 
-    return Outbox(read(data["waiting"]), read(data["dead"]))
+    return Outbox(
+        read(data["waiting"]),
+        read(data["dead"]),
+        # States that were stored before these existed hold neither.
+        conversation.from_dict(data.get("conversations", {})),
+        pacing.from_dict(data.get("paces", {})),
+    )
 
 
 def _line(w: Waiting) -> list[Any]:

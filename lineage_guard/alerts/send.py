@@ -12,14 +12,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lineage_guard.alerts.content import Context, alert_of
+from lineage_guard.alerts.content import Alert, Context, alert_of
+from lineage_guard.alerts.deliver import deliver
 from lineage_guard.alerts.outbox import Outbox, Waiting
-from lineage_guard.alerts.sinks.base import LogSink, Sink, Undelivered
+from lineage_guard.alerts.pacing import Rate
+from lineage_guard.alerts.sinks.base import LogSink, Sink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import ConfigError, LedgerError
@@ -64,6 +66,7 @@ def send(
     state: str = STATE,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.monotonic,
+    route: Callable[[Alert], Iterable[str]] | None = None,
 ) -> Report:
     """Tell on-call what changed, and try again what did not arrive.
 
@@ -79,6 +82,8 @@ def send(
             opened pages once. Code locations have one each.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
+        route: names of the sinks for an alert that begins an incident; all of them when ``None`` or when it
+            names none. What follows goes where the beginning went.
 
     Raises:
         ConfigError: two sinks share a name.
@@ -91,6 +96,7 @@ def send(
         raise ConfigError(
             f"two alert sinks share one name: {sorted(s.name for s in sinks)}", fix="give each its own `name=`"
         )
+    rates = {name: rate for name, sink in by_name.items() if isinstance(rate := getattr(sink, "rate", None), Rate)}
     seen = list(verdicts)
 
     def take(before: Incidents, box: Outbox) -> tuple[Incidents, Outbox, _Taken]:
@@ -98,29 +104,24 @@ def send(
         alerts = [alert_of(n, context) for n in notices]
         told = {a.incident: a.to_dict() for a in alerts if a.event != Event.RESOLVE}
         after = replace(after, told={**after.told, **told})
-        box = box.put(alerts, by_name, now)
-        due = box.due(now)
-        return after, box.claimed(due, now), _Taken(notices, due)
+        box = box.put(alerts, lambda a: tuple(route(a) if route else ()) or tuple(by_name), now)
+        box = box.forgetting(after.by_id)
+        due = box.due(now, rates)
+        return after, box.claimed(due, now, rates), _Taken(notices, due)
 
-    after, box, taken = _change(ledger, state, take)
-    delivered, failed = _deliver(taken.due, by_name, now, budget, clock)
+    after, box, taken = change(ledger, state, take)
+    done = deliver(taken.due, box, by_name, now, budget, clock)
 
     def settle(incidents: Incidents, box: Outbox) -> tuple[Incidents, Outbox, None]:
-        done = {w.place for w in (*delivered, *failed)}
-        box = box.released(w for w in taken.due if w.place not in done)
-        for item in delivered:
-            box = box.delivered(item)
-        for tried in failed:
-            box = box.put_off(tried)
-        return incidents, box, None
+        return incidents, done.settled(box, taken.due, now), None
 
     if taken.due:
-        after, box, _ = _change(ledger, state, settle)
+        after, box, _ = change(ledger, state, settle)
     return Report(
         notices=taken.notices,
-        delivered=tuple((w.alert.id, w.sink) for w in delivered),
-        failed=tuple((w.alert.id, w.sink, w.error) for w in failed),
-        dead=tuple((w.alert.id, w.sink, w.error) for w in failed if w.exhausted),
+        delivered=tuple((w.alert.id, w.sink) for w, _ in done.arrived),
+        failed=tuple((w.alert.id, w.sink, w.error) for w in done.failed),
+        dead=tuple((w.alert.id, w.sink, w.error) for w in done.failed if w.exhausted),
         waiting=len(box.waiting),
         dead_letters=len(box.dead),
         open=len(after.open),
@@ -133,10 +134,19 @@ class _Taken:
     due: tuple[Waiting, ...]
 
 
-def _change(
+def change(
     ledger: States, name: str, change: Callable[[Incidents, Outbox], tuple[Incidents, Outbox, _T]]
 ) -> tuple[Incidents, Outbox, _T]:
-    """Change the stored state, again from what another process stored meanwhile if there was one."""
+    """Change the stored state, again from what another process stored meanwhile if there was one.
+
+    Args:
+        ledger: keeps it.
+        name: of the state.
+        change: from what is stored to what should be, and whatever else the caller wants to know.
+
+    Raises:
+        LedgerError: it cannot be read or written.
+    """
     for _ in range(_TRIES):
         stored = ledger.load(name)
         before, box, readable = parse_state(stored)
@@ -145,43 +155,3 @@ def _change(
         if same or ledger.swap(name, stored, dump_state(after, changed)):
             return after, changed, result
     raise LedgerError("alert state keeps changing while it is read", where=name, fix="run fewer sensors on one state")
-
-
-def _deliver(
-    due: Iterable[Waiting], sinks: Mapping[str, Sink], now: datetime, budget: float, clock: Callable[[], float]
-) -> tuple[list[Waiting], list[Waiting]]:
-    delivered: list[Waiting] = []
-    failed: list[Waiting] = []
-    end = clock() + budget
-    silent: set[str] = set()
-    stuck: set[tuple[str, str]] = set()
-    for item in due:
-        if clock() >= end:
-            break
-        place = (item.alert.incident, item.sink)
-        if item.sink in silent or place in stuck:
-            continue
-        why, retry_after, only_this = _try(sinks.get(item.sink), item)
-        if why is None:
-            delivered.append(item)
-            continue
-        tried = item.failed(why, now, retry_after)
-        failed.append(tried)
-        stuck.add(place)
-        if not only_this:
-            silent.add(item.sink)
-        level, what = (logging.ERROR, "was given up") if tried.exhausted else (logging.WARNING, "waits")
-        _log.log(level, "alert %s to %s %s after attempt %d: %s", item.alert.id, item.sink, what, tried.attempts, why)
-    return delivered, failed
-
-
-def _try(sink: Sink | None, item: Waiting) -> tuple[str | None, float | None, bool]:
-    if sink is None:
-        return "no sink of that name is configured any more", None, True
-    try:
-        sink.send(item.alert)
-    except Undelivered as error:
-        return str(error), error.retry_after, error.only_this
-    except Exception as error:  # noqa: BLE001 - a sink may be anybody's code; nothing it does may stop the others
-        return f"{type(error).__name__} in sink {item.sink}", None, False
-    return None, None, False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from lineage_guard.alerts.content import Alert
 from lineage_guard.domain.errors import LineageGuardError
@@ -20,6 +21,29 @@ class Sink(Protocol):
 
     def send(self, alert: Alert) -> None:
         """Deliver, within seconds.
+
+        Raises:
+            Undelivered: it did not arrive. Any other exception is taken as the same.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowingSink(Sink, Protocol):
+    """A sink that tells one incident as one thing, so it remembers where it told the beginning.
+
+    Any sink may also have an attribute ``rate`` (a ``pacing.Rate``): what does not fit waits.
+    """
+
+    def follow(self, alert: Alert, note: Mapping[str, str]) -> Mapping[str, str]:
+        """Deliver, within seconds.
+
+        Args:
+            alert: what to tell.
+            note: what this returned for the incident's last alert that arrived; empty at first.
+
+        Returns:
+            What to remember; it is stored in the ledger, so never a secret.
 
         Raises:
             Undelivered: it did not arrive. Any other exception is taken as the same.

@@ -8,15 +8,14 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 from lineage_guard.alerts.content import Alert
 from lineage_guard.alerts.sinks.base import Undelivered
+from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
 from lineage_guard.domain.errors import ConfigError
 
-TIMEOUT = 5.0
 #: Refusals that speak of this one message; anything else says the receiver is not well.
 _ONLY_THIS = frozenset({400, 409, 413, 415, 422})
 
@@ -75,27 +74,17 @@ class WebhookSink:
 
     def send(self, alert: Alert) -> None:
         """Post it; anything but a 2xx is ``Undelivered``."""
-        import httpx
-
         body = json.dumps(alert.to_dict(), ensure_ascii=False, sort_keys=True).encode()
-        now = datetime.now(UTC)
         headers = {"content-type": "application/json", **self._headers}
-        headers |= signed(alert.id, int(now.timestamp()), body, self._secret)
-        try:
-            response = httpx.post(self._url, content=body, headers=headers, timeout=self._timeout)
-        except httpx.HTTPError as error:
+        headers |= signed(alert.id, int(datetime.now(UTC).timestamp()), body, self._secret)
+        answer = post(self._url, body, headers, self._timeout, self._name)
+        if not answer.ok:
             raise Undelivered(
-                f"no answer: {type(error).__name__}",
-                where=self._name,
-                fix="check that the receiver runs and can be reached from here",
-            ) from None
-        if not response.is_success:
-            raise Undelivered(
-                f"it answered {response.status_code}",
+                f"it answered {answer.status}",
                 where=self._name,
                 fix="check the URL, its token and the receiver's log",
-                retry_after=_retry_after(response.headers.get("retry-after"), now),
-                only_this=response.status_code in _ONLY_THIS,
+                retry_after=answer.retry_after,
+                only_this=answer.status in _ONLY_THIS,
             )
 
 
@@ -131,16 +120,3 @@ def _key(secret: str) -> bytes:
             where="LINEAGE_GUARD_WEBHOOK_SECRET",
             fix="copy the secret again from the receiver",
         ) from None
-
-
-def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds named by a Retry-After header: a number or a date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp())

@@ -1,0 +1,118 @@
+"""One HTTP exchange with a receiver of alerts: no redirects, one deadline, errors without secrets."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from lineage_guard.alerts.sinks.base import Undelivered
+from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
+
+#: Seconds one exchange may take, from looking up the name to the last byte of the answer.
+TIMEOUT = 5.0
+#: Bytes of an answer that are read; none of these receivers sends more.
+_ANSWER = 65_536
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a receiver answered.
+
+    Attributes:
+        status: HTTP status.
+        body: at most 64 KiB of it.
+        retry_after: seconds it asked us to wait, when it did.
+    """
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Mapping[str, Any]:
+        """The body as a JSON object; empty when it is none."""
+        try:
+            value: object = json.loads(self.body)
+        except ValueError:
+            return {}
+        return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float, sink: str) -> Answer:
+    """POST and read the answer. Redirects are not followed: a page goes where it was addressed.
+
+    Args:
+        url: where to; may hold a token, so it is never part of an error.
+        body: what to send.
+        headers: of the request.
+        timeout: seconds for the whole exchange.
+        sink: name of the sink, for errors.
+
+    Raises:
+        Undelivered: no answer came, or not in time; it may have arrived all the same.
+    """
+    import httpx
+
+    client = httpx.Client(timeout=timeout, follow_redirects=False)
+
+    def exchange() -> Answer:
+        with client, client.stream("POST", url, content=body, headers=dict(headers)) as response:
+            read = b""
+            for part in response.iter_bytes():
+                read += part
+                if len(read) >= _ANSWER:
+                    break
+            after = _retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+            return Answer(response.status_code, read[:_ANSWER], after)
+
+    try:
+        return within(timeout, exchange, client.close)
+    except (httpx.HTTPError, httpx.InvalidURL, DeadlineExceeded) as error:
+        raise unanswered(error, sink) from None
+
+
+def unanswered(error: BaseException, sink: str) -> Undelivered:
+    """The error for an exchange that broke off; names the kind of ``error`` and never its text."""
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return Undelivered(
+            "no answer in time",
+            where=sink,
+            fix="see whether the receiver is well; it may have taken the alert, which is sent again",
+        )
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            kind = type(cause).__name__
+            return Undelivered(
+                f"no answer: TLS failed ({kind})",
+                where=sink,
+                fix="check the receiver's certificate; for one of your own authority set SSL_CERT_FILE",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return Undelivered(
+        f"no answer: {type(error).__name__}",
+        where=sink,
+        fix="check that the receiver runs and can be reached from here",
+    )
+
+
+def _retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds named by a Retry-After header: a number or a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp())
