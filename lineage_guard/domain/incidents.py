@@ -25,6 +25,8 @@ from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.terms import Effect
 
 FLAP_WINDOW = timedelta(minutes=30)
+#: Rule under which a silent sensor is told of; see ``heartbeat``. Each sensor is a trouble of its own.
+GUARD_STALE = "guard-stale"
 
 
 class IncidentKind(StrEnum):
@@ -189,6 +191,8 @@ def key_of(finding: Finding, verdict: Verdict, deployment: str) -> IncidentKey:
         deployment: name of the Dagster deployment.
     """
     rule = finding.rule if verdict.blocks or not verdict.stops else f"{finding.rule} ({verdict.mode.value})"
+    if finding.rule == GUARD_STALE:
+        return IncidentKey(deployment, rule, place_of(verdict).target, "")
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return IncidentKey(deployment, rule, "guard-cannot-see", "")
     if finding.model is not None:
@@ -354,6 +358,8 @@ class _Machine:
 
 
 def _title(finding: Finding, place: Place, verdict: Verdict) -> str:
+    if finding.rule == GUARD_STALE:
+        return f"The guard's sensor of {finding.subject.name} is silent: gates still stop, but nobody is told"
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return f"The guard cannot see all lineage; training {'waits' if verdict.blocks else 'goes on'}"
     if finding.model is not None:
@@ -370,6 +376,8 @@ def _remember(verdict: Verdict, before: Seen | None) -> Seen:
 
 
 def _changed(verdict: Verdict, before: Seen | None) -> str:
+    if any(f.rule == GUARD_STALE for f in verdict.findings):
+        return "It was heard of before, and is not any more."
     if before is None or before.passed_at is None:
         return "No earlier verdict on it is known that let it pass."
     policy, lineage = verdict.policy_digest != before.policy, verdict.closure_digest != before.closure
