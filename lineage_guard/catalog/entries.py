@@ -14,6 +14,8 @@ from lineage_guard.domain.terms import Above, Confidence, Effect, Limits, Restri
 HOSTED = "hosted_service"
 RESELLER = "reseller"
 SELF_HOSTED = "self-hosted"
+#: Said of an entry that was written from memory, after its summary.
+UNREAD = "Nobody has read this text, so it permits nothing."
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +91,30 @@ def _limits(row: Mapping[str, Any]) -> Limits:
     )
 
 
+def _effects(row: Mapping[str, Any], confidence: Confidence) -> dict[str, Effect]:
+    """What follows for each use: a permission that nobody has read is none, a bar is believed."""
+    said = {use: Effect.parse(effect) for use, effect in row["effects"].items()}
+    if confidence is not Confidence.MEMORY:
+        return said
+    return {use: max(effect, Effect.UNKNOWN) for use, effect in said.items()}
+
+
 def _entry(row: Mapping[str, Any]) -> Entry:
     providers = frozenset(str(p).lower() for p in row.get("providers", ()))
+    confidence = Confidence(row["confidence"])
     terms = Terms(
         id=row["id"],
         provider=row["provider"],
         kind=row["kind"],
         license=row["license"],
-        effects={use: Effect.parse(effect) for use, effect in row["effects"].items()},
+        effects=_effects(row, confidence),
         restrictions=frozenset(Restriction(r) for r in row.get("restrictions", ())),
         obligations=tuple(row.get("obligations", ())),
-        summary=row["summary"],
+        summary=row["summary"] if confidence is not Confidence.MEMORY else f"{row['summary']} {UNREAD}",
         url=row.get("url"),
         effective_from=_day(row.get("effective_from")),
         terms_version=row.get("terms_version"),
-        confidence=Confidence(row["confidence"]),
+        confidence=confidence,
         date_read=_day(row.get("date_read")),
         source=row.get("source"),
         limits=_limits(row["limits"]) if "limits" in row else None,

@@ -98,7 +98,12 @@ def _entry(
     if terms.restrictions - _BARRING and not terms.obligations:
         yield at("restrictions", "it has a duty that nobody can read", "write it under 'obligations'")
     if terms.confidence is Confidence.MEMORY:
-        yield at("confidence", "it was written from memory", "read the text, then name source and date_read", False)
+        fix = "read the text, then name source and date_read"
+        yield at("confidence", "nobody has read its text, so it permits nothing", fix, False)
+        permits = [use for use, effect in row["effects"].items() if Effect.parse(effect) < Effect.UNKNOWN]
+        if permits:
+            what = f"it says more than anybody has read, and is taken as unknown for {', '.join(permits)}"
+            yield at("effects", what, f"say unknown, or {fix}", False)
     if row.get("url") is None and not entry.only_when_named:
         yield at("url", "it says not where the text can be read", "give the url", False)
     if not entry.only_when_named:

@@ -120,3 +120,19 @@ def test_what_was_generated_in_march_is_judged_by_the_terms_of_march(written, wh
     if when is not None:
         dated = ModelSource("acme", "acme-lm-2", channel="llm.acme.example", generated_at=when)
         assert verdict(catalog, dated).decision.value == decision, "the model's day, not the table's"
+
+
+def test_what_nobody_has_read_permits_nothing(written):
+    """Of one's own files as of the shipped ones; a bar is believed all the same."""
+    private = yaml.safe_load(BLOCKS[0])["terms"][0]
+    unread = {**private, "source": None, "date_read": None, "confidence": "memory"}
+    unread["effects"] = {**private["effects"], "train_competing": "block", "evaluate": "warn"}
+    terms = written(days({"format": 1, "terms": [unread]})).terms.get("acme-lm")
+    assert terms.effects["train_competing"].name == "BLOCK"
+    assert {e.name for use, e in terms.effects.items() if use != "train_competing"} == {"UNKNOWN"}
+    assert terms.summary.endswith("Nobody has read this text, so it permits nothing.")
+
+    shipped = ModelSource("ai21", "ai21labs/AI21-Jamba-Mini-1.5", channel="self-hosted")
+    found = verdict(load_catalog(), shipped)
+    assert (found.decision.value, found.stops) == ("UNKNOWN", True)
+    assert "Nobody has read this text" in found.findings[0].message
