@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 
@@ -139,6 +139,21 @@ def decisions(index: Index, tail: Tail, namespace: str, name: str, limit: int) -
         {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}
         for run, at, _, facet in rows[:limit]
     ]
+
+
+def position(index: Index, tail: Tail, source: str) -> int:
+    """The greatest position of a source; -1 when none is held."""
+    return max(index.manifest.positions.get(source, -1), tail.facts.positions.get(source, -1))
+
+
+def events(log: Log, after: str | None) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Every event after a position, in the order of the log, each with its own position."""
+    done_batch, done_line = position_of(after)
+    first = max(done_batch, 1)
+    for batch in log.after(first - 1, log.chain_of(first - 1)):
+        for n, line in enumerate(batch.lines, 1):
+            if line and (batch.seq, n) > (done_batch, done_line):
+                yield f"{batch.seq}:{n}", json.loads(line)
 
 
 def checked(index: Index, tail: Tail, log: Log, full: bool) -> Checked:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.evidence import Evidence, FailedExpectation
+from lineage_guard.ledger.archive import Archive
 
 
 def key_of(evidence_key: str) -> str:
@@ -49,3 +50,22 @@ def parse(data: bytes, key: str, where: str) -> Evidence:
             f"evidence cannot be read: {e}", where=where, fix="delete the file; the suite is run again"
         ) from e
     return evidence
+
+
+def write(archive: Archive, evidence: Evidence) -> None:
+    """File evidence; what was filed under its key before is replaced.
+
+    Raises:
+        LedgerError: when the archive cannot be written.
+    """
+    archive.put(key_of(evidence.key), dump(evidence))
+
+
+def read(archive: Archive, key: str) -> Evidence | None:
+    """What is filed under an evidence key, or ``None``.
+
+    Raises:
+        LedgerError: when it is there but cannot be read.
+    """
+    data = archive.get(key_of(key))
+    return None if data is None else parse(data, key, archive.describe(key_of(key)))

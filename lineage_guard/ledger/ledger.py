@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked, p
 from lineage_guard.ledger.appending import Prepared, append, prepare
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.log import Batch, Log
 from lineage_guard.ledger.state import State, mark
 from lineage_guard.ledger.tail import Tail
 
@@ -120,7 +119,7 @@ class Ledger:
         """
         from lineage_guard.ledger import evidence as filing
 
-        self.archive.put(filing.key_of(evidence.key), filing.dump(evidence))
+        filing.write(self.archive, evidence)
 
     def store(self, name: str, state: Mapping[str, object]) -> None:
         """Keep a small state under a name, replacing the last whoever stored it; see ``load`` and ``swap``.
@@ -192,16 +191,12 @@ class Ledger:
 
         if not dry_run:
             self.compact()
-        seq = self._state.read(lambda index, tail: tail.seq if dry_run else index.manifest.seq)
         delivered = None if until is None else position_of(until)
-        planned = prune.plan(prune.everything(self._log, seq), before, live, keep, delivered)
-        if not dry_run:
-            self._log.pack(seq, at_least=1)
-            prune.apply(self.archive, self._log, planned)
-            dropped = planned.events + planned.gone
-            while self._state.read(lambda index, _: index.manifest.dropped) < dropped and not self._state.rebuild():
-                pass
-        return planned
+
+        def planned(batches: Iterable[Batch]) -> Plan:
+            return prune.plan(batches, before, live, keep, delivered)
+
+        return prune.prune(self.archive, self._log, self._state, planned, dry_run)
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -302,9 +297,7 @@ class Ledger:
         Raises:
             LedgerError: when the ledger cannot be read.
         """
-        return self._state.read(
-            lambda index, tail: max(index.manifest.positions.get(source, -1), tail.facts.positions.get(source, -1))
-        )
+        return self._state.read(lambda index, tail: answers.position(index, tail, source))
 
     def decisions(self, namespace: str, name: str, limit: int = 20) -> list[dict[str, object]]:
         """Verdicts on one asset, newest first.
@@ -331,13 +324,7 @@ class Ledger:
         Raises:
             LedgerError: when a batch cannot be read, or the position is none of this ledger's.
         """
-        done_batch, done_line = position_of(after)
-        first = max(done_batch, 1)
-        chain = self._log.chain_of(first - 1)
-        for batch in self._log.after(first - 1, chain):
-            for n, line in enumerate(batch.lines, 1):
-                if line and (batch.seq, n) > (done_batch, done_line):
-                    yield f"{batch.seq}:{n}", json.loads(line)
+        return answers.events(self._log, after)
 
     def evidence(self, key: str) -> Evidence | None:
         """The last result filed under an evidence key, or ``None``.
@@ -347,8 +334,7 @@ class Ledger:
         """
         from lineage_guard.ledger import evidence as filing
 
-        data = self.archive.get(filing.key_of(key))
-        return None if data is None else filing.parse(data, key, self.archive.describe(filing.key_of(key)))
+        return filing.read(self.archive, key)
 
     def load(self, name: str) -> dict[str, object] | None:
         """A small state as it was stored last, or ``None``.

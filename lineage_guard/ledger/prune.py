@@ -11,7 +11,7 @@ source; what was not delivered yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain as concatenated
@@ -21,6 +21,7 @@ from lineage_guard.ledger.archive import Archive
 from lineage_guard.ledger.batch import GENESIS, Batch, parse
 from lineage_guard.ledger.log import Log, key_of
 from lineage_guard.ledger.packs import packs_after, read_pack, sweep, write_pack
+from lineage_guard.ledger.state import State
 from lineage_guard.ledger.tail import Facts, facts_of
 from lineage_guard.openlineage.statement import Statement
 
@@ -145,6 +146,32 @@ def plan(
             events += 1
             size += length
     return Plan(dict(drop), events, size, kept - events, gone)
+
+
+def prune(
+    archive: Archive, log: Log, state: State, planned_of: Callable[[Iterable[Batch]], Plan], dry_run: bool
+) -> Plan:
+    """Plan, and unless that is all, drop what may go and make the index again without it.
+
+    Args:
+        archive: of the ledger.
+        log: its batches.
+        state: of the handle that prunes; compacted just now unless it is a dry run.
+        planned_of: plans over the log.
+        dry_run: only plan.
+
+    Raises:
+        LedgerError: when the archive cannot be read or written.
+    """
+    seq = state.read(lambda index, tail: tail.seq if dry_run else index.manifest.seq)
+    planned = planned_of(everything(log, seq))
+    if not dry_run:
+        log.pack(seq, at_least=1)
+        apply(archive, log, planned)
+        dropped = planned.events + planned.gone
+        while state.read(lambda index, _: index.manifest.dropped) < dropped and not state.rebuild():
+            pass
+    return planned
 
 
 def apply(archive: Archive, log: Log, planned: Plan) -> None:
