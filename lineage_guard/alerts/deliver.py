@@ -42,7 +42,7 @@ class Delivered:
         box = box.released(w for w in claimed if w.place not in done)
         for item, note in self.arrived:
             box = box.delivered(item)
-            if note:
+            if note != box.note(item):
                 box = box.noted(item, note)
         for tried in self.failed:
             box = box.put_off(tried)

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from lineage_guard.alerts.content import Alert
 from lineage_guard.alerts.sinks.base import Undelivered
+from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
+from lineage_guard.alerts.sinks.exchange import TIMEOUT, unanswered
 from lineage_guard.domain.errors import ConfigError
 
 #: Limits of the Publish action (SNS API reference): message and attributes together; ASCII subject.
@@ -30,7 +32,7 @@ class SnsSink:
         topic_arn: ARN of the topic; its region is used.
         name: how it is named in reports; ``sns:<topic>`` when ``None``.
         endpoint_url: for a local server; boto3's own variables work too.
-        timeout: seconds to connect and to read, each.
+        timeout: seconds for the whole exchange.
 
     Raises:
         ConfigError: the ARN is not that of a topic.
@@ -41,7 +43,7 @@ class SnsSink:
     """
 
     def __init__(
-        self, topic_arn: str, name: str | None = None, endpoint_url: str | None = None, timeout: float = 5.0
+        self, topic_arn: str, name: str | None = None, endpoint_url: str | None = None, timeout: float = TIMEOUT
     ) -> None:
         match = _ARN.fullmatch(topic_arn)
         if match is None:
@@ -76,14 +78,18 @@ class SnsSink:
         from botocore.exceptions import BotoCoreError, ClientError
 
         order = {"MessageGroupId": alert.incident, "MessageDeduplicationId": alert.id} if self._fifo else {}
+        client = self._client
         try:
-            self._client.publish(
-                TopicArn=self._arn,
-                Subject=subject(alert.headline),
-                Message=_message(alert),
-                MessageStructure="json",
-                MessageAttributes=_attributes(alert),
-                **order,
+            within(
+                self._timeout,
+                lambda: client.publish(
+                    TopicArn=self._arn,
+                    Subject=subject(alert.headline),
+                    Message=_message(alert),
+                    MessageStructure="json",
+                    MessageAttributes=_attributes(alert),
+                    **order,
+                ),
             )
         except ClientError as error:
             code = str(cast(Any, error).response.get("Error", {}).get("Code", "error"))
@@ -93,6 +99,8 @@ class SnsSink:
                 fix="check that the topic exists and that this process may call sns:Publish on it",
                 only_this=code in _ONLY_THIS,
             ) from None
+        except DeadlineExceeded as error:
+            raise unanswered(error, self._name) from None
         except BotoCoreError as error:
             raise Undelivered(
                 f"SNS could not be reached: {type(error).__name__}",
