@@ -1,58 +1,28 @@
 """Delivery of archived events to any OpenLineage transport. The archive is the outbox.
 
 Called by the sensor and the command line only, never from inside a step: a dead lineage
-backend must not cost a training run a second. Events go out in the order of the archive, so
-the order of each run's events is kept; the position is saved after what was delivered, so a
+backend must not cost a training run a second. Events go out one after another in the order of
+the archive, over one connection: backends take "the current version" from the order in which
+events arrive, across runs and datasets. The position is saved after what was delivered, so a
 crash sends some again and loses none (at least once; run ids are deterministic, so a backend
 sees the same event twice, not two events).
 """
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from datetime import UTC, datetime
+from typing import Any
 
-from lineage_guard.domain.errors import ConfigError, EventError
-from lineage_guard.openlineage.reading import format_time, parse_time
+from lineage_guard.openlineage.passing import Passing, Select, send, written_by_us
+from lineage_guard.openlineage.progress import Outbox, Progress, Refusal, order
+from lineage_guard.openlineage.sending import Failed, Refused, Sender
 
-if TYPE_CHECKING:
-    from openlineage.client import OpenLineageClient
+__all__ = ["Drained", "Outbox", "Refusal", "backlog", "drain", "redeliver", "written_by_us"]
 
-_OURS = "https://github.com/lineage-guard/lineage-guard/"
-_SAVE_EVERY = 50
 _COUNT_UP_TO = 10_000
-_KEEP_REFUSALS = 20
-_LONGEST_PAUSE = timedelta(minutes=10)
-# What a backend answers to an event that it will never take, however often it is sent.
-_NEVER_TAKEN = frozenset({400, 413, 422})
-
-
-class Outbox(Protocol):
-    """The part of a ledger that delivery needs."""
-
-    def events(self, after: str | None) -> Iterator[tuple[str, Mapping[str, object]]]:
-        """Events after a position, in order, each with its own position."""
-        ...
-
-    def load(self, name: str) -> dict[str, object] | None:
-        """A small state."""
-        ...
-
-    def store(self, name: str, state: Mapping[str, object]) -> None:
-        """Keep a small state."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An event that the backend will not take; it stays in the archive."""
-
-    position: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +34,8 @@ class Drained:
         failed: events whose sending failed after all attempts: 0 or 1, for the next waits.
         backlog: events still to be sent, counted up to 10,000.
         error: why sending stopped; ``None`` when it did not.
-        refused: events the backend will never take, passed over.
+        refused: events the backend will never take, passed over in this call.
+        refused_in_all: how many refused events wait for ``redeliver``.
         position: last event that is done with.
         paused_until: when the next attempt is due after failures.
         configured: whether there is any transport to send to.
@@ -75,15 +46,10 @@ class Drained:
     backlog: int = 0
     error: str | None = None
     refused: tuple[Refusal, ...] = ()
+    refused_in_all: int = 0
     position: str | None = None
     paused_until: datetime | None = None
     configured: bool = True
-
-
-def written_by_us(event: Mapping[str, object]) -> bool:
-    """Whether Lineage Guard wrote an event. What a receiver took in is not sent back out."""
-    producer = event.get("producer")
-    return isinstance(producer, str) and producer.startswith(_OURS)
 
 
 def drain(
@@ -91,18 +57,21 @@ def drain(
     transport_config: Mapping[str, Any] | None = None,
     *,
     name: str = "openlineage",
-    select: Callable[[Mapping[str, object]], bool] = written_by_us,
-    limit: int = 1000,
+    select: Select = written_by_us,
+    limit: int | None = 1000,
     attempts: int = 3,
     seconds: float = 30.0,
     force: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
+    told: Callable[[int], object] = lambda _: None,
 ) -> Drained:
     """Send what has not been sent yet.
 
     A dead endpoint raises nothing: sending stops, the position stays, the next call comes
-    back to it, later and later up to ten minutes.
+    back to it, later and later up to ten minutes, or when the endpoint said (``Retry-After``).
+    An event that the backend refuses is passed over and kept for ``redeliver``; so is one over
+    which it broke in five calls in a row while it takes the event after it.
 
     Args:
         ledger: where the events and the position are.
@@ -112,12 +81,14 @@ def drain(
             either, nothing is sent.
         name: of the destination; each has a position of its own.
         select: which events to send; the others are passed over.
-        limit: most events to send.
+        limit: most events to send; ``None`` for all.
         attempts: for each event, with exponential backoff between them.
-        seconds: after which no further event is begun.
+        seconds: after which no further event and no further attempt is begun; may be infinite.
         force: send even while pausing after failures.
         now: tells the time (timezone-aware UTC).
         sleep: waits between attempts.
+        told: is told, whenever the position was saved, how many archived events this call is
+            done with: delivered, refused, or not to be sent.
 
     Returns:
         What was done and what remains.
@@ -129,241 +100,131 @@ def drain(
     Example:
         ``drain(ledger, {"transport": {"type": "file", "log_file_path": "events.jsonl", "append": True}})``
     """
-    state_name = f"delivery-{name}"
-    state = ledger.load(state_name) or {}
-    position = _text(state, "position")
-    pause = _text(state, "pausedUntil")
-    if pause and not force and now() < parse_time(pause):
-        return Drained(
-            backlog=_backlog(ledger, position, select),
-            error=_text(state, "error"),
-            position=position,
-            paused_until=parse_time(pause),
-        )
-    client = _client(transport_config)
-    if client is None:
-        return Drained(backlog=_backlog(ledger, position, select), position=position, configured=False)
-    sending = _Sending(ledger, state_name, state, position, client, attempts, sleep)
+    progress = Progress(ledger, name)
+    pause = progress.paused_until
+    if pause and not force and now() < pause:
+        return _report(ledger, progress, select, error=progress.error, paused_until=pause)
+    sender = Sender(transport_config, attempts, sleep)
+    if not sender.configured:
+        return _report(ledger, progress, select, configured=False)
+    passing = Passing(ledger, progress, sender, select, now, seconds, told)
     try:
-        _send(sending, select, limit, now() + timedelta(seconds=seconds), now)
+        finished = passing.run(limit)
     finally:
-        sending.close()
-    sending.save(now())
-    return Drained(
-        delivered=sending.delivered,
-        failed=1 if sending.error else 0,
-        backlog=_backlog(ledger, sending.position, select),
-        error=sending.error,
-        refused=tuple(sending.refused),
-        position=sending.position,
-        paused_until=sending.paused_until,
+        closing = sender.close()
+    if passing.error is None and closing:
+        passing.stop(closing)
+    return _report(
+        ledger,
+        progress,
+        select,
+        finished=finished and passing.error is None,
+        delivered=passing.delivered,
+        failed=1 if passing.error else 0,
+        error=passing.error,
+        refused=tuple(passing.refused),
+        paused_until=progress.paused_until,
     )
 
 
-def _send(
-    sending: _Sending,
-    select: Callable[[Mapping[str, object]], bool],
-    limit: int,
-    until: datetime,
-    now: Callable[[], datetime],
-) -> None:
-    waiting: list[str] = []
-    taken = 0
-    for position, event in sending.ledger.events(sending.position):
-        if taken >= limit or now() >= until:
-            break
-        if select(event):
-            if not sending.emit(position, event):
-                break
-            taken += 1
-        waiting.append(position)
-        if len(waiting) >= _SAVE_EVERY:
-            if not sending.flush(waiting):
-                return
-            waiting = []
-            sending.save(now())
-    sending.flush(waiting)
+def redeliver(
+    ledger: Outbox,
+    transport_config: Mapping[str, Any] | None = None,
+    *,
+    name: str = "openlineage",
+    select: Select = written_by_us,
+    attempts: int = 3,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Drained:
+    """Send once more what the backend refused, after it or its configuration was mended.
 
+    Args:
+        ledger: as for ``drain``.
+        transport_config: as for ``drain``.
+        name: of the destination.
+        select: as for the ``drain`` that was refused.
+        attempts: for each event.
+        sleep: waits between attempts.
 
-class _Sending:
-    """One call's progress: the client, what went out, how far it got."""
+    Returns:
+        ``refused`` are those that were refused again, and wait on. Events that were pruned
+        meanwhile are neither sent nor kept.
 
-    def __init__(
-        self,
-        ledger: Outbox,
-        state_name: str,
-        state: Mapping[str, object],
-        position: str | None,
-        client: OpenLineageClient,
-        attempts: int,
-        sleep: Callable[[float], None],
-    ) -> None:
-        self.ledger = ledger
-        self.position = position
-        self.delivered = 0
-        self.error: str | None = None
-        self.refused: list[Refusal] = []
-        self.paused_until: datetime | None = None
-        self._state_name = state_name
-        self._state = dict(state)
-        self._client = client
-        self._attempts = attempts
-        self._sleep = sleep
-        self._unflushed = 0
-        self._lost_before = _lost(client.transport)
-
-    def emit(self, position: str, event: Mapping[str, object]) -> bool:
-        """Send one event; whether the next may follow."""
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
-
-        from lineage_guard.openlineage.rebuild import rebuild
-
-        retrying = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential(multiplier=0.5, max=5),
-            retry=retry_if_exception(lambda e: isinstance(e, Exception) and not _never_taken(e)),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        try:
-            built = rebuild(event)
-            # Straight to the transport: ``client.emit`` would add this process's environment,
-            # tags and git commit, which are not those of the run.
-            if self._client.filter_event(built) is not None:
-                retrying(lambda: self._client.transport.emit(copy.deepcopy(built)))
-                self._unflushed += 1
-        except EventError as e:
-            self.refused.append(Refusal(position, str(e)))
-        except Exception as e:  # noqa: BLE001  (a transport may raise anything, and none of it may stop a sensor)
-            if not _never_taken(e):
-                self.error = _describe(e)
-                return False
-            self.refused.append(Refusal(position, _describe(e)))
-        return True
-
-    def flush(self, waiting: list[str]) -> bool:
-        """Wait for transports that send in the background, then count and move on."""
-        lost = _settle(self._client.transport, timeout=30.0) - self._lost_before
-        if lost > 0:
-            self.error = self.error or f"the transport lost {lost} event(s) it had taken"
-            return False
-        self.delivered += self._unflushed
-        self._unflushed = 0
-        if waiting:
-            self.position = waiting[-1]
-        return True
-
-    def save(self, at: datetime) -> None:
-        """Keep the position, and after a failure when to come back."""
-        failures = int(cast("int", self._state.get("failures") or 0))
-        failures = failures + 1 if self.error else 0
-        if self.error:
-            self.paused_until = at + min(timedelta(seconds=15 * 2 ** min(failures - 1, 10)), _LONGEST_PAUSE)
-        refusals = cast("list[dict[str, str]]", self._state.get("refused") or [])
-        new = [{"position": r.position, "error": r.error} for r in self.refused]
-        known = {r["position"] for r in refusals}
-        state: dict[str, object] = {
-            "position": self.position,
-            "failures": failures,
-            "error": self.error,
-            "pausedUntil": format_time(self.paused_until) if self.paused_until else None,
-            "refused": (refusals + [r for r in new if r["position"] not in known])[-_KEEP_REFUSALS:],
-        }
-        if state != self._state:
-            self.ledger.store(self._state_name, state)
-            self._state = state
-
-    def close(self) -> None:
-        """Let the client go, whatever state it is in."""
-        try:
-            self._client.close(timeout=5.0)
-        except Exception as e:  # noqa: BLE001  (closing must not hide what was sent)
-            self.error = self.error or _describe(e)
-
-
-def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | None:
-    """A client of the configured transport; ``None`` when there is none or it is switched off."""
-    import os
-
-    from openlineage.client import OpenLineageClient
-    from openlineage.client.transport.noop import NoopTransport
-
-    # The factory takes keys out of the configuration it is given.
-    config: Any = copy.deepcopy(dict(transport_config)) if transport_config is not None else None
+    Raises:
+        ConfigError: when the transport configuration is wrong.
+        LedgerError: when the ledger cannot be read or written.
+    """
+    progress = Progress(ledger, name)
+    spans = progress.spans
+    sender = Sender(transport_config, attempts, sleep)
+    if not sender.configured:
+        return _report(ledger, progress, select, configured=False)
+    delivered, error, again = 0, None, list[tuple[str | None, Refusal]]()
+    done = 0
     try:
-        client = OpenLineageClient(config=config)
-        named = bool((client.config.transport or {}).get("type")) or bool(os.environ.get("OPENLINEAGE_URL"))
-    except Exception as e:
-        raise ConfigError(
-            f"the OpenLineage transport cannot be made: {_describe(e)}",
-            where="OpenLineage configuration",
-            fix="see https://openlineage.io/docs/client/python for its options",
-        ) from e
-    if not named or isinstance(client.transport, NoopTransport):
-        return None
-    for transport in _all(client.transport):
-        _leave_retries_to_us(transport)
-    return client
+        for span in spans:
+            before, kept, sent = span.after, list[tuple[str | None, Refusal]](), 0
+            for position, event in ledger.events(span.after):
+                if order(position) > order(span.through):
+                    break
+                if select(event):
+                    try:
+                        sent += send(sender, event, float("inf"))
+                    except Refused as e:
+                        kept.append((before, Refusal(position, str(e))))
+                before = position
+            if sender.lost() > 0:
+                raise Failed("the transport lost events that it had taken")
+            delivered, done = delivered + sent, done + 1
+            again += kept
+    except Failed as e:
+        error = str(e)
+    finally:
+        sender.close()
+    progress.settle(spans[:done], again)
+    refused = tuple(refusal for _, refusal in again)
+    return _report(ledger, progress, select, delivered=delivered, failed=int(bool(error)), error=error, refused=refused)
 
 
-def _leave_retries_to_us(transport: Any) -> None:
-    """Take the client's default retries off: with them a dead port takes 9 s and a hung one 39 s."""
-    from openlineage.client.transport.http import HttpTransport
-    from openlineage.client.transport.http_common import DEFAULT_RETRY_CONFIG
+def backlog(ledger: Outbox, name: str = "openlineage", select: Select = written_by_us) -> int:
+    """How many events wait for a destination, counted up to 10,000.
 
-    if isinstance(transport, HttpTransport) and transport.config.retry == DEFAULT_RETRY_CONFIG:
-        transport.config.retry = {**DEFAULT_RETRY_CONFIG, "total": 0, "connect": 0, "read": 0}
-
-
-def _all(transport: Any) -> Iterator[Any]:
-    """A transport and those inside it (composite, transform, datadog)."""
-    yield transport
-    inner: list[Any] = list(getattr(transport, "transports", None) or [])
-    inner += [getattr(transport, name, None) for name in ("transport", "http", "async_http")]
-    for each in inner:
-        if each is not None:
-            yield from _all(each)
+    Raises:
+        LedgerError: when the ledger cannot be read.
+    """
+    return _count(ledger, Progress(ledger, name).position, select)
 
 
-def _settle(transport: Any, timeout: float) -> int:
-    """Wait until background transports have sent all they took; how many they lost so far."""
-    for each in _all(transport):
-        wait = getattr(each, "wait_for_completion", None)
-        if wait is not None and not wait(timeout):
-            return 1 + _lost(transport)
-    return _lost(transport)
+def _report(
+    ledger: Outbox,
+    progress: Progress,
+    select: Select,
+    *,
+    finished: bool = False,
+    configured: bool = True,
+    delivered: int = 0,
+    failed: int = 0,
+    error: str | None = None,
+    refused: tuple[Refusal, ...] = (),
+    paused_until: datetime | None = None,
+) -> Drained:
+    return Drained(
+        delivered=delivered,
+        failed=failed,
+        backlog=0 if finished else _count(ledger, progress.position, select),
+        error=error,
+        refused=refused,
+        refused_in_all=sum(span.count for span in progress.spans),
+        position=progress.position,
+        paused_until=paused_until,
+        configured=configured,
+    )
 
 
-def _lost(transport: Any) -> int:
-    stats = [each.get_stats() for each in _all(transport) if hasattr(each, "get_stats")]
-    return sum(int(s.get("failed", 0)) for s in stats)
-
-
-def _never_taken(error: BaseException) -> bool:
-    """Whether a backend has looked at the event and will not have it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        response: Any = getattr(seen, "response", None)
-        if getattr(response, "status_code", None) in _NEVER_TAKEN:
-            return True
-        seen = seen.__cause__
-    return False
-
-
-def _backlog(ledger: Outbox, position: str | None, select: Callable[[Mapping[str, object]], bool]) -> int:
+def _count(ledger: Outbox, position: str | None, select: Select) -> int:
     count = 0
     for _, event in ledger.events(position):
         count += select(event)
         if count >= _COUNT_UP_TO:
             break
     return count
-
-
-def _text(state: Mapping[str, object], key: str) -> str | None:
-    value = state.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _describe(error: BaseException) -> str:
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
-    return f"{type(error).__name__}: {error}{cause}"

@@ -1,0 +1,188 @@
+"""One call's way through the archive: what is sent, what is passed over, what is saved on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from lineage_guard.openlineage.outgoing import outgoing
+from lineage_guard.openlineage.progress import Outbox, Progress, Refusal
+from lineage_guard.openlineage.sending import Failed, Refused, Sender
+
+Select = Callable[[Mapping[str, object]], bool]
+
+_OURS = "https://github.com/lineage-guard/lineage-guard/"
+# The position is saved after so many events, or so much time: what a crash sends again.
+_SAVE_EVERY = 500
+_SAVE_AFTER = timedelta(seconds=1)
+# Where a backend broke over the same event in so many calls in a row, the next event is tried before it.
+_STUCK_AFTER = 5
+
+
+def written_by_us(event: Mapping[str, object]) -> bool:
+    """Whether Lineage Guard wrote an event. What a receiver took in is not sent back out."""
+    producer = event.get("producer")
+    return isinstance(producer, str) and producer.startswith(_OURS)
+
+
+def send(sender: Sender, event: Mapping[str, Any], seconds: float) -> int:
+    """Send what an archived event is to backends: 1, or 0 when a filter wants none of it.
+
+    Raises:
+        Refused: when the backend will never take it.
+        Failed: when all attempts failed.
+    """
+    ours = written_by_us(event)
+    for each in outgoing(event) if ours else (event,):
+        if not sender.send(each, seconds, as_it_is=ours):
+            return 0
+    return 1
+
+
+class Passing:
+    """The way from the saved position on.
+
+    Args:
+        ledger: where the events are.
+        progress: where the position is kept.
+        sender: takes the events.
+        select: which of them to send.
+        now: tells the time.
+        seconds: after which no further event and no further attempt is begun.
+        told: is told how many events are done with, whenever the position was saved.
+
+    Attributes:
+        delivered: events sent and accepted.
+        refused: events passed over.
+        error: why sending stopped.
+    """
+
+    def __init__(
+        self,
+        ledger: Outbox,
+        progress: Progress,
+        sender: Sender,
+        select: Select,
+        now: Callable[[], datetime],
+        seconds: float,
+        told: Callable[[int], object],
+    ) -> None:
+        self.delivered = 0
+        self.refused: list[Refusal] = []
+        self.error: str | None = None
+        self._ledger = ledger
+        self._progress = progress
+        self._sender = sender
+        self._select = select
+        self._now = now
+        began = now()
+        self._until = began + timedelta(seconds=seconds) if seconds < float("inf") else None
+        self._told = told
+        self._done = 0
+        # Since the position was saved last: where it would be now, and what was met on the way.
+        self._reached = progress.position
+        self._saved_at = began
+        self._passed = 0
+        self._sent = 0
+        self._new: list[tuple[str | None, Refusal]] = []
+        # An event over which the backend broke too often, until the next one shows whether it takes others.
+        self._held: tuple[str | None, Refusal] | None = None
+
+    def run(self, limit: int | None) -> bool:
+        """Go on from the saved position; whether the end of the archive was reached.
+
+        Args:
+            limit: most events to send.
+
+        Raises:
+            LedgerError: when the ledger cannot be read or written.
+        """
+        try:
+            while True:
+                outcome = self._go(limit)
+                if outcome is not None:
+                    return outcome
+        except KeyboardInterrupt:
+            self._save()
+            raise
+
+    def stop(self, error: str, *, wait: float = 0.0, stuck: str | None = None) -> None:
+        """Note that sending ended with an error, and the pause that the backend asked for, in seconds."""
+        self.error = error
+        self._progress.fail(error, self._now(), least=timedelta(seconds=wait), stuck=stuck)
+
+    def _go(self, limit: int | None) -> bool | None:
+        """As ``run``; ``None`` when another deliverer was faster and this one has to go on where that one is."""
+        for position, event in self._ledger.events(self._reached):
+            if (limit is not None and self.delivered + self._sent >= limit) or self._over():
+                self._save()
+                self._give_up_held()
+                return False
+            failed = self._pass(position, event) if self._select(event) else None
+            if failed and not self._hold(position, failed):
+                if self._save():
+                    stuck = self._held[1].position if self._held else position if failed.broke else None
+                    self.stop(str(failed), wait=failed.wait, stuck=stuck)
+                return False
+            if self._held:
+                continue
+            self._reached = position
+            self._passed += 1
+            if self._passed >= _SAVE_EVERY or self._now() - self._saved_at >= _SAVE_AFTER:
+                if not self._save():
+                    return False
+                if self._reached != position:
+                    return None
+        return self._save() and self._give_up_held()
+
+    def _pass(self, position: str, event: Mapping[str, Any]) -> Failed | None:
+        """Send one event, or note that it was refused."""
+        before = self._held[1].position if self._held else self._reached
+        left = float("inf") if self._until is None else max((self._until - self._now()).total_seconds(), 0.0)
+        try:
+            self._sent += send(self._sender, event, left)
+        except Refused as e:
+            self._new.append((before, Refusal(position, str(e))))
+        except Failed as e:
+            return e
+        if self._held:
+            # The backend is well: it breaks over that one event.
+            self._new.append(self._held)
+            self._passed += 1
+            self._held = None
+        return None
+
+    def _hold(self, position: str, failed: Failed) -> bool:
+        """Leave aside an event over which the backend breaks again and again, to see whether it takes the next."""
+        if self._held or not failed.broke or self._progress.times_stuck(position) < _STUCK_AFTER - 1:
+            return False
+        self._held = (self._reached, Refusal(position, str(failed)))
+        return True
+
+    def _give_up_held(self) -> bool:
+        """Nothing came after the event that was left aside, so it waits where it is; whether there was none."""
+        if self._held is None:
+            return True
+        self.stop(self._held[1].error, stuck=self._held[1].position)
+        return False
+
+    def _save(self) -> bool:
+        """Wait for transports that send in the background, then count and move on; whether they lost nothing."""
+        self._saved_at = self._now()
+        lost = self._sender.lost()
+        if lost > 0:
+            self.stop(f"the transport lost {lost} event(s) it had taken")
+            return False
+        if self._passed:
+            self._progress.advance(self._reached, self._new)
+            self._reached = self._progress.position
+        self.delivered += self._sent
+        self.refused += [refusal for _, refusal in self._new]
+        self._done += self._passed
+        self._passed, self._sent, self._new = 0, 0, []
+        self._told(self._done)
+        return True
+
+    def _over(self) -> bool:
+        return self._until is not None and self._now() >= self._until

@@ -1,0 +1,251 @@
+"""One event over one of openlineage-python's transports: tried, refused, or failed.
+
+Imports ``openlineage.client`` inside functions: it costs 0.6 s.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lineage_guard.domain.errors import ConfigError, EventError
+
+if TYPE_CHECKING:
+    from openlineage.client import OpenLineageClient
+
+# What a backend answers to an event that it will never take, however often it is sent.
+_NEVER_TAKEN = frozenset({400, 413, 422})
+# What a backend answers when it broke over the event itself. Others (502, 503, 504) say that nobody is at home.
+_BROKE = frozenset({500, 501})
+_LONGEST_WAIT = 3600.0
+
+
+class Refused(Exception):
+    """The backend has looked at the event and will not have it."""
+
+
+class Failed(Exception):
+    """The event could not be sent, this time.
+
+    Attributes:
+        broke: whether the backend answered that it broke over this event.
+        wait: seconds that the backend asked to wait (``Retry-After``).
+    """
+
+    def __init__(self, error: str, *, broke: bool = False, wait: float = 0.0) -> None:
+        super().__init__(error)
+        self.broke = broke
+        self.wait = wait
+
+
+class Sender:
+    """A transport, and what it has taken.
+
+    Args:
+        transport_config: configuration of openlineage-python; ``None`` takes ``openlineage.yml``
+            and ``OPENLINEAGE_*`` variables.
+        attempts: for each event, with exponential backoff between them.
+        sleep: waits between attempts.
+
+    Raises:
+        ConfigError: when the transport configuration is wrong.
+    """
+
+    def __init__(
+        self, transport_config: Mapping[str, Any] | None, attempts: int, sleep: Callable[[float], None]
+    ) -> None:
+        self._client = _client(transport_config)
+        self._attempts = attempts
+        self._sleep = sleep
+        self._as_it_is = self._client is not None and _takes_dictionaries(self._client)
+        self._lost_before = 0 if self._client is None else _lost(self._client.transport)
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anything to send to."""
+        return self._client is not None
+
+    def send(self, event: Mapping[str, Any], seconds: float, *, as_it_is: bool = True) -> bool:
+        """Send an event; whether the configuration's filters let it through.
+
+        Args:
+            event: as parsed JSON.
+            seconds: no further attempt is begun after so many.
+            as_it_is: whether the event is known to be one, so that a transport which only makes
+                JSON of it may have it without the client's event object being built (a
+                thousandth of a second each).
+
+        Raises:
+            Refused: when the backend will never take it.
+            Failed: when all attempts failed.
+        """
+        assert self._client is not None
+        client, transport = self._client, self._client.transport
+        if as_it_is and self._as_it_is:
+            self._try(lambda: transport.emit(event), seconds)  # type: ignore[arg-type]
+            return True
+        from lineage_guard.openlineage.rebuild import rebuild
+
+        try:
+            built = rebuild(event)
+        except EventError as e:
+            raise Refused(str(e)) from e
+        # Straight to the transport: ``client.emit`` would add this process's environment,
+        # tags and git commit, which are not those of the run.
+        if client.filter_event(built) is None:
+            return False
+        self._try(lambda: transport.emit(copy.deepcopy(built)), seconds)
+        return True
+
+    def lost(self) -> int:
+        """Wait for transports that send in the background; how many events they lost since the start."""
+        assert self._client is not None
+        return _settle(self._client.transport, timeout=30.0) - self._lost_before
+
+    def close(self) -> str | None:
+        """Let the transport go, whatever state it is in; what went wrong."""
+        try:
+            if self._client is not None:
+                self._client.close(timeout=5.0)
+        except Exception as e:  # noqa: BLE001  (closing must not hide what was sent)
+            return _describe(e)
+        return None
+
+    def _try(self, emit: Callable[[], object], seconds: float) -> None:
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential
+
+        try:
+            emit()
+            return
+        except Exception as e:  # noqa: BLE001  (a transport may raise anything, and none of it may stop a sensor)
+            first = e
+        seen = iter([first])
+
+        def again() -> None:
+            # The first attempt was made above: most events need no more, and none of what follows.
+            for error in seen:
+                raise error
+            emit()
+
+        stop = stop_after_attempt(self._attempts)
+        retrying = Retrying(
+            stop=stop | stop_before_delay(seconds) if seconds < float("inf") else stop,
+            wait=wait_exponential(multiplier=0.5, max=5),
+            retry=retry_if_exception(lambda e: isinstance(e, Exception) and _status(e) not in _NEVER_TAKEN),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            retrying(again)
+        except Exception as e:
+            if _status(e) in _NEVER_TAKEN:
+                raise Refused(_describe(e)) from e
+            raise Failed(_describe(e), broke=_status(e) in _BROKE, wait=_retry_after(e)) from e
+
+
+def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | None:
+    """A client of the configured transport; ``None`` when there is none or it is switched off."""
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.transport.noop import NoopTransport
+
+    # The factory takes keys out of the configuration it is given.
+    config: Any = copy.deepcopy(dict(transport_config)) if transport_config is not None else None
+    try:
+        client = OpenLineageClient(config=config)
+        named = bool((client.config.transport or {}).get("type")) or bool(os.environ.get("OPENLINEAGE_URL"))
+    except Exception as e:
+        raise ConfigError(
+            f"the OpenLineage transport cannot be made: {_describe(e)}",
+            where="OpenLineage configuration",
+            fix="see https://openlineage.io/docs/client/python for its options",
+        ) from e
+    if not named or isinstance(client.transport, NoopTransport):
+        return None
+    for transport in _all(client.transport):
+        _leave_retries_to_us(transport)
+    _ask_environment_once(client.transport)
+    return client
+
+
+def _takes_dictionaries(client: OpenLineageClient) -> bool:
+    """Whether the transport does nothing with an event but make JSON of it, and no filter looks into it."""
+    from openlineage.client.transport.http import HttpTransport
+
+    return type(client.transport) is HttpTransport and not client.config.filters
+
+
+def _leave_retries_to_us(transport: Any) -> None:
+    """Take the client's default retries off: with them a dead port takes 9 s and a hung one 39 s."""
+    from openlineage.client.transport.http import HttpTransport
+    from openlineage.client.transport.http_common import DEFAULT_RETRY_CONFIG
+
+    if isinstance(transport, HttpTransport) and transport.config.retry == DEFAULT_RETRY_CONFIG:
+        transport.config.retry = {**DEFAULT_RETRY_CONFIG, "total": 0, "connect": 0, "read": 0}
+
+
+def _ask_environment_once(transport: Any) -> None:
+    """Read proxies, certificates and netrc now, not for every event: requests takes a fifth of its time for that."""
+    from openlineage.client.transport.http import HttpTransport
+    from requests.utils import get_netrc_auth
+
+    if type(transport) is not HttpTransport:
+        return
+    session = transport.session
+    settings = session.merge_environment_settings(transport.url, {}, None, transport.verify, transport.cert)
+    session.proxies = settings["proxies"]
+    session.auth = session.auth or get_netrc_auth(transport.url)
+    transport.verify, session.trust_env = settings["verify"], False
+
+
+def _all(transport: Any) -> Iterator[Any]:
+    """A transport and those inside it (composite, transform, datadog)."""
+    yield transport
+    inner: list[Any] = list(getattr(transport, "transports", None) or [])
+    inner += [getattr(transport, name, None) for name in ("transport", "http", "async_http")]
+    for each in inner:
+        if each is not None:
+            yield from _all(each)
+
+
+def _settle(transport: Any, timeout: float) -> int:
+    """Wait until background transports have sent all they took; how many they lost so far."""
+    for each in _all(transport):
+        wait = getattr(each, "wait_for_completion", None)
+        if wait is not None and not wait(timeout):
+            return 1 + _lost(transport)
+    return _lost(transport)
+
+
+def _lost(transport: Any) -> int:
+    stats = [each.get_stats() for each in _all(transport) if hasattr(each, "get_stats")]
+    return sum(int(s.get("failed", 0)) for s in stats)
+
+
+def _responses(error: BaseException) -> Iterator[Any]:
+    seen: BaseException | None = error
+    while seen is not None:
+        response: Any = getattr(seen, "response", None)
+        if response is not None:
+            yield response
+        seen = seen.__cause__
+
+
+def _status(error: BaseException) -> int | None:
+    """The answer's status code, when there was an answer."""
+    return next((getattr(response, "status_code", None) for response in _responses(error)), None)
+
+
+def _retry_after(error: BaseException) -> float:
+    for response in _responses(error):
+        text = str(getattr(response, "headers", {}).get("Retry-After") or "")
+        if text.isdecimal():
+            return min(float(text), _LONGEST_WAIT)
+    return 0.0
+
+
+def _describe(error: BaseException) -> str:
+    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    said = next((str(getattr(r, "text", "") or "").strip() for r in _responses(error)), "")
+    return f"{type(error).__name__}: {error}{cause}" + (f": {said[:200]}" if said else "")
