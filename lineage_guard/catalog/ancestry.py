@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -174,6 +174,26 @@ class CatalogAncestry:
     @cached_property
     def _productions(self) -> Mapping[Version, Production]:
         return {a.version: self._production(a) for a in self.artefacts}
+
+    def training_of(self, a: PublicArtefact, student: Version) -> Production:
+        """The step that learns from a public dataset or that trained a public model, to be judged like one's own.
+
+        Of a dataset it is a student that reads it. Of a model it is its own training: what it was trained on and what
+        it begins from, without the terms of its own output.
+
+        Args:
+            a: the dataset or model.
+            student: what the step writes.
+        """
+        if a.type != "model":
+            return Production((student,), inputs=(Input(a.version),))
+        # Weights without terms of their own bind by their ancestors alone, which an edge brings.
+        bases = [e for e in a.edges if e.relation is Relation.FINE_TUNED_FROM and self._by_id[e.source].terms]
+        rest = tuple(e for e in a.edges if e not in bases)
+        made = self._production(replace(a, edges=rest, terms=None, root=False))
+        known = (self._by_id[e.source] for e in bases if e.confidence != ALLEGED)
+        begins = tuple(self._model(base, Usage.BASE_MODEL, None) for base in known)
+        return replace(made, outputs=(student,), models=(*begins, *made.models), artefact=None, licenses=())
 
     def _production(self, a: PublicArtefact) -> Production:
         inputs: dict[Input, None] = {}

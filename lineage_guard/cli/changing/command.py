@@ -15,6 +15,7 @@ from lineage_guard.cli.targeting import ledger_option, namespace_option, target_
 
 if TYPE_CHECKING:
     from lineage_guard.cli.changing.judging import Judged, Pattern
+    from lineage_guard.cli.changing.public import Which
     from lineage_guard.cli.changing.report import Carrying, Report
     from lineage_guard.cli.changing.rules import Deployment, Proposal, Rules
     from lineage_guard.dagster.settings import Settings
@@ -25,14 +26,30 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--model", metavar="PROVIDER/MODEL", help="Only what has this model upstream; shell patterns.")
 @click.option("--terms-file", type=click.Path(), metavar="FILE", help="Proposed catalog file; see below.")
+@click.option("--terms-as", metavar="ID", help="As if every model were under these terms; see `catalog show ID`.")
 @click.option("--policy", metavar="NAME|FILE", help="Proposed policy.")
+@click.option(
+    "--public",
+    type=click.Choice(["models", "datasets", "all"]),
+    help="Public models and data of the catalog instead of a ledger.",
+)
+@click.option("--use", metavar="NAME", help="With --public: what students are for. [default: train_competing]")
 @click.option("--present", metavar="NAME|FILE", help="Policy that is in force. [default: guard()'s, default]")
 @click.option("--waivers", metavar="FILE", help="Waivers that are in force. [default: guard()'s, none]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @ledger_option
 @namespace_option
 @target_options
-def impact(model: str | None, terms_file: str | None, policy: str | None, as_json: bool, **options: Any) -> int:
+def impact(
+    model: str | None,
+    terms_file: str | None,
+    terms_as: str | None,
+    policy: str | None,
+    public: str | None,
+    use: str | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Say which trained versions a change of policy or terms would judge otherwise, before it is merged.
 
     Every version that was trained is decided on by the rules in force and by the proposed ones, over the
@@ -42,28 +59,71 @@ def impact(model: str | None, terms_file: str | None, policy: str | None, as_jso
     --terms-file is added to the own catalog files, or takes the place of the one of the same name. --model
     alone lists everything that has the model upstream, with the verdicts in force.
 
+    --public asks the same of the lineage that the catalog knows, and needs no ledger: public models are judged by
+    what they were trained on, public datasets by what a student of each may be.
+
     Exits 1 when something becomes stricter (--model alone: is blocked), 2 when something could not be judged
     (--model alone: or is not known), 0 otherwise.
     """
+    from lineage_guard.cli.changing import public as of_public
     from lineage_guard.cli.changing.judging import Pattern
     from lineage_guard.cli.changing.report import lines, to_json
     from lineage_guard.cli.changing.rules import Proposal, deployment
     from lineage_guard.dagster.settings import ledger_location
+    from lineage_guard.domain.terms import TRAIN_COMPETING
     from lineage_guard.ledger import open_ledger
 
-    proposal = Proposal(policy, Path(terms_file) if terms_file else None)
+    proposal = Proposal(policy, Path(terms_file) if terms_file else None, terms_as)
     if model is None and not proposal.says_something:
-        raise click.UsageError("say what would change: --policy, --terms-file, or --model for what has it upstream")
+        raise click.UsageError(
+            "say what would change: --policy, --terms-file, --terms-as, or --model for what has it upstream"
+        )
+    if use is not None and public is None:
+        raise click.UsageError("--use is for --public; what assets are for, their definitions say")
     known = deployment(target_of(options))
-    ledger = open_ledger(ledger_location(options["ledger"] or known.of("").ledger))
     pattern = Pattern.of(model) if model else None
-    report = _report(known, ledger, proposal, pattern, model, options, quiet=as_json)
+    if public is not None:
+        use = use or TRAIN_COMPETING
+        report = _public_report(known, proposal, of_public.Which(public), use, pattern, model, options)
+        text = of_public.lines(report, use)
+    else:
+        ledger = open_ledger(ledger_location(options["ledger"] or known.of("").ledger))
+        report = _report(known, ledger, proposal, pattern, model, options, quiet=as_json)
+        text = lines(report)
     if as_json:
         click.echo(json.dumps(to_json(report), indent=2))
     else:
-        for line in lines(report):
+        for line in text:
             click.echo(line)
     return report.exit_code
+
+
+def _public_report(
+    known: Deployment,
+    proposal: Proposal,
+    which: Which,
+    use: str,
+    pattern: Pattern | None,
+    model: str | None,
+    options: dict[str, Any],
+) -> Report:
+    from lineage_guard.cli.changing.public import judge_public
+    from lineage_guard.cli.changing.report import Report
+
+    rules = _RulesByAsset(known, options["present"], _waivers(options["waivers"]), proposal).of("")
+    judged, apart = judge_public(rules, which, use, pattern, datetime.now(UTC))
+    return Report(
+        proposes=proposal.says_something,
+        model=model,
+        rules=[rules],
+        judged=judged,
+        unjudged=[],
+        apart=apart,
+        unfinished=0,
+        downstream=[],
+        reached=None,
+        notes=list(known.unseen),
+    )
 
 
 def _report(

@@ -86,7 +86,7 @@ def lines(report: Report) -> Iterator[str]:
     if report.proposes:
         count = {s: sum(j.shift is s for j in report.judged) for s in Shift}
         yield (
-            f"{_n(len(report.judged), 'trained version')} judged: {count[Shift.STRICTER]:,} become stricter, "
+            f"{amount(len(report.judged), 'trained version')} judged: {count[Shift.STRICTER]:,} become stricter, "
             f"{count[Shift.LOOSER]:,} looser, {count[Shift.REASONS]:,} are judged the same for other reasons, "
             f"{count[Shift.NONE]:,} as before."
         )
@@ -95,18 +95,18 @@ def lines(report: Report) -> Iterator[str]:
             assets, partitions = _places(changed)
             newest = sum(j.newest for j in changed)
             yield (
-                f"Changed: {_n(assets, 'asset')}, {_n(partitions, 'partition')}; newest of theirs: {newest:,}; "
-                f"made from them: {_n(len(report.downstream), 'version')}."
+                f"Changed: {amount(assets, 'asset')}, {amount(partitions, 'partition')}; newest of theirs: {newest:,}; "
+                f"made from them: {amount(len(report.downstream), 'version')}."
             )
     else:
         by = {d: sum(j.before.decision is d for j in report.judged) for d in reversed(STRICTNESS)}
         told = ", ".join(f"{n:,} {d.value}" for d, n in by.items() if n) or "none"
-        yield f"{_plain(report.model or '')} is upstream of {_n(len(report.judged), 'trained version')}: {told}."
+        yield f"{plain(report.model or '')} is upstream of {amount(len(report.judged), 'trained version')}: {told}."
     if report.reached is not None:
         versions, datasets, partitions = report.reached
         yield (
-            f"Downstream of {_plain(report.model or '')} in the ledger: {_n(versions, 'version')} of "
-            f"{_n(datasets, 'dataset')}, {_n(partitions, 'partition')}."
+            f"Downstream of {plain(report.model or '')} in the ledger: {amount(versions, 'version')} of "
+            f"{amount(datasets, 'dataset')}, {amount(partitions, 'partition')}."
         )
     carried: dict[Version, list[Version]] = {}
     for each in report.downstream:
@@ -115,38 +115,43 @@ def lines(report: Report) -> Iterator[str]:
         yield from _one(report, j, carried.get(j.version, []))
     for each in report.unjudged:
         yield ""
-        yield f"NOT JUDGED  {_plain(str(each.version))}: {_plain(each.why)}"
+        yield f"NOT JUDGED  {plain(str(each.version))}: {plain(each.why)}"
     yield ""
+    yield from policies(report)
+
+
+def policies(report: Report) -> Iterator[str]:
+    """By which rules it was judged, and what a reader should know."""
     for before, after in report.rules:
-        names = f"{_plain(before.policy.name)} ({before.policy.digest[:19]})"
-        to = f" -> {_plain(after.policy.name)} ({after.policy.digest[:19]})" if report.proposes else ""
+        names = f"{plain(before.policy.name)} ({before.policy.digest[:19]})"
+        to = f" -> {plain(after.policy.name)} ({after.policy.digest[:19]})" if report.proposes else ""
         yield f"Policy: {names}{to}"
     if report.unfinished:
-        yield f"Not counted: {_n(report.unfinished, 'verdict')} on record after which nothing was written."
-    yield from (f"Note: {_plain(note)}" for note in report.notes)
+        yield f"Not counted: {amount(report.unfinished, 'verdict')} on record after which nothing was written."
+    yield from (f"Note: {plain(note)}" for note in report.notes)
 
 
 def _one(report: Report, j: Judged, carried: Sequence[Version]) -> Iterator[str]:
     newest = "newest of its partition" if j.newest else "not the newest of its partition"
     yield ""
     if report.proposes:
-        change = f"{_said(j.before)} -> {_said(j.after)}"
-        yield f"{j.shift.value}  {_plain(str(j.version))} ({_plain(j.use)}): {change}; {newest}"
+        change = f"{said(j.before)} -> {said(j.after)}"
+        yield f"{j.shift.value}  {plain(str(j.version))} ({plain(j.use)}): {change}; {newest}"
         findings = news(j.before, j.after) if j.shift is not Shift.LOOSER else news(j.after, j.before)
         lead = "No longer found: " if j.shift is Shift.LOOSER else ""
     else:
-        yield f"{_said(j.before)}  {_plain(str(j.version))} ({_plain(j.use)}); {newest}"
+        yield f"{said(j.before)}  {plain(str(j.version))} ({plain(j.use)}); {newest}"
         findings, lead = j.before.findings[:1], ""
     for finding in findings[:3]:
-        yield f"  {lead}{'WAIVED' if finding.waived_by else finding.effect.name} {_plain(finding.message)}"
-        yield f"    Path: {_plain(path_text(finding))}"
-        yield f"    Rule: {_plain(finding.rule)} ({finding.reason.value})"
+        yield f"  {lead}{'WAIVED' if finding.waived_by else finding.effect.name} {plain(finding.message)}"
+        yield f"    Path: {plain(path_text(finding))}"
+        yield f"    Rule: {plain(finding.rule)} ({finding.reason.value})"
         if not lead:
-            yield f"    Fix: {_plain(finding.fix)}"
+            yield f"    Fix: {plain(finding.fix)}"
     if len(findings) > 3:
         yield f"  ... and {len(findings) - 3:,} more findings; --json lists all of them"
     for version in carried[:_SHOWN]:
-        yield f"  Carried on by: {_plain(str(version))}"
+        yield f"  Carried on by: {plain(str(version))}"
     if len(carried) > _SHOWN:
         yield f"  ... and {len(carried) - _SHOWN:,} more; --json lists all of them"
 
@@ -209,7 +214,8 @@ def _places(judged: Sequence[Judged]) -> tuple[int, int]:
     return len(assets), len({j.version[:3] for j in judged if j.version.partition is not None})
 
 
-def _said(verdict: Verdict) -> str:
+def said(verdict: Verdict) -> str:
+    """The decision, and whether it stops."""
     return verdict.decision.value + (" (stops)" if verdict.stops else "")
 
 
@@ -234,10 +240,11 @@ def _verdict_json(verdict: Verdict, findings: Sequence[Finding]) -> dict[str, An
     }
 
 
-def _n(count: int, noun: str) -> str:
+def amount(count: int, noun: str) -> str:
+    """A number and what is counted."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without characters that would steer a terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage_guard.dagster.settings import CATALOG_VARIABLE, Settings, lineage_namespace, rulebook
+from lineage_guard.domain.errors import CatalogError
+from lineage_guard.domain.facts import ModelSource
 from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.terms import Resolution, Terms, TermsSource
 from lineage_guard.domain.waivers import Waivers
 
 if TYPE_CHECKING:
@@ -40,15 +44,34 @@ class Proposal:
     Attributes:
         policy: name or file; ``None`` for the policy in force.
         terms_file: catalog file to be added, or to take the place of the own one of the same name.
+        terms_as: id of the terms under which every model is looked at, in place of its own.
     """
 
     policy: str | None = None
     terms_file: Path | None = None
+    terms_as: str | None = None
 
     @property
     def says_something(self) -> bool:
         """Whether anything is proposed."""
-        return self.policy is not None or self.terms_file is not None
+        return not (self.policy is None and self.terms_file is None and self.terms_as is None)
+
+
+@dataclass(frozen=True)
+class AsIf:
+    """Terms of one text for every model; a domain ``TermsSource``.
+
+    Attributes:
+        terms: the text.
+        digest: over it.
+    """
+
+    terms: Terms
+    digest: str
+
+    def resolve(self, model: ModelSource, on: date | None) -> Resolution:
+        """The text, whatever the model and the day are."""
+        return Resolution((self.terms,), None, f"as if {self.terms.id} governed {model.model}")
 
 
 @dataclass
@@ -133,10 +156,25 @@ def proposed(settings: Settings, now: Rules, policy: str | None, proposal: Propo
     if proposal.terms_file is not None:
         catalog = load_catalog(*own_files(settings, proposal.terms_file))
     chosen = proposal.policy or policy or settings.policy
-    if not isinstance(chosen, Policy):
-        return Rules(load_policy(chosen, catalog), catalog, now.waivers)
-    digest = sha256(f"{chosen.digest}\n{catalog.terms.digest}".encode()).hexdigest()
-    return Rules(replace(chosen, terms=catalog.terms, digest=f"sha256:{digest}"), catalog, now.waivers)
+    chosen = _under(chosen, catalog.terms) if isinstance(chosen, Policy) else load_policy(chosen, catalog)
+    if proposal.terms_as is not None:
+        chosen = _under(chosen, _as_if(proposal.terms_as, catalog))
+    return Rules(chosen, catalog, now.waivers)
+
+
+def _under(policy: Policy, terms: TermsSource) -> Policy:
+    digest = sha256(f"{policy.digest}\n{terms.digest}".encode()).hexdigest()
+    return replace(policy, terms=terms, digest=f"sha256:{digest}")
+
+
+def _as_if(id: str, catalog: Catalog) -> AsIf:
+    terms = catalog.terms.get(id)
+    if terms is None:
+        from lineage_guard.catalog.documents import suggest
+
+        known = [t.id for t in catalog.terms.entries]
+        raise CatalogError(f"no terms have the id {id!r}", where="--terms-as", fix=suggest(id, known))
+    return AsIf(terms, "sha256:" + sha256(f"as if {id}\n{catalog.terms.digest}".encode()).hexdigest())
 
 
 def own_files(settings: Settings, new: Path, environment: Mapping[str, str] = os.environ) -> Sequence[Path]:
