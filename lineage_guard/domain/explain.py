@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import Influence, Pin, Version
+from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.terms import Terms
 
 _WORDS = {
@@ -33,10 +34,25 @@ def outcome(verdict: Verdict) -> str:
     Example:
         ``would have been BLOCKED (observe)``
     """
-    if not verdict.stops:
-        return _WORDS[verdict.decision]
-    word = "BLOCKED" if verdict.blocks else f"would have been BLOCKED ({verdict.mode.value})"
-    return word if verdict.decision is Decision.BLOCK else f"{word}, NOT KNOWN TO BE CLEAN"
+    return outcome_of(verdict.decision, verdict.stops, verdict.mode)
+
+
+def outcome_of(decision: Decision, stops: bool, mode: Mode) -> str:
+    """As ``outcome``, of a verdict of which no more is known.
+
+    Args:
+        decision: the outcome.
+        stops: whether the policy stops the step.
+        mode: whether the step is held to it.
+
+    Example:
+        >>> outcome_of(Decision.UNKNOWN, True, Mode.ENFORCE)
+        'BLOCKED, NOT KNOWN TO BE CLEAN'
+    """
+    if not stops:
+        return _WORDS[decision]
+    word = "BLOCKED" if mode is Mode.ENFORCE else f"would have been BLOCKED ({mode.value})"
+    return word if decision is Decision.BLOCK else f"{word}, NOT KNOWN TO BE CLEAN"
 
 
 def explain(verdict: Verdict, most: int | None = None) -> str:

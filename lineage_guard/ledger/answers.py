@@ -17,7 +17,6 @@ from lineage_guard.ledger.state import mark, not_of
 from lineage_guard.ledger.tail import Tail
 
 _UNDATED = -(1 << 63)
-_TAIL = 1 << 62
 
 
 class AnyPartition:
@@ -131,9 +130,9 @@ def latest(
 def decisions(index: Index, tail: Tail, namespace: str, name: str, limit: int) -> list[dict[str, object]]:
     """The newest verdicts filed under one name."""
     rows = list(index.rows("decisions", namespace=namespace, name=name, limit=limit))
-    for n, d in enumerate(tail.facts.decisions):
+    for d in tail.facts.decisions:
         if (d.namespace, d.name) == (namespace, name):
-            rows.append((d.run, micros(d.at), _TAIL + n, d.facet))
+            rows.append((d.run, micros(d.at), d.ord, d.facet))
     rows.sort(key=lambda r: (r[1], r[2]), reverse=True)
     return [
         {**json.loads(facet), "runId": run, "eventTime": cast("datetime", moment(at)).isoformat()}

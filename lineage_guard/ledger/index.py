@@ -16,7 +16,7 @@ from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
 from lineage_guard.ledger.archive import Archive
 from lineage_guard.ledger.manifest import REBUILD, Manifest, PartFile
-from lineage_guard.ledger.tables import TABLES, halves, key
+from lineage_guard.ledger.tables import BY_NAME, TABLES, halves, key
 
 if TYPE_CHECKING:
     import duckdb
@@ -209,7 +209,7 @@ class Index:
                     connection.register("wanted", {c: np.asarray(v, dtype=np.int64) for c, v in wanted.items()})
                 return fetch(connection.execute(sql(query), parameters))
             except duckdb.Error as e:
-                raise self._unreadable(e) from e
+                raise self.unreadable(e) from e
 
     def check(self) -> None:
         """Read and verify every file.
@@ -232,10 +232,24 @@ class Index:
         """A view for each table that a query reads; files that nobody asks about are not even verified."""
         for table in TABLES:
             if table.name not in self._viewed and re.search(rf"\b{table.name}\b", query):
-                paths = ", ".join(_quoted(self._path(f)) for f in self.manifest.files(table.name))
-                body = f"SELECT * FROM read_parquet([{paths}])" if paths else table.empty
-                self._connect().execute(f'CREATE VIEW "{table.name}" AS {body}')
+                self.view(self._connect(), table.name, table.name)
                 self._viewed.add(table.name)
+
+    def view(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Let a connection read a table of the index, in files whose digests were checked.
+
+        Args:
+            connection: gets a view.
+            table: the table.
+            name: of the view.
+
+        Raises:
+            LedgerError: when a file is damaged.
+            PartGone: when one is not there.
+        """
+        paths = ", ".join(_quoted(self._path(f)) for f in self.manifest.files(table))
+        body = f"SELECT * FROM read_parquet([{paths}])" if paths else BY_NAME[table].empty
+        connection.execute(f'CREATE VIEW "{name}" AS {body}')
 
     def _path(self, f: PartFile) -> Path:
         """The local file of a part, its digest checked once per process."""
@@ -255,7 +269,8 @@ class Index:
             self.verified.add(f.key)
         return path
 
-    def _unreadable(self, e: Exception) -> LedgerError | PartGone:
+    def unreadable(self, e: Exception) -> LedgerError | PartGone:
+        """What an error of DuckDB means: a file was superseded meanwhile, or the index is damaged."""
         for part in self.manifest.parts:
             for f in part.files.values():
                 if self.archive.file(f.key, f.bytes) is None:

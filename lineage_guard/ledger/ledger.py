@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,13 +16,14 @@ from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked, p
 from lineage_guard.ledger.appending import Prepared, append, prepare
 from lineage_guard.ledger.archive import Archive, open_archive
 from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import Batch, Log
+from lineage_guard.ledger.log import Log
 from lineage_guard.ledger.state import State, mark
 from lineage_guard.ledger.tail import Tail
 
 if TYPE_CHECKING:
     from lineage_guard.domain.evidence import Evidence
     from lineage_guard.domain.ways import Edge
+    from lineage_guard.ledger.browsing import Browsing
     from lineage_guard.ledger.impact import Impact
     from lineage_guard.ledger.prune import Plan
     from lineage_guard.ledger.trained import OnRecord
@@ -78,6 +80,13 @@ class Ledger:
     def location(self) -> str:
         """The folder or URL."""
         return self.archive.location
+
+    @cached_property
+    def browsing(self) -> Browsing:
+        """What was gathered of it to be browsed, page by page."""
+        from lineage_guard.ledger.browsing import Browsing
+
+        return Browsing()
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -193,10 +202,8 @@ class Ledger:
             self.compact()
         delivered = None if until is None else position_of(until)
 
-        def planned(batches: Iterable[Batch]) -> Plan:
-            return prune.plan(batches, before, live, keep, delivered)
-
-        return prune.prune(self.archive, self._log, self._state, planned, dry_run)
+        kept = before, live, keep, delivered
+        return prune.prune(self.archive, self._log, self._state, lambda log: prune.plan(log, *kept), dry_run)
 
     # -- reading -------------------------------------------------------------------------------
 

@@ -59,9 +59,8 @@ def rows_of(index: Index, tail: Tail) -> Rows:
         rows.records += 1
     for s in facts.statements:
         rows.add("statements", s.run, s.at, dump(s))
-    for n, d in enumerate(facts.decisions):
-        # Batch number first, so that the order of the log holds across parts.
-        rows.add("decisions", d.namespace, d.name, d.run, d.at, ((tail.base + 1) << 32) + n, d.facet)
+    for d in facts.decisions:
+        rows.add("decisions", d.namespace, d.name, d.run, d.at, d.ord, d.facet)
     for batch in tail.batches:
         for n, digest in enumerate(batch.digests, 1):
             rows.add("events", *halves(digest), batch.seq, n)

@@ -24,13 +24,23 @@ IDENTITY = 16
 
 
 class DecisionRecord(msgspec.Struct, frozen=True):
-    """A verdict that some event carried, filed under one dataset or job name."""
+    """A verdict that some event carried, filed under one dataset or job name.
+
+    Attributes:
+        namespace: of that name.
+        name: the name.
+        run: run id of the event.
+        at: its time.
+        facet: the facet as JSON; ``parentRunId`` is added, where the event names the orchestrator's run.
+        ord: place in the log: number of the batch times 2^32, plus the line.
+    """
 
     namespace: str
     name: str
     run: str
     at: datetime
     facet: str
+    ord: int = 0
 
 
 class Facts(msgspec.Struct):
@@ -58,7 +68,8 @@ class Facts(msgspec.Struct):
             source, position = decoded.source
             self.positions[source] = max(position, self.positions.get(source, -1))
         if decoded.decision is not None:
-            facet = json.dumps(decoded.decision, sort_keys=True, ensure_ascii=False)
+            parent = {"parentRunId": decoded.parent_run_id} if decoded.parent_run_id else {}
+            facet = json.dumps({**decoded.decision, **parent}, sort_keys=True, ensure_ascii=False)
             for namespace, name in _subjects(event, decoded):
                 self.decisions.append(DecisionRecord(namespace, name, decoded.run_id or "", decoded.at, facet))
 
@@ -119,7 +130,7 @@ class Tail:
         """
         while self._decoded < len(self.batches):
             batch = self.batches[self._decoded]
-            facts = _facts_of(batch)
+            facts = facts_in(batch)
             # Only a batch that was understood whole is taken over, so a second try fails the same way.
             self._facts.join(facts)
             self._decoded += 1
@@ -136,17 +147,24 @@ class Tail:
         return self._by_version
 
 
-def _facts_of(batch: Batch) -> Facts:
+def facts_in(batch: Batch) -> Facts:
+    """What the events of a batch say.
+
+    Raises:
+        LedgerError: when one cannot be understood.
+    """
     facts = Facts()
-    for n, line in enumerate(batch.lines, 2):  # the header is line 1 of the file
+    for n, line in enumerate(batch.lines, 1):
         if not line:  # retention dropped it
             continue
         try:
-            facts.join(facts_of(line, batch.recorded))
+            said = facts_of(line, batch.recorded)
+            said.decisions = [msgspec.structs.replace(d, ord=(batch.seq << 32) + n) for d in said.decisions]
+            facts.join(said)
         except EventError as e:
             raise LedgerError(
                 f"archived event cannot be understood: {e.what}",
-                where=f"{key_of(batch.seq)}:{n}",
+                where=f"{key_of(batch.seq)}:{n + 1}",  # the header is line 1 of the file
                 fix="install the version of lineage-guard that wrote it, or a newer one, and report the event",
             ) from e
     return facts

@@ -11,8 +11,6 @@ from lineage_guard.domain.facts import Version
 from lineage_guard.ledger.index import Index, micros
 from lineage_guard.ledger.tail import Tail
 
-#: Later than any verdict of the index that has the same time.
-_TAIL = 1 << 62
 _NEVER = -(1 << 63)
 
 
@@ -55,8 +53,8 @@ def trained(index: Index, tail: Tail, names: Collection[tuple[str, str]] = ()) -
     newest: dict[tuple[str, str, str], tuple[tuple[int, int], str]] = {}
     for namespace, name, run, at, ord_, facet in index.rows("decided") if index.manifest.files("decisions") else ():
         newest[namespace, name, run] = ((at, ord_), facet)
-    for n, d in enumerate(tail.facts.decisions, _TAIL):
-        age = (micros(d.at) or _NEVER, n)
+    for d in tail.facts.decisions:
+        age = (micros(d.at) or _NEVER, d.ord)
         key = (d.namespace, d.name, d.run)
         if key not in newest or newest[key][0] <= age:
             newest[key] = (age, d.facet)
