@@ -110,8 +110,8 @@ def _finding(beat: Heartbeat, target: Version, now: datetime, after: timedelta |
         effect=Effect.UNKNOWN,
         message=(
             f"The sensor of code location {beat.location} {heard}; it may be silent for {spell(beat.limit(after))}."
-            f"{clocks} Gates still stop what they must. Until it is back nobody is alerted of what they stop there, nothing "
-            "that was trained is judged again, and checks in the UI show old answers."
+            f"{clocks} Gates still stop what they must. Until it is back nobody is alerted of what they stop there, "
+            "nothing that was trained is judged again, and checks in the UI show old answers."
         ),
         fix=(
             "start the daemon, switch the sensor on, or mend what its last tick failed on: `lineage-guard doctor` "

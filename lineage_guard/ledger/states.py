@@ -50,6 +50,15 @@ def swap(archive: Archive, name: str, old: Mapping[str, object] | None, new: Map
     return archive.replace(_key(name), None if old is None else _dump(old), _dump(new))
 
 
+def drop(archive: Archive, name: str) -> None:
+    """Forget a state; nothing happens when there is none.
+
+    Raises:
+        LedgerError: when the archive cannot be written.
+    """
+    archive.delete(_key(name))
+
+
 def names(archive: Archive, prefix: str = "") -> tuple[str, ...]:
     """The names of all states that start with a prefix, sorted.
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.collect.collect import Collected
     from lineage_guard.dagster.sensor.decide import Judgement
-    from lineage_guard.domain.decide import Verdict
     from lineage_guard.domain.policy import Policy
     from lineage_guard.ledger import Ledger
 
@@ -79,7 +78,7 @@ def build_sensor(
         description="Collects lineage, decides again on training assets, delivers events and alerts.",
     )
     def lineage_guard(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        return tick(context, settings, told, datetime.now(UTC))
+        return tick(context, settings, told, datetime.now(UTC), timedelta(seconds=minimum_interval))
 
     _SETTINGS[lineage_guard] = settings
     return lineage_guard
@@ -91,7 +90,11 @@ def settings_of_sensor(sensor: dg.SensorDefinition) -> Settings | None:
 
 
 def tick(
-    context: dg.SensorEvaluationContext, settings: Settings, delivery: Delivery, now: datetime
+    context: dg.SensorEvaluationContext,
+    settings: Settings,
+    delivery: Delivery,
+    now: datetime,
+    interval: timedelta = timedelta(seconds=30),
 ) -> dg.SensorResult | dg.SkipReason:
     """One tick. A dead sink or lineage backend is logged, never raised.
 
@@ -100,6 +103,7 @@ def tick(
         settings: what ``guard()`` was told.
         delivery: where to tell things.
         now: the time (timezone-aware UTC).
+        interval: minimum interval between ticks; after several of it without a tick the sensor is missed.
 
     Raises:
         LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
@@ -112,6 +116,7 @@ def tick(
     from lineage_guard.dagster.pins.resolve import graph_of
     from lineage_guard.dagster.sensor.decide import affected, judge, training_assets
     from lineage_guard.dagster.sensor.doubts import doubts, with_doubts
+    from lineage_guard.dagster.sensor.heartbeat import alive
     from lineage_guard.ledger import open_ledger
 
     repository = context.repository_def
@@ -147,6 +152,8 @@ def tick(
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
     told, problems = _alert(ledger, delivery, judgements, now, location, owners)
     problems += _deliver(ledger, delivery)
+    problems += alive(context.instance, ledger, collected, location, policy, interval, now)
+    problems += _watch(ledger, delivery, now)
     for problem in [*remarks, *problems]:
         context.log.warning(problem)
     for key, sentence in doubted.items():
@@ -180,31 +187,31 @@ def _alert(
         wrong, in a sentence each.
     """
     from lineage_guard.alerts import Context, send, sinks_from_env
-    from lineage_guard.alerts.state import state_name
+    from lineage_guard.alerts.order import in_order
+    from lineage_guard.alerts.state import read_state, state_name
 
     try:
         sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
         context = delivery.context or Context.from_env(os.environ)
         context = replace(context, owners={**owners, **context.owners})
-        verdicts = _in_order([j.verdict for j in judgements], ledger, state_name(location))
+        known = read_state(ledger, state_name(location))[0]
+        verdicts = in_order([j.verdict for j in judgements], known)
         report = send(verdicts, list(sinks), ledger, now, context, state=state_name(location))
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
     return True, [f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed]
 
 
-def _in_order(verdicts: Sequence[Verdict], ledger: Ledger, state: str) -> list[Verdict]:
-    """The verdicts, none of them dated before what was told last: a clock that was set back must not silence them."""
-    from lineage_guard.alerts.state import read_state
-    from lineage_guard.domain.incidents import place_of
+def _watch(ledger: Ledger, delivery: Delivery, now: datetime) -> list[str]:
+    """Miss the sensors of other code locations."""
+    from lineage_guard.alerts import sinks_from_env
+    from lineage_guard.dagster.sensor.heartbeat import watch_others
 
-    seen = read_state(ledger, state)[0].seen
-    found: list[Verdict] = []
-    for verdict in verdicts:
-        before = seen.get(place_of(verdict))
-        late = before is not None and verdict.at <= before.at
-        found.append(replace(verdict, at=before.at + timedelta(microseconds=1)) if before and late else verdict)
-    return found
+    try:
+        sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
+    except LineageGuardError as error:
+        return [str(error)]
+    return watch_others(ledger, sinks, delivery.context, now)
 
 
 def _deliver(ledger: Ledger, delivery: Delivery) -> list[str]:
