@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lineage_guard.alerts.content import Alert, Context, alert_of
+from lineage_guard.alerts.content import Context, alert_of
 from lineage_guard.alerts.deliver import deliver
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.pacing import Rate
+from lineage_guard.alerts.routing import Destinations
 from lineage_guard.alerts.sinks.base import LogSink, Sink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.domain.decide import Verdict
@@ -66,7 +67,6 @@ def send(
     state: str = STATE,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.monotonic,
-    route: Callable[[Alert], Iterable[str]] | None = None,
 ) -> Report:
     """Tell on-call what changed, and try again what did not arrive.
 
@@ -74,7 +74,8 @@ def send(
 
     Args:
         verdicts: verdicts taken since the last call, of every training asset; any order.
-        sinks: where to; each with its own name. With none, the log.
+        sinks: where to; each with its own name. With none, the log. ``Destinations`` hold routes, too: what
+            follows on an incident goes where its beginning went, whatever they say by then.
         ledger: keeps incidents and outbox.
         now: timezone-aware UTC.
         context: deployment name, links and owners; what the environment says when ``None``.
@@ -82,19 +83,17 @@ def send(
             opened pages once. Code locations have one each.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
-        route: names of the sinks for an alert that begins an incident; all of them when ``None`` or when it
-            names none. What follows goes where the beginning went.
 
     Raises:
         ConfigError: two sinks share a name.
         LedgerError: the ledger cannot be read or written; nothing was sent.
     """
     context = context or Context.from_env(os.environ)
-    sinks = sinks or (LogSink(),)
-    by_name = {s.name: s for s in sinks}
-    if len(by_name) < len(sinks):
+    to = sinks if isinstance(sinks, Destinations) else Destinations(tuple(sinks) or (LogSink(),))
+    by_name = {s.name: s for s in to}
+    if len(by_name) < len(to):
         raise ConfigError(
-            f"two alert sinks share one name: {sorted(s.name for s in sinks)}", fix="give each its own `name=`"
+            f"two alert sinks share one name: {sorted(s.name for s in to)}", fix="give each its own `name=`"
         )
     rates = {name: rate for name, sink in by_name.items() if isinstance(rate := getattr(sink, "rate", None), Rate)}
     seen = list(verdicts)
@@ -104,7 +103,7 @@ def send(
         alerts = [alert_of(n, context) for n in notices]
         told = {a.incident: a.to_dict() for a in alerts if a.event != Event.RESOLVE}
         after = replace(after, told={**after.told, **told})
-        box = box.put(alerts, lambda a: tuple(route(a) if route else ()) or tuple(by_name), now)
+        box = box.put(alerts, to.names_for, now)
         box = box.forgetting(after.by_id)
         due = box.due(now, rates)
         return after, box.claimed(due, now, rates), _Taken(notices, due)

@@ -25,9 +25,9 @@ _catalog_option = click.option(
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["policy", "catalog", "waivers", "explanation", "impact"]))
+@click.argument("name", type=click.Choice(["policy", "catalog", "waivers", "alert-routes", "explanation", "impact"]))
 def schema(name: str) -> None:
-    """Print the JSON Schema of policy files, catalog files or files of waivers, or of what explain and impact print.
+    """Print the JSON Schema of a kind of file that people write, or of what explain and impact print.
 
     For editors and for CI; `explanation` is what `explain --json` says of each verdict under that key.
     """

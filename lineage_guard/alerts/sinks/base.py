@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from lineage_guard.alerts.content import Alert
-from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.errors import ConfigError, LineageGuardError
 
 
 class Sink(Protocol):
@@ -95,3 +95,28 @@ class LogSink:
         data = alert.to_dict()
         line = json.dumps(data, ensure_ascii=False, sort_keys=True)
         self._logger.log(logging.ERROR if alert.page else logging.WARNING, "%s", line, extra={"lineage_guard": data})
+
+
+class UnusableSink:
+    """Stands for a sink that is asked for and cannot be made: what goes to it waits, and says why.
+
+    Args:
+        name: of the sink that it stands for.
+        error: why it cannot be made.
+    """
+
+    def __init__(self, name: str, error: ConfigError) -> None:
+        self._name = name
+        self.error = error
+
+    @property
+    def name(self) -> str:
+        """Name of the sink that it stands for."""
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"UnusableSink({self._name!r})"
+
+    def send(self, alert: Alert) -> None:
+        """Raise ``Undelivered``."""
+        raise Undelivered(f"it is not set up: {self.error.what}", where=self._name, fix=self.error.fix)

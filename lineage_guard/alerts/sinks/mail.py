@@ -150,7 +150,10 @@ class MailSink:
     def follow(self, alert: Alert, note: Mapping[str, str]) -> Mapping[str, str]:
         """Send the mail, into the incident's thread and to whom its beginning went."""
         begins = alert.event == Event.OPEN or "thread" not in note
-        to = tuple(dict.fromkeys((*self._to, *self._addressed(alert)))) if begins else tuple(note["to"].split(","))
+        before = self._to if begins else note["to"].split(",")
+        # Whoever was told of it is told the rest; who owns what it stops now, too.
+        more = () if alert.event == Event.RESOLVE and not begins else self._addressed(alert)
+        to = tuple(dict.fromkeys((*before, *more)))
         message = mail_of(alert, self._sender, to, None if begins else note["thread"])
         open_: list[smtplib.SMTP] = []
         try:
