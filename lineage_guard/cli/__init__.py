@@ -18,8 +18,10 @@ from lineage_guard.cli.archiving import prune, verify
 from lineage_guard.cli.cataloguing import catalog, schema
 from lineage_guard.cli.changing.command import impact
 from lineage_guard.cli.importing import import_, receive
+from lineage_guard.cli.monitoring import health, metrics
 from lineage_guard.cli.reading import read
 from lineage_guard.cli.reporting import report
+from lineage_guard.cli.serving import serve
 from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
 from lineage_guard.cli.waiving import waive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
@@ -100,6 +102,7 @@ def cli() -> None:
 
 cli.add_command(import_)
 cli.add_command(receive)
+cli.add_command(serve)
 cli.add_command(verify)
 cli.add_command(prune)
 cli.add_command(waive)
@@ -108,6 +111,8 @@ cli.add_command(catalog)
 cli.add_command(schema)
 cli.add_command(read)
 cli.add_command(report)
+cli.add_command(metrics)
+cli.add_command(health)
 
 
 @cli.command()

@@ -69,7 +69,7 @@ def require_safe(host: str, tokens: Sequence[str]) -> None:
     Example:
         >>> require_safe("127.0.0.1", ())
     """
-    if tokens or _is_loopback(host):
+    if tokens or is_loopback(host):
         return
     raise ConfigError(
         "no bearer token is set, and anybody who reaches this address could write lineage",
@@ -194,7 +194,13 @@ def _answer(told: Ingested, items: Sequence[Found]) -> Response:
     return JSONResponse(content, 201 if told.accepted else 200)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host.
+
+    Example:
+        >>> is_loopback("::1"), is_loopback("0.0.0.0")
+        (True, False)
+    """
     if host == "localhost":
         return True
     try:

@@ -1,0 +1,143 @@
+// Draws the way from the causes to the training asset. The tree beside it says the same without scripts.
+// Names come from elsewhere: they are only ever handed to the canvas or to textContent.
+"use strict";
+document.addEventListener("DOMContentLoaded", async () => {
+  const box = document.getElementById("graph");
+  if (!box) return;
+  const drawing = box.closest(".drawing");
+  let told;
+  try {
+    const answer = await fetch(box.dataset.url, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(String(answer.status));
+    told = await answer.json();
+  } catch {
+    return; // the tree stands there already
+  }
+  if (told.nodes.length < 2) return;
+  drawing.classList.add("drawn");
+
+  const RANK = ["BLOCK", "UNKNOWN", "WARN", "WAIVED"];
+  const WORD = { BLOCK: "restricted", UNKNOWN: "not known", WARN: "conditions", WAIVED: "waived" };
+  const KIND = { target: "training asset", dataset: "dataset", public: "public source", model: "model", chain: "datasets in a row" };
+  const MOST = 34;
+  const short = (text) => {
+    const all = Array.from(text);
+    return all.length <= MOST ? text : all.slice(0, MOST / 2).join("") + "…" + all.slice(1 - MOST / 2).join("");
+  };
+  const effect = (node) => RANK.find((e) => node.effects.includes(e)) || "none";
+  const label = (node) => {
+    const many = node.count > 1 ? ` ×${node.count.toLocaleString("en")}` : "";
+    const said = effect(node) === "none" || node.kind === "target" ? "" : ` · ${WORD[effect(node)]}`;
+    return `${short(node.shown)}\n${KIND[node.kind]}${many}${said}`;
+  };
+  const about = (edge) => [edge.pin === "CONSERVATIVE" ? "may have been read" : "", edge.influence === "INDIRECT" ? "choice only" : ""].filter(Boolean).join(", ");
+
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const colours = () => {
+    const of = (name) => getComputedStyle(drawing.querySelector(`.palette .${name}`));
+    const root = getComputedStyle(document.body);
+    return { ink: root.color, soft: of("soft").color, sheet: of("plain").backgroundColor,
+      BLOCK: of("BLOCK"), UNKNOWN: of("UNKNOWN"), WARN: of("WARN"), WAIVED: of("WAIVED") };
+  };
+  const style = () => {
+    const c = colours();
+    const marked = RANK.map((e) => ({ selector: `node[effect="${e}"]`, style: {
+      "border-color": c[e].color, "background-color": c[e].backgroundColor, color: c[e].color, "border-width": 2.5,
+      "border-style": e === "UNKNOWN" ? "dashed" : "solid" } }));
+    return [
+      { selector: "node", style: {
+        label: "data(label)", "text-wrap": "wrap", "text-valign": "center", "text-halign": "center", "line-height": 1.25,
+        "font-family": "system-ui, sans-serif", "font-size": 13, color: c.ink, shape: "round-rectangle",
+        width: "data(width)", height: 50, "background-color": c.sheet, "border-width": 1.5, "border-color": c.soft } },
+      { selector: 'node[kind="model"]', style: { shape: "cut-rectangle" } },
+      ...marked,
+      { selector: 'node[kind="target"]', style: { "border-width": 4, "font-weight": 700, color: c.ink, "border-color": c.ink } },
+      { selector: "edge", style: {
+        width: 1.8, "line-color": c.soft, "target-arrow-color": c.soft, "target-arrow-shape": "triangle", "arrow-scale": 1.1,
+        "curve-style": "round-taxi", "taxi-direction": "horizontal", "taxi-turn": "50%",
+        label: "data(about)", "font-size": 11, color: c.soft, "text-background-color": c.sheet, "text-background-opacity": 1 } },
+      { selector: 'edge[pin="CONSERVATIVE"]', style: { "line-style": "dashed" } },
+      { selector: 'edge[influence="INDIRECT"]', style: { "line-style": "dotted" } },
+      { selector: ".chosen", style: { "underlay-color": c.ink, "underlay-opacity": 0.25, "underlay-padding": 6 } },
+    ];
+  };
+  const elements = [
+    ...told.nodes.map((n) => ({ data: { id: n.id, label: label(n), effect: effect(n), kind: n.kind,
+      width: Math.max(110, 26 + 7.4 * Math.max(...label(n).split("\n").map((line) => Array.from(line).length))) } })),
+    ...told.edges.map((e, n) => ({ data: { id: `edge-${n}`, source: e.source, target: e.target, pin: e.pin, influence: e.influence, about: about(e) } })),
+  ];
+  const cy = cytoscape({ container: box, elements, style: style(), autoungrabify: true, boxSelectionEnabled: false,
+    userZoomingEnabled: false, minZoom: 0.05, maxZoom: 2.5, selectionType: "single" });
+  const fit = () => { cy.resize(); cy.fit(undefined, 18); if (cy.zoom() > 1.15) { cy.zoom(1.15); cy.center(); } };
+  cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 18, edgeSep: 10, rankSep: 70, animate: false, fit: false }).run();
+  fit();
+
+  const summaries = new Map();
+  for (const each of drawing.querySelectorAll("[data-node]")) {
+    if (!summaries.has(each.dataset.node)) summaries.set(each.dataset.node, []);
+    summaries.get(each.dataset.node).push(each);
+  }
+  let opened = null;
+  const choose = (id, move) => {
+    cy.elements(".chosen").removeClass("chosen");
+    for (const each of drawing.querySelectorAll(".chosen")) each.classList.remove("chosen");
+    const node = cy.getElementById(id);
+    node.addClass("chosen");
+    for (const each of summaries.get(id) || []) each.classList.add("chosen");
+    if (move && node.length) {
+      const seen = cy.extent(), at = node.position();
+      if (at.x < seen.x1 || at.x > seen.x2 || at.y < seen.y1 || at.y > seen.y2) {
+        if (still) cy.center(node); else cy.animate({ center: { eles: node }, duration: 200 });
+      }
+    }
+  };
+  let pointing = false;
+  drawing.addEventListener("pointerdown", () => { pointing = true; });
+  addEventListener("pointerup", () => { setTimeout(() => { pointing = false; }); });
+  drawing.addEventListener("focusin", (event) => {
+    const summary = event.target.closest("summary[data-node]");
+    if (!summary) return;
+    choose(summary.dataset.node, true);
+    if (pointing) return;
+    if (opened && opened !== summary.parentElement) opened.open = false;
+    opened = summary.parentElement.open ? null : summary.parentElement;
+    summary.parentElement.open = true;
+  });
+  cy.on("tap", "node", (event) => {
+    const [summary] = summaries.get(event.target.id()) || [];
+    choose(event.target.id(), false);
+    if (!summary) return;
+    summary.parentElement.open = true;
+    summary.scrollIntoView({ block: "nearest" });
+  });
+  const zoom = (by, at) => cy.zoom({ level: cy.zoom() * by, renderedPosition: at || { x: cy.width() / 2, y: cy.height() / 2 } });
+  box.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) return; // or nobody could scroll past it
+    event.preventDefault();
+    const frame = box.getBoundingClientRect();
+    zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, { x: event.clientX - frame.left, y: event.clientY - frame.top });
+  }, { passive: false });
+  box.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+    if (by) { cy.panBy({ x: by[0], y: by[1] }); event.preventDefault(); }
+    else if (event.key === "+" || event.key === "=") zoom(1.25);
+    else if (event.key === "-") zoom(1 / 1.25);
+    else if (event.key === "0") fit();
+  });
+  const tools = { in: () => zoom(1.25), out: () => zoom(1 / 1.25), fit,
+    larger: (button) => {
+      const on = box.classList.toggle("larger");
+      drawing.classList.toggle("alone", on);
+      button.setAttribute("aria-pressed", String(on));
+      fit();
+    } };
+  for (const button of drawing.querySelectorAll("button[data-tool]")) {
+    button.addEventListener("click", () => tools[button.dataset.tool](button));
+  }
+  document.addEventListener("theme", () => cy.style(style()));
+  new ResizeObserver(() => cy.resize()).observe(box);
+  // Tests ask it where things are.
+  box.dataset.nodes = String(cy.nodes().length);
+  box.dataset.zoom = cy.zoom().toFixed(3);
+  cy.on("zoom", () => { box.dataset.zoom = cy.zoom().toFixed(3); });
+});
