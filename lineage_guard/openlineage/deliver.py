@@ -169,7 +169,7 @@ def redeliver(
                     break
                 if select(event):
                     try:
-                        sent += send(sender, event, float("inf"))
+                        sent += send(sender, event, lambda: float("inf"))
                     except Refused as e:
                         kept.append((before, Refusal(position, str(e))))
                 before = position

@@ -26,8 +26,13 @@ def written_by_us(event: Mapping[str, object]) -> bool:
     return isinstance(producer, str) and producer.startswith(_OURS)
 
 
-def send(sender: Sender, event: Mapping[str, Any], seconds: float) -> int:
+def send(sender: Sender, event: Mapping[str, Any], left: Callable[[], float]) -> int:
     """Send what an archived event is to backends: 1, or 0 when a filter wants none of it.
+
+    Args:
+        sender: takes the events.
+        event: the archived event.
+        left: how many seconds there are; no further attempt is begun after them.
 
     Raises:
         Refused: when the backend will never take it.
@@ -35,7 +40,7 @@ def send(sender: Sender, event: Mapping[str, Any], seconds: float) -> int:
     """
     ours = written_by_us(event)
     for each in outgoing(event) if ours else (event,):
-        if not sender.send(each, seconds, as_it_is=ours):
+        if not sender.send(each, left, as_it_is=ours):
             return 0
     return 1
 
@@ -139,9 +144,8 @@ class Passing:
     def _pass(self, position: str, event: Mapping[str, Any]) -> Failed | None:
         """Send one event, or note that it was refused."""
         before = self._held[1].position if self._held else self._reached
-        left = float("inf") if self._until is None else max((self._until - self._now()).total_seconds(), 0.0)
         try:
-            self._sent += send(self._sender, event, left)
+            self._sent += send(self._sender, event, self._left)
         except Refused as e:
             self._new.append((before, Refusal(position, str(e))))
         except Failed as e:
@@ -186,3 +190,6 @@ class Passing:
 
     def _over(self) -> bool:
         return self._until is not None and self._now() >= self._until
+
+    def _left(self) -> float:
+        return float("inf") if self._until is None else max((self._until - self._now()).total_seconds(), 0.0)

@@ -195,7 +195,9 @@ def joined(spans: Iterable[Span]) -> list[Span]:
         [Span(after='1:1', through='1:3', count=2)]
     """
     result: list[Span] = []
-    for span in sorted(spans, key=lambda s: (order(s.after), order(s.through))):
+    # A span either lies within another or is apart from it, as all begin and end between two events.
+    longest_first = sorted(spans, key=lambda s: order(s.through), reverse=True)
+    for span in sorted(longest_first, key=lambda s: order(s.after)):
         last = result[-1] if result else None
         if last and order(span.through) <= order(last.through):
             continue

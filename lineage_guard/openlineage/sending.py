@@ -67,12 +67,12 @@ class Sender:
         """Whether there is anything to send to."""
         return self._client is not None
 
-    def send(self, event: Mapping[str, Any], seconds: float, *, as_it_is: bool = True) -> bool:
+    def send(self, event: Mapping[str, Any], left: Callable[[], float], *, as_it_is: bool = True) -> bool:
         """Send an event; whether the configuration's filters let it through.
 
         Args:
             event: as parsed JSON.
-            seconds: no further attempt is begun after so many.
+            left: how many seconds there are; no further attempt is begun after them.
             as_it_is: whether the event is known to be one, so that a transport which only makes
                 JSON of it may have it without the client's event object being built (a
                 thousandth of a second each).
@@ -84,7 +84,7 @@ class Sender:
         assert self._client is not None
         client, transport = self._client, self._client.transport
         if as_it_is and self._as_it_is:
-            self._try(lambda: transport.emit(event), seconds)  # type: ignore[arg-type]
+            self._try(lambda: transport.emit(event), left)  # type: ignore[arg-type]
             return True
         from lineage_guard.openlineage.rebuild import rebuild
 
@@ -96,7 +96,7 @@ class Sender:
         # tags and git commit, which are not those of the run.
         if client.filter_event(built) is None:
             return False
-        self._try(lambda: transport.emit(copy.deepcopy(built)), seconds)
+        self._try(lambda: transport.emit(copy.deepcopy(built)), left)
         return True
 
     def lost(self) -> int:
@@ -113,7 +113,7 @@ class Sender:
             return _describe(e)
         return None
 
-    def _try(self, emit: Callable[[], object], seconds: float) -> None:
+    def _try(self, emit: Callable[[], object], left: Callable[[], float]) -> None:
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential
 
         try:
@@ -129,6 +129,7 @@ class Sender:
                 raise error
             emit()
 
+        seconds = left()
         stop = stop_after_attempt(self._attempts)
         retrying = Retrying(
             stop=stop | stop_before_delay(seconds) if seconds < float("inf") else stop,
@@ -182,7 +183,8 @@ def _leave_retries_to_us(transport: Any) -> None:
     from openlineage.client.transport.http_common import DEFAULT_RETRY_CONFIG
 
     if isinstance(transport, HttpTransport) and transport.config.retry == DEFAULT_RETRY_CONFIG:
-        transport.config.retry = {**DEFAULT_RETRY_CONFIG, "total": 0, "connect": 0, "read": 0}
+        # No ``status_forcelist`` either: it puts an error that does not say what was answered in place of the answer.
+        transport.config.retry = {**DEFAULT_RETRY_CONFIG, "total": 0, "connect": 0, "read": 0, "status_forcelist": []}
 
 
 def _ask_environment_once(transport: Any) -> None:
