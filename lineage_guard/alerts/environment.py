@@ -41,6 +41,10 @@ def destinations(environ: _Environ) -> Destinations:
         except ConfigError as error:
             problems.append(error)
             sinks.append(UnusableSink(name, error))
+        except Exception as error:  # noqa: BLE001 - Apprise and urllib meet values of anybody's
+            wrong = ConfigError(f"its settings raise {type(error).__name__}", where=name, fix="check them one by one")
+            problems.append(wrong)
+            sinks.append(UnusableSink(name, wrong))
     routes: Routes | None = None
     if path := environ.get(VARIABLE):
         from lineage_guard.alerts.routes_file import read_routes

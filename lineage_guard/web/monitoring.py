@@ -106,7 +106,7 @@ def watching(
     Raises:
         ConfigError: a variable cannot be right.
     """
-    told = list(sinks if sinks is not None else sinks_from_env(os.environ))
+    told = sinks if sinks is not None else sinks_from_env(os.environ)
     watch = Watching(ledger, after if after is not None else stale_after())
     over = threading.Event()
 

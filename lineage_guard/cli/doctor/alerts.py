@@ -10,13 +10,18 @@ from lineage_guard.cli.doctor.result import Result
 
 def examine(patient: Patient) -> list[Result]:
     """Look at the sinks of this environment and at every location's outbox."""
-    from lineage_guard.alerts import sinks_from_env
+    from lineage_guard.alerts import destinations
     from lineage_guard.alerts.state import read_state, state_name
 
-    sinks = [s.name for s in sinks_from_env(os.environ)]
-    results = [Result("alert sinks", "ok", ", ".join(sinks))]
-    if sinks == ["log"]:
-        fix = "set LINEAGE_GUARD_WEBHOOK_URL or LINEAGE_GUARD_SNS_TOPIC_ARN where the sensor runs"
+    to = destinations(os.environ)
+    sinks = [s.name for s in to]
+    routed = f"; {len(to.routes.routes)} routes" if to.routes else ""
+    results = [Result("alert sinks", "ok", ", ".join(sinks) + routed)]
+    if to.problems:
+        first = to.problems[0]
+        results = [Result("alert sinks", "fail", f"{first.where or 'environment'}: {first.what}", first.fix)]
+    elif sinks == ["log"]:
+        fix = "set up PagerDuty, Slack, mail, SNS or a webhook where the sensor runs, see docs/alerts.md"
         results = [Result("alert sinks", "warn", "only the log is told", fix)]
     if patient.ledger is None:
         return results
@@ -27,7 +32,7 @@ def examine(patient: Patient) -> list[Result]:
     if not all(readable for _, _, readable in states):
         results.append(Result("alerts", "fail", "the stored alert state cannot be read", "the next tick starts afresh"))
     elif dead:
-        fix = f"mend sink {dead[-1].sink}; the log of the sensor holds what it would have said"
+        fix = f"mend sink {dead[-1].sink}, try it with `lineage-guard alert test`, then `alert resend --all`"
         results.append(Result("alerts", "fail", f"{len(dead)} were given up; the last: {dead[-1].error}", fix))
     elif waiting:
         why = f"; {waiting[0].sink}: {waiting[0].error}" if waiting[0].error else ""

@@ -186,32 +186,35 @@ def _alert(
         Whether they were taken over: if not, the next tick must bring them again. And what went
         wrong, in a sentence each.
     """
-    from lineage_guard.alerts import Context, send, sinks_from_env
+    from lineage_guard.alerts import Context, Destinations, send
     from lineage_guard.alerts.order import in_order
     from lineage_guard.alerts.state import read_state, state_name
 
     try:
-        sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
+        sinks = _sinks(delivery)
         context = delivery.context or Context.from_env(os.environ)
         context = replace(context, owners={**owners, **context.owners})
         known = read_state(ledger, state_name(location))[0]
         verdicts = in_order([j.verdict for j in judgements], known)
-        report = send(verdicts, list(sinks), ledger, now, context, state=state_name(location))
+        report = send(verdicts, sinks, ledger, now, context, state=state_name(location))
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
-    return True, [f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed]
+    problems = [f"alerts: {problem}" for problem in sinks.problems] if isinstance(sinks, Destinations) else []
+    return True, [*problems, *(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)]
+
+
+def _sinks(delivery: Delivery) -> Sequence[Sink]:
+    """Where alerts go: as told, or as the environment says. What is wrong there silences nothing else."""
+    from lineage_guard.alerts import destinations
+
+    return delivery.sinks if delivery.sinks is not None else destinations(os.environ)
 
 
 def _watch(ledger: Ledger, delivery: Delivery, now: datetime) -> list[str]:
     """Miss the sensors of other code locations."""
-    from lineage_guard.alerts import sinks_from_env
     from lineage_guard.dagster.sensor.heartbeat import watch_others
 
-    try:
-        sinks = delivery.sinks if delivery.sinks is not None else sinks_from_env(os.environ)
-    except LineageGuardError as error:
-        return [str(error)]
-    return watch_others(ledger, sinks, delivery.context, now)
+    return watch_others(ledger, _sinks(delivery), delivery.context, now)
 
 
 def _deliver(ledger: Ledger, delivery: Delivery) -> list[str]:
