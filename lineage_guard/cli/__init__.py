@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from lineage_guard.cli.alerting import alert
 from lineage_guard.cli.archiving import prune, verify
 from lineage_guard.cli.cataloguing import catalog, schema
 from lineage_guard.cli.changing.command import impact
@@ -113,6 +114,7 @@ cli.add_command(read)
 cli.add_command(report)
 cli.add_command(metrics)
 cli.add_command(health)
+cli.add_command(alert)
 
 
 @cli.command()
@@ -155,7 +157,7 @@ def explain(paths: int, every: bool, html: str | None, **options: Any) -> int:
 
     asked = _ask(options, Wanted(None if every else paths))
     if html is not None:
-        from lineage_guard.cli.explaining.page import page
+        from lineage_guard.explaining.page import page
 
         with click.open_file(html, "w", encoding="utf-8", atomic=html != "-") as file:
             file.write(page(asked))

@@ -91,7 +91,7 @@ class Watching:
         if sinks is not None and (silent or known.by_id or box.waiting):
             verdicts = [verdict_on(b, now, silent=True, after=self._after) for b in silent]
             verdicts += _over(known, {*silent, *unsure}, beats.beats, now, blind=bool(beats.unreadable))
-            report = send(in_order(verdicts, known), list(sinks), self._ledger, now, context, state=STATE)
+            report = send(in_order(verdicts, known), sinks, self._ledger, now, context, state=STATE)
         return Watched(silent, unsure, beats.unreadable, report)
 
     def _silent(self, beat: Heartbeat, now: datetime) -> bool | None:
