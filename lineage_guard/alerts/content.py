@@ -169,7 +169,7 @@ def alert_of(notice: Notice, context: Context) -> Alert:
     """
     incident, verdict, finding = notice.incident, notice.verdict, notice.finding
     waiting = sorted({p.target for p in incident.holds})
-    target = incident.key.target or (waiting[0] if waiting else "")
+    target = waiting[0] if waiting else "".join(incident.targets[:1])
     model, terms = (finding.model, finding.terms) if finding else (None, None)
     over = notice.event is Event.RESOLVE
     return Alert(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Protocol, cast
 
 from lineage_guard.alerts import outbox
 from lineage_guard.alerts.outbox import Outbox
-from lineage_guard.domain.incidents import Incident, IncidentKey, IncidentKind, Incidents, Place, Seen
+from lineage_guard.domain.incident import (
+    Begun,
+    Ending,
+    Incident,
+    IncidentKey,
+    IncidentKind,
+    Incidents,
+    Place,
+    Seen,
+    Storm,
+)
 from lineage_guard.domain.policy import ReasonCode
 
 #: Name of the state in the ledger; each code location's sensor adds its own name.
@@ -74,48 +84,102 @@ def incidents_to_dict(state: Incidents) -> dict[str, Any]:
     """
     incidents = [
         {
-            **asdict(i),
+            **{f.name: getattr(i, f.name) for f in fields(i)},
             "key": list(i.key),
             "since": i.since.isoformat(),
             "opened_at": i.opened_at.isoformat(),
             "holds": [list(p) for p in sorted(i.holds, key=lambda p: (p.target, p.partition or ""))],
             "scope": list(i.scope),
+            "targets": list(i.targets),
+            "left": {target: since.isoformat() for target, since in sorted(i.left.items())},
             "cleared_at": i.cleared_at.isoformat() if i.cleared_at else None,
         }
         for i in sorted(state.by_id.values(), key=lambda i: i.key)
     ]
-    seen = [
-        [p.target, p.partition, s.at.isoformat(), s.passed_at.isoformat() if s.passed_at else None, s.policy, s.closure]
-        for p, s in state.seen.items()
-    ]
-    return {"incidents": incidents, "seen": seen, "told": {id_: dict(said) for id_, said in state.told.items()}}
+    seen: list[list[Any]] = []
+    for p, s in state.seen.items():
+        passed_at = s.passed_at.isoformat() if s.passed_at else None
+        passed = (passed_at, s.policy, s.closure, s.policy_name, list(s.waivers))
+        seen.append([p.target, p.partition, s.at.isoformat(), *passed, list(s.uses)])
+    return {
+        "incidents": incidents,
+        "seen": seen,
+        "told": {id_: dict(said) for id_, said in state.told.items()},
+        "storms": [
+            [s.id, s.audience, s.page, s.since.isoformat(), s.joined_at.isoformat(), list(s.members), s.updates]
+            for s in state.storms.values()
+        ],
+        "begun": [[b.audience, b.page, b.at.isoformat(), b.count] for b in state.begun],
+        "endings": [[e.id, e.expires.isoformat(), e.told, list(e.targets)] for e in state.endings.values()],
+    }
 
 
 def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
-    """Read what ``incidents_to_dict`` wrote.
+    """Read what ``incidents_to_dict`` wrote, now or before there were groups and storms.
 
     Raises:
         KeyError, ValueError, TypeError: when it did not.
     """
-    by_id: dict[str, Incident] = {}
-    for item in cast(list[dict[str, Any]], data["incidents"]):
-        incident = Incident(
-            key=IncidentKey(*item["key"]),
-            kind=IncidentKind(item["kind"]),
-            reason=ReasonCode(item["reason"]),
-            title=item["title"],
-            since=datetime.fromisoformat(item["since"]),
-            opened_at=datetime.fromisoformat(item["opened_at"]),
-            holds=frozenset(Place(*p) for p in item["holds"]),
-            scope=tuple(item["scope"]),
-            widened=item["widened"],
-            flaps=item["flaps"],
-            cleared_at=datetime.fromisoformat(item["cleared_at"]) if item["cleared_at"] else None,
-            resolved=item["resolved"],
-        )
-        by_id[incident.key.id] = incident
-    seen: dict[Place, Seen] = {}
-    for target, partition, at, passed_at, policy, closure in cast(list[list[Any]], data["seen"]):
-        passed = datetime.fromisoformat(passed_at) if passed_at else None
-        seen[Place(target, partition)] = Seen(datetime.fromisoformat(at), passed, policy, closure)
-    return Incidents(by_id, seen, cast(dict[str, dict[str, object]], data.get("told", {})))
+    incidents = [_incident(item) for item in cast(list[dict[str, Any]], data["incidents"])]
+    seen = [_seen(*line) for line in cast(list[list[Any]], data["seen"])]
+    storms = [
+        Storm(id_, whom, page, datetime.fromisoformat(since), datetime.fromisoformat(joined_at), tuple(members), n)
+        for id_, whom, page, since, joined_at, members, n in cast(list[list[Any]], data.get("storms", []))
+    ]
+    begun = [
+        Begun(whom, page, datetime.fromisoformat(at), count)
+        for whom, page, at, count in cast(list[list[Any]], data.get("begun", []))
+    ]
+    endings = [
+        Ending(id_, datetime.fromisoformat(expires), told, tuple(targets))
+        for id_, expires, told, targets in cast(list[tuple[str, str, int, list[str]]], data.get("endings", []))
+    ]
+    return Incidents(
+        by_id={i.key.id: i for i in incidents},
+        seen=dict(seen),
+        told=cast(dict[str, dict[str, object]], data.get("told", {})),
+        storms={s.id: s for s in storms},
+        begun=tuple(begun),
+        endings={e.id: e for e in endings},
+    )
+
+
+def _incident(item: Mapping[str, Any]) -> Incident:
+    key, scope = IncidentKey(*item["key"]), tuple(item["scope"])
+    # Before there were groups an incident had one target, or was of the whole deployment.
+    targets = item.get("targets", [key.audience] if key.audience else scope)
+    return Incident(
+        key=key,
+        kind=IncidentKind(item["kind"]),
+        reason=ReasonCode(item["reason"]),
+        title=item["title"],
+        since=datetime.fromisoformat(item["since"]),
+        opened_at=datetime.fromisoformat(item["opened_at"]),
+        holds=frozenset(Place(*p) for p in item["holds"]),
+        scope=scope,
+        targets=tuple(targets),
+        left={target: datetime.fromisoformat(since) for target, since in item.get("left", {}).items()},
+        widened=item["widened"],
+        narrowed=item.get("narrowed", 0),
+        flaps=item["flaps"],
+        cleared_at=datetime.fromisoformat(item["cleared_at"]) if item["cleared_at"] else None,
+        resolved=item["resolved"],
+        paged=item.get("paged", True),
+        storm=item.get("storm"),
+    )
+
+
+def _seen(
+    target: str,
+    partition: str | None,
+    at: str,
+    passed_at: str | None,
+    policy: str,
+    closure: str,
+    policy_name: str = "",
+    waivers: Sequence[str] = (),
+    uses: Sequence[str] = (),
+) -> tuple[Place, Seen]:
+    passed = datetime.fromisoformat(passed_at) if passed_at else None
+    moment = datetime.fromisoformat(at)
+    return Place(target, partition), Seen(moment, passed, policy, closure, policy_name, tuple(waivers), tuple(uses))

@@ -1,219 +1,65 @@
 """Incidents: what on-call is told, and when it is over. A pure state machine.
 
 Verdicts are many (one per partition, run and re-decision); troubles are few. An incident is
-keyed by deployment, rule, root cause and target, never by run or partition, so one
-restricted model that blocks a thousand partitions pages once.
+keyed by deployment, rule, root cause and audience, never by run or partition and not by the
+training asset either: one restricted model that stops fifty assets in a thousand partitions
+pages each of those who are told apart once.
 
 A verdict says where trouble is *now*: it opens or widens the incidents it names at its place
 (target and partition) and clears every other incident at that place. An incident with no
 place left is over. One that comes back within the flap window is told, but pages nobody; from
-then on its end is told only after it stayed away for that window.
+then on its end is told only after it stayed away for that window. Whom an incident was told
+first stays with it until it is over, whatever becomes of owners meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
-from typing import NamedTuple
 
-from lineage_guard.domain.decide import Decision, Finding, Verdict
+from lineage_guard.domain.decide import Finding, Verdict
+from lineage_guard.domain.incident import (
+    GUARD_STALE,
+    Event,
+    Incident,
+    IncidentKey,
+    IncidentKind,
+    Incidents,
+    Notice,
+    Place,
+    Seen,
+    key_of,
+    place_of,
+    stopping,
+)
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.wording import changed, title
+
+__all__ = [
+    "FLAP_WINDOW",
+    "GUARD_STALE",
+    "Event",
+    "Incident",
+    "IncidentKey",
+    "IncidentKind",
+    "Incidents",
+    "Notice",
+    "Place",
+    "Seen",
+    "key_of",
+    "place_of",
+    "step",
+    "stopping",
+]
 
 FLAP_WINDOW = timedelta(minutes=30)
-#: Rule under which a silent sensor is told of; see ``heartbeat``. Each sensor is a trouble of its own.
-GUARD_STALE = "guard-stale"
 
 
-class IncidentKind(StrEnum):
-    """BLOCKED: training may not run, for its owners. BLIND: the guard cannot see, for whoever runs it."""
-
-    BLOCKED = "BLOCKED"
-    BLIND = "BLIND"
-
-
-class Event(StrEnum):
-    """What happened to an incident. Per incident: OPEN or REOPEN, any WIDEN, RESOLVE, and again."""
-
-    OPEN = "OPEN"
-    WIDEN = "WIDEN"
-    REOPEN = "REOPEN"
-    RESOLVE = "RESOLVE"
-
-
-class Place(NamedTuple):
-    """Where a verdict was taken: a target dataset (``namespace:name``) and its partition."""
-
-    target: str
-    partition: str | None
-
-
-class IncidentKey(NamedTuple):
-    """What makes two findings the same trouble.
-
-    Attributes:
-        deployment: name of the Dagster deployment.
-        rule: id of the rule that speaks.
-        cause: the model and its channel, the dataset with the gap, or the suite.
-        target: the training asset (``namespace:name``); empty for BLIND, which is one
-            trouble however many assets wait for it.
-    """
-
-    deployment: str
-    rule: str
-    cause: str
-    target: str
-
-    @property
-    def id(self) -> str:
-        """Short and stable; fits a PagerDuty ``dedup_key`` (at most 255 characters)."""
-        return "lg-" + sha256("\x1f".join(self).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Incident:
-    """One trouble that on-call knows of.
-
-    Attributes:
-        key: its identity.
-        kind: whose trouble it is.
-        reason: why, as a stable code.
-        title: one line in plain words.
-        since: time of the verdict that opened it; names the episode.
-        opened_at: when it was opened.
-        holds: the places where it is true now; empty when it is over or about to be.
-        scope: what it was found in so far (BLIND: the targets it stops).
-        widened: how often it widened in this episode.
-        flaps: how often it came back within the flap window.
-        cleared_at: since when it holds nowhere.
-        resolved: whether its end has been told.
-    """
-
-    key: IncidentKey
-    kind: IncidentKind
-    reason: ReasonCode
-    title: str
-    since: datetime
-    opened_at: datetime
-    holds: frozenset[Place]
-    scope: tuple[str, ...]
-    widened: int = 0
-    flaps: int = 0
-    cleared_at: datetime | None = None
-    resolved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The last verdict on a place, and the last that let it pass: says what changed since.
-
-    Attributes:
-        at: time of the last verdict.
-        passed_at: time of the last verdict that did not stop it.
-        policy: policy digest of that passing verdict.
-        closure: closure digest of that passing verdict.
-    """
-
-    at: datetime
-    passed_at: datetime | None = None
-    policy: str = ""
-    closure: str = ""
-
-
-@dataclass(frozen=True)
-class Incidents:
-    """The state: every incident that is open or ended less than a flap window ago.
-
-    Attributes:
-        by_id: incidents by ``IncidentKey.id``.
-        seen: the newest verdict taken into account, per place.
-        told: what was told last of each open incident, as plain data; nothing is decided by it.
-    """
-
-    by_id: Mapping[str, Incident] = field(default_factory=dict[str, Incident])
-    seen: Mapping[Place, Seen] = field(default_factory=dict[Place, Seen])
-    told: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
-
-    @property
-    def open(self) -> tuple[Incident, ...]:
-        """Incidents whose end has not been told, oldest first."""
-        return tuple(sorted((i for i in self.by_id.values() if not i.resolved), key=lambda i: (i.opened_at, i.key)))
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One thing to tell.
-
-    Attributes:
-        event: what happened.
-        incident: the incident after it.
-        at: when it was noticed.
-        page: whether to wake somebody; true for OPEN only, and never of what is merely observed.
-        changed: what changed since the place last passed, in one sentence.
-        verdict: the verdict behind it; ``None`` when time alone ended the incident.
-        finding: the finding behind it; ``None`` for RESOLVE.
-    """
-
-    event: Event
-    incident: Incident
-    at: datetime
-    page: bool
-    changed: str = ""
-    verdict: Verdict | None = None
-    finding: Finding | None = None
-
-    @property
-    def id(self) -> str:
-        """The same in every process that saw the same verdicts: receivers can drop duplicates by it."""
-        i = self.incident
-        nth = i.widened if self.event is Event.WIDEN else 0
-        parts = (i.key.id, i.since.isoformat(), self.event, str(nth), str(i.flaps))
-        return sha256("\x1f".join(parts).encode()).hexdigest()[:40]
-
-
-def place_of(verdict: Verdict) -> Place:
-    """The place a verdict speaks of."""
-    return Place(f"{verdict.target.namespace}:{verdict.target.name}", verdict.target.partition)
-
-
-def key_of(finding: Finding, verdict: Verdict, deployment: str) -> IncidentKey:
-    """The incident a finding belongs to.
-
-    What is not enforced is an incident apart, so that the day it is enforced pages.
-
-    Args:
-        finding: a finding of ``verdict``.
-        verdict: gives the target.
-        deployment: name of the Dagster deployment.
-    """
-    rule = finding.rule if verdict.blocks or not verdict.stops else f"{finding.rule} ({verdict.mode.value})"
-    if finding.rule == GUARD_STALE:
-        return IncidentKey(deployment, rule, place_of(verdict).target, "")
-    if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
-        return IncidentKey(deployment, rule, "guard-cannot-see", "")
-    if finding.model is not None:
-        cause = str(finding.model).lower()
-    elif finding.rule.startswith("suite:"):
-        cause = finding.rule
-    else:
-        cause = f"{finding.subject.namespace}:{finding.subject.name}"
-    return IncidentKey(deployment, rule, cause, place_of(verdict).target)
-
-
-def stopping(verdict: Verdict) -> tuple[Finding, ...]:
-    """The findings that on-call hears of: unwaived, unknown or worse, of a verdict that stops.
-
-    The lineage suite judges the same closure once more. Where it only repeats what a rule says
-    it is no second trouble; where it alone objects, it is.
-    """
-    if not verdict.stops:
-        return ()
-    found = tuple(f for f in verdict.findings if not f.waived_by and f.effect >= Effect.UNKNOWN)
-    return tuple(f for f in found if not f.restates) or found
+def everybody(target: str) -> str:
+    """The audience when all training assets are told to the same people: one."""
+    return ""
 
 
 def step(
@@ -222,6 +68,7 @@ def step(
     at: datetime,
     deployment: str = "default",
     window: timedelta = FLAP_WINDOW,
+    audience: Callable[[str], str] = everybody,
 ) -> tuple[Incidents, tuple[Notice, ...]]:
     """Take new verdicts into account. Pure: the same arguments give the same notices.
 
@@ -235,79 +82,110 @@ def step(
         at: now (timezone-aware UTC).
         deployment: name of the Dagster deployment.
         window: how long an ended incident is remembered, so that its return does not page.
+        audience: who is told of what stops a target (``namespace:name``): targets of different
+            audiences are different incidents, whatever their cause.
 
     Returns:
         The new state and what to tell, in order.
     """
-    machine = _Machine(state, at, deployment, window)
+    machine = _Machine(state, at, deployment, window, audience)
     for verdict in sorted(verdicts, key=lambda v: (v.at, v.stops)):
         machine.take(verdict)
     machine.settle()
-    told = {id_: said for id_, said in state.told.items() if not machine.over(id_)}
-    return Incidents(machine.incidents, machine.seen, told), tuple(machine.notices)
+    return replace(state, by_id=machine.incidents, seen=machine.seen), tuple(machine.notices)
 
 
 class _Machine:
     """One ``step`` at work: private, mutable, gone when it returns."""
 
-    def __init__(self, state: Incidents, at: datetime, deployment: str, window: timedelta) -> None:
+    def __init__(
+        self, state: Incidents, at: datetime, deployment: str, window: timedelta, audience: Callable[[str], str]
+    ) -> None:
         self.incidents = dict(state.by_id)
         self.seen = dict(state.seen)
         self.notices: list[Notice] = []
         self.at = at
         self.deployment = deployment
         self.window = window
+        self.audience = audience
+        self.known: dict[tuple[str, str], list[str]] = {}
+        self.held: dict[Place, set[str]] = {}
+        for id_, incident in self.incidents.items():
+            self.known.setdefault(incident.key.trouble, []).append(id_)
+            for place in incident.holds:
+                self.held.setdefault(place, set()).add(id_)
 
     def take(self, verdict: Verdict) -> None:
         place = place_of(verdict)
         before = self.seen.get(place)
         if before is not None and (verdict.at < before.at or (verdict.at == before.at and not verdict.stops)):
             return
-        found: dict[str, Finding] = {}
+        found: dict[str, tuple[IncidentKey, Finding]] = {}
         for finding in stopping(verdict):
-            found.setdefault(key_of(finding, verdict, self.deployment).id, finding)
+            key = self._key(finding, place, verdict)
+            found.setdefault(key.id, (key, finding))
         if before is None or verdict.at > before.at:
-            for id_ in [i for i, x in self.incidents.items() if place in x.holds and i not in found]:
+            for id_ in sorted(self.held.get(place, set()) - found.keys()):
                 self._clear(id_, place, verdict)
-        for id_, finding in found.items():
-            self._raise(id_, place, finding, verdict, _changed(verdict, before))
+        for key, finding in found.values():
+            self._raise(key, place, finding, verdict, before)
         self.seen[place] = _remember(verdict, before)
 
-    def _raise(self, id_: str, place: Place, finding: Finding, verdict: Verdict, changed: str) -> None:
-        known = self.incidents.get(id_)
+    def _key(self, finding: Finding, place: Place, verdict: Verdict) -> IncidentKey:
+        """Of the incident that has this target already, or else of the one that its audience is told."""
+        key = key_of(finding, verdict, self.deployment, self.audience(place.target))
+        mine = [self.incidents[id_] for id_ in self.known.get(key.trouble, ())]
+        mine = [i for i in mine if place.target in i.targets and not (i.resolved and self._forgotten(i))]
+        return min(mine, key=lambda i: (i.resolved, i.key != key, i.key)).key if mine else key
+
+    def _raise(self, key: IncidentKey, place: Place, finding: Finding, verdict: Verdict, before: Seen | None) -> None:
+        known = self.incidents.get(key.id)
         blind = finding.reason is ReasonCode.GUARD_CANNOT_SEE
         found_in = place.target if blind else f"{finding.subject.namespace}:{finding.subject.name}"
-        if known is None or (known.resolved and self._forgotten(known)):
+        self.held.setdefault(place, set()).add(key.id)
+        # What is back within the window is news of the assets that it stopped, and a new trouble of any other.
+        back = known is not None and (blind or place.target in known.targets) and not self._forgotten(known)
+        if known is None or (known.resolved and not back):
             incident = Incident(
-                key=key_of(finding, verdict, self.deployment),
+                key=key,
                 kind=IncidentKind.BLIND if blind else IncidentKind.BLOCKED,
                 reason=finding.reason,
-                title=_title(finding, place, verdict),
-                since=verdict.at,
+                title=title(finding, (place.target,), verdict),
+                since=verdict.at if known is None else max(verdict.at, known.since + timedelta.resolution),
                 opened_at=self.at,
                 holds=frozenset((place,)),
                 scope=(found_in,),
+                targets=(place.target,),
+                paged=verdict.mode is not Mode.OBSERVE,
             )
-            self._tell(Event.OPEN, incident, verdict, finding, changed)
+            self._tell(Event.OPEN, incident, verdict, finding, before)
             return
-        wider = found_in not in known.scope
+        more = place.target not in known.targets
+        wider = more or found_in not in known.scope
+        targets = (*known.targets, place.target) if more else known.targets
         incident = replace(
             known,
+            title=title(finding, targets, verdict) if more else known.title,
             holds=known.holds | {place},
-            scope=(*known.scope, found_in) if wider else known.scope,
+            scope=known.scope if found_in in known.scope else (*known.scope, found_in),
+            targets=targets,
+            left={t: since for t, since in known.left.items() if t != place.target},
             cleared_at=None,
         )
         if known.resolved:
-            incident = replace(incident, resolved=False, opened_at=self.at, flaps=known.flaps + 1)
-            self._tell(Event.REOPEN, incident, verdict, finding, changed)
+            incident = replace(incident, resolved=False, opened_at=self.at, flaps=known.flaps + 1, storm=None)
+            self._tell(Event.REOPEN, incident, verdict, finding, before)
         elif wider:
-            self._tell(Event.WIDEN, replace(incident, widened=known.widened + 1), verdict, finding, changed)
+            self._tell(Event.WIDEN, replace(incident, widened=known.widened + 1), verdict, finding, before)
         else:
-            self.incidents[id_] = incident
+            self.incidents[key.id] = incident
 
     def _clear(self, id_: str, place: Place, verdict: Verdict) -> None:
         known = self.incidents[id_]
+        self.held[place].discard(id_)
         incident = replace(known, holds=known.holds - {place})
+        if all(place.target != other.target for other in incident.holds):
+            incident = replace(incident, left={**known.left, place.target: self.at})
         if incident.holds:
             self.incidents[id_] = incident
             return
@@ -320,16 +198,25 @@ class _Machine:
     def settle(self) -> None:
         """End what stayed away for the window, and forget what ended that long ago."""
         for id_, incident in list(self.incidents.items()):
-            if incident.cleared_at is None or not self._forgotten(incident):
-                continue
-            if incident.resolved:
-                del self.incidents[id_]
-            else:
-                self._tell(Event.RESOLVE, replace(incident, resolved=True))
+            if incident.cleared_at is None:
+                self._narrow(incident)
+            elif self._forgotten(incident):
+                if incident.resolved:
+                    del self.incidents[id_]
+                else:
+                    self._tell(Event.RESOLVE, replace(incident, resolved=True))
 
-    def over(self, id_: str) -> bool:
-        """Whether nothing of that id is open."""
-        return id_ not in self.incidents or self.incidents[id_].resolved
+    def _narrow(self, incident: Incident) -> None:
+        """Take out the targets that stayed away for the window, while others are still stopped."""
+        gone = {target for target, since in incident.left.items() if self.at - since >= self.window}
+        if gone:
+            narrower = replace(
+                incident,
+                targets=tuple(t for t in incident.targets if t not in gone),
+                left={t: since for t, since in incident.left.items() if t not in gone},
+                narrowed=incident.narrowed + 1,
+            )
+            self._tell(Event.NARROW, narrower)
 
     def _forgotten(self, incident: Incident) -> bool:
         return incident.cleared_at is not None and self.at - incident.cleared_at >= self.window
@@ -340,12 +227,16 @@ class _Machine:
         incident: Incident,
         verdict: Verdict | None = None,
         finding: Finding | None = None,
-        changed: str = "",
+        before: Seen | None = None,
     ) -> None:
         id_ = incident.key.id
+        if id_ not in self.incidents:
+            self.known.setdefault(incident.key.trouble, []).append(id_)
         self.incidents[id_] = incident
-        page = event is Event.OPEN and (verdict is None or verdict.mode is not Mode.OBSERVE)
-        notice = Notice(event, incident, self.at, page, changed, verdict, finding)
+        page = event is Event.OPEN and incident.paged
+        said = changed(verdict, before) if verdict is not None and finding is not None else ""
+        passed = before.passed_at if before else None
+        notice = Notice(event, incident, self.at, page, said, verdict, finding, passed)
         if event is Event.WIDEN:
             # One message per incident and step: widening joins what is about to be told anyway.
             for n in range(len(self.notices) - 1, -1, -1):
@@ -357,37 +248,8 @@ class _Machine:
         self.notices.append(notice)
 
 
-def _title(finding: Finding, place: Place, verdict: Verdict) -> str:
-    if finding.rule == GUARD_STALE:
-        return f"The guard's sensor of {finding.subject.name} is silent: gates still stop, but nobody is told"
-    if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
-        return f"The guard cannot see all lineage; training {'waits' if verdict.blocks else 'goes on'}"
-    if finding.model is not None:
-        return f"{place.target} would learn from {finding.model}"
-    if finding.rule.startswith("suite:"):
-        return f"{place.target} {'is' if verdict.blocks else 'would be'} stopped by expectation {finding.rule}"
-    return f"{place.target} would learn from {finding.subject.namespace}:{finding.subject.name}, of unknown provenance"
-
-
 def _remember(verdict: Verdict, before: Seen | None) -> Seen:
     if not verdict.stops:
-        return Seen(verdict.at, verdict.at, verdict.policy_digest, verdict.closure_digest)
-    return replace(before, at=verdict.at) if before else Seen(verdict.at)
-
-
-def _changed(verdict: Verdict, before: Seen | None) -> str:
-    if any(f.rule == GUARD_STALE for f in verdict.findings):
-        return "It was heard of before, and is not any more."
-    if before is None or before.passed_at is None:
-        return "No earlier verdict on it is known that let it pass."
-    policy, lineage = verdict.policy_digest != before.policy, verdict.closure_digest != before.closure
-    since = f"since it last passed ({before.passed_at.isoformat(timespec='seconds')})"
-    if policy and lineage:
-        return f"The policy or its terms and the lineage both changed {since}."
-    if policy:
-        return f"The policy or its terms changed {since}; the lineage is the same."
-    if lineage:
-        return f"The lineage changed {since}; policy and terms are the same."
-    if verdict.decision is Decision.BLOCK and any(f.rule.startswith("suite:") for f in verdict.findings):
-        return f"Lineage, policy and terms are the same {since}; an expectation suite now fails."
-    return f"Lineage, policy and terms are the same {since}: a waiver ended or the guard sees less."
+        digests = (verdict.policy_digest, verdict.closure_digest)
+        return Seen(verdict.at, verdict.at, *digests, verdict.policy, verdict.waivers, verdict.waivers)
+    return replace(before or Seen(verdict.at), at=verdict.at, uses=verdict.waivers)

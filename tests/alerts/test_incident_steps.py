@@ -23,7 +23,7 @@ def test_a_block_opens_one_incident_and_a_pass_ends_it():
     incident = notices[0].incident
     assert incident.kind is IncidentKind.BLOCKED
     assert incident.key.cause == "openai/gpt-4o via api.openai.com"
-    assert incident.key.target == "default:student"
+    assert incident.targets == ("default:student",)
     assert "gpt-4o" in incident.title
 
     state, notices = step(state, [verdict(1, GPT)], at(1))
@@ -134,7 +134,7 @@ def test_a_waived_block_is_no_incident_and_a_waiver_that_ends_opens_one():
     assert notices == ()
     state, notices = step(state, [verdict(11, GPT, waivers=(waiver,))], at(11))
     assert events(notices) == [OPEN]
-    assert "a waiver ended" in notices[0].changed
+    assert "waiver w1 ended or was taken back" in notices[0].changed
 
 
 def test_what_changed_names_the_policy_or_the_lineage():
@@ -170,7 +170,7 @@ def test_a_lineage_suite_that_repeats_a_rule_is_no_second_incident_but_alone_it_
     both = blocked.joined(findings_of(failed, blocked.target))
     alone = clean.joined(findings_of(failed, clean.target))
     _, notices = step(Incidents(), [both, alone], at(0))
-    assert [(n.incident.key.cause, n.incident.key.target) for n in notices] == [
+    assert [(n.incident.key.cause, *n.incident.targets) for n in notices] == [
         ("openai/gpt-4o via api.openai.com", "default:student"),
         ("suite:lineage", "default:other"),
     ]
@@ -180,3 +180,74 @@ def test_beside_a_block_a_waived_finding_pages_nobody():
     waiver = Waiver("w1", "restricted-model", "student", "r", "a", "b", "T-1", at(10), model="gpt-4o")
     _, notices = step(Incidents(), [verdict(0, GPT, CLAUDE, waivers=(waiver,))], at(0))
     assert [n.incident.key.cause for n in notices] == ["anthropic/claude-x via api.anthropic.com"]
+
+
+def owned_by(owners):
+    return lambda target: owners.get(target.partition(":")[2], "")
+
+
+def test_one_model_under_fifty_assets_is_one_page_that_names_the_first_few():
+    blocked = [verdict(0, GPT, target=f"student-{n:02}") for n in range(50)]
+    state, notices = step(Incidents(), blocked, at(0))
+    assert events(notices) == [OPEN]
+    (incident,) = state.open
+    assert len(incident.targets) == 50
+    assert incident.title == (
+        "50 assets (default:student-00, default:student-01, default:student-02 and 47 more) would learn from "
+        "openai/gpt-4o via api.openai.com"
+    )
+    state, notices = step(state, [verdict(1, GPT, target="late")], at(1))
+    assert events(notices) == [WIDEN]
+    assert notices[0].incident.title.startswith("51 assets")
+
+
+def test_assets_of_others_are_an_incident_of_their_own_and_end_apart():
+    audience = owned_by({"b1": "bob", "b2": "bob", "a": "ann"})
+    blocked = [verdict(0, GPT, target=t) for t in ("a", "b1", "b2")]
+    state, notices = step(Incidents(), blocked, at(0), audience=audience)
+    assert [(n.event, n.incident.key.audience, n.incident.targets) for n in notices] == [
+        (Event.OPEN, "ann", ("default:a",)),
+        (Event.OPEN, "bob", ("default:b1", "default:b2")),
+    ]
+    assert len({n.incident.key.id for n in notices}) == 2
+    _, notices = step(state, [verdict(1, target="a")], at(1), audience=audience)
+    assert [(n.event, n.incident.key.audience) for n in notices] == [(Event.RESOLVE, "ann")]
+
+
+def test_an_asset_that_leaves_a_group_for_good_is_told_and_told_again_when_it_is_back():
+    state, _ = step(Incidents(), [verdict(0, GPT, target="a"), verdict(0, GPT, target="b")], at(0))
+    state, notices = step(state, [verdict(1, target="a")], at(1))
+    assert notices == (), "it may flap"
+    state, notices = step(state, [verdict(2, GPT, target="a")], at(2))
+    assert notices == (), "it does"
+    state, _ = step(state, [verdict(3, target="a")], at(3))
+    state, notices = step(state, [], at(33))
+    assert events(notices) == [(Event.NARROW, False)]
+    assert notices[0].incident.targets == ("default:b",)
+    _, notices = step(state, [verdict(40, GPT, target="a")], at(40))
+    assert events(notices) == [WIDEN]
+
+
+def test_another_asset_within_the_window_is_a_new_trouble_and_pages():
+    state, first = step(Incidents(), [verdict(0, GPT, target="a")], at(0))
+    state, _ = step(state, [verdict(1, target="a")], at(1))
+    state, notices = step(state, [verdict(2, GPT, target="b")], at(2))
+    assert events(notices) == [OPEN]
+    assert notices[0].id != first[0].id
+
+
+def test_the_same_cause_in_another_code_location_is_another_incident():
+    (one,) = step(Incidents(), [verdict(0, GPT)], at(0), deployment="prod/a")[1]
+    (two,) = step(Incidents(), [verdict(0, GPT)], at(0), deployment="prod/b")[1]
+    assert one.incident.key.id != two.incident.key.id
+
+
+def test_what_changed_names_the_policy_that_took_over_and_the_waiver_that_is_gone():
+    waiver = Waiver("w1", "restricted-model", "student", "r", "a", "b", "T-1", at(10), model="gpt-4o")
+    state, _ = step(Incidents(), [verdict(0, GPT, waivers=(waiver,))], at(0))
+    stricter = replace(POLICY, name="strict", digest="sha256:q")
+    _, notices = step(state, [verdict(1, GPT, policy=stricter)], at(1))
+    assert notices[0].changed == (
+        "The policy (was test, is strict) or its terms changed since it last passed (2026-11-01T12:00:00+00:00); "
+        "the lineage is the same. It passed under waiver w1, which covers it no more."
+    )

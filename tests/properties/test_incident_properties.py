@@ -1,150 +1,179 @@
-"""Random histories of verdicts: no missed block, no duplicate page, every end matches a beginning."""
+"""Random histories of verdicts, in groups and storms: no missed block, no page twice, ends that match beginnings."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from incident_histories import (
+    LIMIT,
+    WINDOW,
+    histories,
+    members,
+    minutes_later,
+    newest_of,
+    owners,
+    restarted,
+    thread,
+    told,
+)
 
-from lineage_guard.alerts.state import incidents_from_dict, incidents_to_dict
-from lineage_guard.domain.decide import Decision, Finding, Verdict
-from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.domain.incidents import FLAP_WINDOW, Event, Incidents, key_of, place_of, step, stopping
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.decide import Decision, Verdict
+from lineage_guard.domain.facts import Version
+from lineage_guard.domain.incident import Event, IncidentKind, Incidents, Notice
+from lineage_guard.domain.incidents import FLAP_WINDOW, key_of, place_of, step, stopping
+from lineage_guard.domain.telling import Manner, tell
 
-T0 = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@st.composite
-def verdicts(draw, minutes):
-    target = Version("d", draw(st.sampled_from(["m1", "m2"])), draw(st.sampled_from([None, "", "p"])), "r")
-    found = []
-    for n in draw(st.sets(st.integers(0, 3), max_size=3)):
-        subject = Version("d", draw(st.sampled_from(["s1", "s2"])))
-        waived = draw(st.sampled_from([None, None, None, "w"]))
-        if n == 0:
-            rule, reason, model, subject = "guard-cannot-see", ReasonCode.GUARD_CANNOT_SEE, None, target
-        elif n == 1:
-            rule, reason, model = "gaps", ReasonCode.NO_PROVENANCE, None
-        else:
-            rule, reason, model = "restricted", ReasonCode.RESTRICTED_MODEL, ModelSource("x", f"m{n}")
-        effect = Effect.BLOCK if n != 1 else Effect.UNKNOWN
-        found.append(Finding(rule, reason, effect, "m", "f", subject, (target, subject), model=model, waived_by=waived))
-    stops = any(not f.waived_by for f in found)
-    offset = draw(st.integers(-3, 0))
-    return Verdict(
-        decision=Decision.BLOCK if stops else Decision.ALLOW,
-        stops=stops,
-        target=target,
-        use="train_competing",
-        at=T0 + timedelta(minutes=minutes + offset),
-        findings=tuple(found),
-        obligations=(),
-        policy="p",
-        policy_digest="x",
-        closure_digest=draw(st.sampled_from(["c1", "c2"])),
-        closure_size=1,
-        watermark="",
-    )
+BEGINS = (Event.OPEN, Event.REOPEN)
 
 
-@st.composite
-def histories(draw):
-    minutes = 0
-    ticks = []
-    for _ in range(draw(st.integers(1, 14))):
-        minutes += draw(st.sampled_from([0, 1, 5, 29, 30, 31, 90]))
-        ticks.append((minutes, draw(st.lists(verdicts(minutes), max_size=4))))
-    return ticks
-
-
-def run(history):
-    state = Incidents()
-    told = []
-    for minutes, batch in history:
-        now = T0 + timedelta(minutes=minutes)
-        state, notices = step(state, batch, now)
-        state_again = incidents_from_dict(json.loads(json.dumps(incidents_to_dict(state))))
-        assert state_again == state, "the state survives a restart"
-        state = state_again
-        told.extend(notices)
-        yield now, batch, state, notices, told
-
-
-@settings(max_examples=200, deadline=None)
-@given(histories())
-def test_no_block_is_missed(history):
-    newest = {}
-    for _, batch, state, _, told in run(history):
-        for v in batch:
-            place = place_of(v)
-            if place not in newest or v.at > newest[place][0]:
-                newest[place] = (v.at, [v])
-            elif v.at == newest[place][0]:
-                newest[place][1].append(v)
-        for place, (_, tied) in newest.items():
+@settings(max_examples=100, deadline=None)
+@given(histories(), owners)
+def test_no_block_is_missed(history, owned):
+    seen, spoken = [], defaultdict(set)
+    for look in told(history, owned):
+        seen += look.batch
+        for telling in look.tellings:
+            for id_, incident in members(telling).items():
+                spoken[id_].update(incident.targets)
+        for place, tied in newest_of(seen).items():
             for v in tied:
                 for f in stopping(v):
-                    incident = state.by_id[key_of(f, v, "default").id]
-                    assert not incident.resolved
-                    assert place in incident.holds
-        for incident in state.open:
-            assert any(n.incident.key == incident.key for n in told), "every open incident was told"
+                    trouble = key_of(f, v, "default").trouble
+                    holding = [i for i in look.state.open if i.key.trouble == trouble and place in i.holds]
+                    assert len(holding) == 1, "one incident holds it, whoever owns it"
+                    assert place.target in holding[0].targets
+                    assert place.target in spoken[holding[0].key.id], "and a message named the asset"
+        for incident in look.state.open:
             assert incident.holds or incident.cleared_at is not None
+            assert incident.storm is None or incident.storm in look.state.storms, "its storm still rages or stands"
 
 
-@settings(max_examples=200, deadline=None)
-@given(histories())
-def test_no_page_twice_and_every_end_matches_a_beginning(history):
-    is_open = defaultdict(bool)
-    held = {}
-    ids = set()
-    before = Incidents()
-    for now, _, state, notices, _ in run(history):
-        held |= {i.key: now for i in before.open if i.holds}
-        before = state
+@settings(max_examples=100, deadline=None)
+@given(histories(), owners)
+def test_a_receiver_sees_beginnings_and_ends_that_match_and_no_page_twice(history, owned):
+    is_open, ids = defaultdict(bool), set()
+    for look in told(history, owned):
+        for telling in look.tellings:
+            assert telling.id not in ids, "ids are unique, so receivers may drop duplicates"
+            ids.add(telling.id)
+            name = thread(telling)
+            if telling.event in BEGINS:
+                assert not is_open[name]
+                is_open[name] = True
+            else:
+                assert is_open[name], "what goes on or ends was told to have begun"
+                is_open[name] = telling.event is not Event.RESOLVE
+            assert not telling.page or telling.event is Event.OPEN
+        standing = {i.key.id for i in look.state.open if i.storm is None} | set(look.state.storms)
+        assert {name for name, is_ in is_open.items() if is_} == standing, "what stands is what receivers hold open"
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), owners)
+def test_a_new_trouble_pages_once_and_a_return_within_the_window_pages_nobody(history, owned):
+    state, ended, standing = Incidents(), {}, set()
+    for minutes, batch in history:
+        now = minutes_later(minutes)
+        state, notices = step(restarted(state), batch, now, audience=lambda t: owned.get(t, ""))
         for n in notices:
             key = n.incident.key
-            if n.event in (Event.OPEN, Event.REOPEN):
-                assert not is_open[key]
-                recent = key in held and now - held[key] < FLAP_WINDOW
-                assert n.page != recent, "a return within the window pages nobody, a new trouble always does"
-                held[key] = now
-                is_open[key] = True
-            elif n.event is Event.WIDEN:
-                assert is_open[key]
+            if n.event in BEGINS:
+                at, targets = ended.get(key, (None, ()))
+                recent = at is not None and now - at < FLAP_WINDOW
+                back = recent and (n.incident.kind is IncidentKind.BLIND or place_of(n.verdict).target in targets)
+                assert (n.event is Event.REOPEN) == back
+                assert n.page == (not back and n.incident.paged)
+                assert key not in standing, "what stands does not begin again"
+                standing.add(key)
+            elif n.event is Event.RESOLVE:
+                standing.remove(key)
+                ended[key] = (n.incident.cleared_at, n.incident.targets)
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), owners)
+def test_a_storm_is_told_as_one_and_no_more_than_the_limit_are_told_alone(history, owned):
+    alone = []
+    for look in told(history, owned):
+        for telling in look.tellings:
+            if isinstance(telling, Notice):
+                if telling.event is Event.OPEN and telling.incident.kind is IncidentKind.BLOCKED:
+                    alone.append((look.now, telling.incident.key.audience, telling.page))
+                continue
+            assert all(n.page == telling.storm.page for n in telling.new)
+            assert telling.page == (telling.event is Event.OPEN and telling.storm.page)
+            assert {n.incident.key.id for n in telling.new} <= set(telling.storm.members)
+            assert all(i.key.audience == telling.storm.audience for i in telling.members)
+            if telling.event is Event.RESOLVE:
+                assert telling.standing == ()
             else:
-                assert is_open[key], "every end matches a beginning"
-                is_open[key] = False
-            assert n.id not in ids, "ids are unique, so receivers may drop duplicates"
-            ids.add(n.id)
+                assert telling.standing or telling.event is Event.OPEN
+        for now, whom, page in alone:
+            same = [t for t, w, p in alone if (w, p) == (whom, page) and timedelta(0) <= now - t < WINDOW]
+            assert len(same) <= LIMIT
 
 
 @settings(max_examples=100, deadline=None)
-@given(histories())
-def test_the_same_verdicts_again_change_nothing(history):
-    for now, batch, state, _, _ in run(history):
-        again, notices = step(state, batch, now)
-        assert notices == ()
-        assert (again.open, again.seen) == (state.open, state.seen), "but for forgetting what is over"
+@given(histories(), owners)
+def test_every_asset_that_joins_is_told_once_until_it_left_for_good(history, owned):
+    held = defaultdict(dict)
+    for look in told(history, owned):
+        for telling in look.tellings:
+            for id_, incident in members(telling).items():
+                held[id_] = dict.fromkeys(incident.targets)
+        for incident in look.state.open:
+            assert tuple(held[incident.key.id]) == incident.targets, "what receivers know is what the state says"
+            for target, since in incident.left.items():
+                assert target in incident.targets
+                assert all(place.target != target for place in incident.holds)
+                assert look.now - since < FLAP_WINDOW or not incident.holds
+            for place in incident.holds:
+                assert place.target not in incident.left
 
 
 @settings(max_examples=100, deadline=None)
-@given(histories())
-def test_quiet_for_long_enough_everything_that_passes_is_over(history):
-    *_, (now, _, state, _, _) = list(run(history))
+@given(histories(), owners)
+def test_a_second_sensor_on_the_same_state_tells_nothing_new(history, owned):
+    for look in told(history, owned):
+        now = look.now + timedelta(seconds=20)
+        again, tellings = tell(look.state, look.batch, now, Manner(audience=lambda t: owned.get(t, "")))
+        assert [t for t in tellings if t.event not in (Event.RESOLVE, Event.NARROW)] == []
+        again, tellings = tell(look.state, look.batch, look.now, Manner(audience=lambda t: owned.get(t, "")))
+        assert tellings == ()
+        assert (again.open, again.seen, again.storms) == (look.state.open, look.state.seen, look.state.storms)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), owners, owners)
+def test_owners_that_change_page_nobody_for_what_stands(history, owned, later):
+    looks = list(told(history, owned))
+    state, now = looks[-1].state, looks[-1].now + timedelta(minutes=1)
+    newest = newest_of(v for look in looks for v in look.batch)
+    # Of verdicts at one instant all that stop count; any of them says that it still stands.
+    same = [replace(v, at=now) for tied in newest.values() for v in tied if v.stops or len(tied) == 1]
+    after, tellings = tell(restarted(state), same, now, Manner(audience=lambda t: later.get(t, "")))
+    assert [t for t in tellings if t.event in (Event.OPEN, Event.WIDEN)] == []
+    assert {i.key for i in state.open if i.holds} == {i.key for i in after.open if i.holds}
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), owners)
+def test_quiet_for_long_enough_everything_that_passes_is_over(history, owned):
+    *_, look = list(told(history, owned))
+    now = look.now + timedelta(minutes=1)
     passing = [
         Verdict(
-            Decision.ALLOW, False, Version(*p.target.split(":"), p.partition, "r"), "u", now + timedelta(minutes=1),
+            Decision.ALLOW, False, Version(*p.target.split(":"), p.partition, "r"), "u", now,
             (), (), "p", "x", "c", 0, "",
         )
-        for p in state.seen
+        for p in look.state.seen
     ]  # fmt: skip
-    state, _ = step(state, passing, now + timedelta(minutes=1))
-    state, _ = step(state, [], now + timedelta(minutes=1) + FLAP_WINDOW)
-    state, _ = step(state, [], now + timedelta(minutes=1) + 2 * FLAP_WINDOW)
+    state, _ = tell(look.state, passing, now)
+    state, _ = tell(restarted(state), [], now + FLAP_WINDOW)
+    state, _ = tell(restarted(state), [], now + 2 * FLAP_WINDOW)
     assert state.by_id == {}
+    assert state.storms == {}
+    assert state.begun == ()

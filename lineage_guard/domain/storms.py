@@ -1,0 +1,185 @@
+"""Storms: when more begins at once than anybody can read, it is told as one digest. Pure.
+
+A pager that rings fifty times says less than one that rings once with a list of fifty. So
+when more than ``LIMIT`` incidents of one audience begin within ``WINDOW``, those that begin
+from then on are members of a storm. Its digest opens once, goes on with each further member,
+says which of them are over, and ends with the last of them. What a storm told is not told
+once more by itself, unless it ends and comes back.
+
+A storm is joined only while it rages: what begins later pages by itself, however many members
+of an old storm still stand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from lineage_guard.domain.incident import Begun, Event, Incident, IncidentKind, Incidents, Notice, Storm
+
+LIMIT = 10
+WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One thing to tell of a storm.
+
+    Attributes:
+        event: OPEN, WIDEN (more members, or members that widened), NARROW (some are over), RESOLVE.
+        storm: the storm after it.
+        at: when it was noticed.
+        page: whether to wake somebody: for OPEN, of a storm whose members page.
+        members: every member, in order, as it is now; over or not.
+        new: notices of the members that joined just now.
+        over: ids of members that ended just now.
+    """
+
+    event: Event
+    storm: Storm
+    at: datetime
+    page: bool
+    members: tuple[Incident, ...]
+    new: tuple[Notice, ...] = ()
+    over: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> tuple[Incident, ...]:
+        """Members that are not over."""
+        return tuple(i for i in self.members if i.storm == self.storm.id and not i.resolved)
+
+    @property
+    def id(self) -> str:
+        """As ``Notice.id``."""
+        parts = (self.storm.id, self.event, str(self.storm.updates))
+        return sha256("\x1f".join(parts).encode()).hexdigest()[:40]
+
+
+def gather(
+    before: Incidents,
+    state: Incidents,
+    notices: Iterable[Notice],
+    at: datetime,
+    deployment: str = "default",
+    limit: int = LIMIT,
+    window: timedelta = WINDOW,
+) -> tuple[Incidents, tuple[Notice | Digest, ...]]:
+    """Put what is too much to be told by itself into storms. Pure.
+
+    Args:
+        before: as it was before ``incidents.step``.
+        state: after it.
+        notices: of the same step.
+        at: now (timezone-aware UTC).
+        deployment: name of the Dagster deployment.
+        limit: how many incidents of one audience may begin within ``window`` and be told by themselves.
+        window: how long the beginning of an incident is counted; a storm that nothing joined
+            for as long is joined no more.
+
+    Returns:
+        The new state, and what to tell in its place, in order.
+    """
+    return _Gathering(before, state, at, deployment, limit, window).of(tuple(notices))
+
+
+class _Gathering:
+    """One ``gather`` at work."""
+
+    def __init__(
+        self, before: Incidents, state: Incidents, at: datetime, deployment: str, limit: int, window: timedelta
+    ) -> None:
+        # What stood at the beginning, and the storm that told it.
+        self.member = {id_: i.storm for id_, i in before.by_id.items() if i.storm is not None and not i.resolved}
+        self.state = state
+        self.at = at
+        self.deployment = deployment
+        self.limit = limit
+        self.window = window
+        self.incidents = dict(state.by_id)
+        self.storms = dict(state.storms)
+        self.new: dict[str, list[Notice]] = {}
+        self.begun: list[Begun] = []
+        self.wider: set[str] = set()
+        self.narrower: set[str] = set()
+        self.over: dict[str, list[str]] = {}
+
+    def of(self, notices: tuple[Notice, ...]) -> tuple[Incidents, tuple[Notice | Digest, ...]]:
+        stormy = self._stormy(notices)
+        member = self.member
+        alone: list[Notice] = []
+        for notice in notices:
+            id_ = notice.incident.key.id
+            if notice.event is Event.OPEN and self._group(notice.incident) in stormy and _gathers(notice.incident):
+                member[id_] = self._join(notice)
+            elif id_ not in member:
+                alone.append(notice)
+            elif notice.event is Event.RESOLVE:
+                self.over.setdefault(member.pop(id_), []).append(id_)
+            else:
+                (self.narrower if notice.event is Event.NARROW else self.wider).add(member[id_])
+        for id_, storm in member.items():
+            self.incidents[id_] = replace(self.incidents[id_], storm=storm)
+        digests = [d for storm in tuple(self.storms.values()) for d in self._told(storm)]
+        after = replace(self.state, by_id=self.incidents, storms=self.storms, begun=tuple(self.begun))
+        return after, (*alone, *digests)
+
+    def _group(self, incident: Incident) -> tuple[str, bool]:
+        return incident.key.audience, incident.paged
+
+    def _stormy(self, notices: tuple[Notice, ...]) -> set[tuple[str, bool]]:
+        """The audiences to which more begins than they can read."""
+        opened = [n.incident for n in notices if n.event is Event.OPEN and _gathers(n.incident)]
+        now = Counter(map(self._group, opened))
+        self.begun = [b for b in self.state.begun if self.at - b.at < self.window]
+        self.begun += [Begun(*group, self.at, count) for group, count in now.items()]
+        counts: Counter[tuple[str, bool]] = Counter()
+        for b in self.begun:
+            counts[b.audience, b.page] += b.count
+        return {group for group, count in counts.items() if count > self.limit}
+
+    def _join(self, notice: Notice) -> str:
+        audience, page = self._group(notice.incident)
+        raging = [
+            s
+            for s in self.storms.values()
+            if (s.audience, s.page) == (audience, page) and self.at - s.joined_at < self.window
+        ]
+        if raging:
+            storm = max(raging, key=lambda s: (s.joined_at, s.id))
+        else:
+            named = "\x1f".join((self.deployment, audience, str(page), self.at.isoformat()))
+            id_ = "lg-storm-" + sha256(named.encode()).hexdigest()[:32]
+            storm = Storm(id_, audience, page, self.at, self.at, ())
+        id_ = notice.incident.key.id
+        members = storm.members if id_ in storm.members else (*storm.members, id_)
+        self.storms[storm.id] = replace(storm, joined_at=max(storm.joined_at, self.at), members=members)
+        self.new.setdefault(storm.id, []).append(notice)
+        return storm.id
+
+    def _told(self, storm: Storm) -> list[Digest]:
+        members = tuple(self.incidents[i] for i in storm.members if i in self.incidents)
+        new, over = tuple(self.new.get(storm.id, ())), tuple(self.over.get(storm.id, ()))
+        begins = storm.id not in self.state.storms
+        found: list[Digest] = []
+        if begins:
+            found.append(Digest(Event.OPEN, storm, self.at, storm.page, members, new, over))
+        elif new or over or storm.id in self.wider | self.narrower:
+            event = Event.WIDEN if new or storm.id in self.wider else Event.NARROW
+            storm = replace(storm, updates=storm.updates + 1)
+            found.append(Digest(event, storm, self.at, False, members, new, over))
+        self.storms[storm.id] = storm
+        stands = any(i.storm == storm.id and not i.resolved for i in members)
+        if not stands:
+            # An end says it all.
+            found = [*(d for d in found if d.event is Event.OPEN)]
+            found.append(Digest(Event.RESOLVE, storm, self.at, False, members, over=over))
+            del self.storms[storm.id]
+        return found
+
+
+def _gathers(incident: Incident) -> bool:
+    """A guard that cannot see is one page to other people; it is never one of many."""
+    return incident.kind is IncidentKind.BLOCKED
