@@ -168,18 +168,20 @@ def explain(paths: int, every: bool, html: str | None, **options: Any) -> int:
 
 @cli.command()
 @click.option("--no-deliver", is_flag=True, help="Collect only; send no OpenLineage events.")
+@click.option("--refused", is_flag=True, help="Send once more what the backend refused; list what it still does.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @ledger_option
 @namespace_option
 @target_options
-def sync(no_deliver: bool, as_json: bool, **options: Any) -> int:
+def sync(no_deliver: bool, refused: bool, as_json: bool, **options: Any) -> int:
     """Collect Dagster's event log into the ledger, then deliver OpenLineage events if a transport is configured.
 
     Running it again, or beside the sensor, changes nothing. What cannot be delivered now waits.
     """
-    from lineage_guard.cli.syncing import synchronise
+    from lineage_guard.cli.syncing import Delivery, synchronise
 
-    return synchronise(target_of(options), options["ledger"], options["namespace"], not no_deliver, as_json, _now())
+    deliver = Delivery(events=not no_deliver, refused=refused)
+    return synchronise(target_of(options), options["ledger"], options["namespace"], deliver, as_json, _now())
 
 
 @cli.command()

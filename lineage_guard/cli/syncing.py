@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lineage_guard.cli.asking import instance_of_here
+from lineage_guard.cli.progress import shown
 from lineage_guard.dagster.collect.collect import BATCH, Collected, collect
 from lineage_guard.dagster.locations import graph_of_all, load_locations, settings_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.openlineage.deliver import Drained, drain
+from lineage_guard.openlineage.deliver import Drained, Refusal, drain, redeliver
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import dagster as dg
 
     from lineage_guard.dagster.locations import Location
 
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What ``sync`` is to deliver.
+
+    Attributes:
+        events: whether to send what was not sent yet.
+        refused: whether to send once more what the backend refused.
+    """
+
+    events: bool = True
+    refused: bool = False
+
 
 def synchronise(
-    target: Target, ledger: str | None, namespace: str | None, deliver: bool, as_json: bool, now: datetime
+    target: Target, ledger: str | None, namespace: str | None, deliver: Delivery, as_json: bool, now: datetime
 ) -> int:
     """Collect everything new, then send what has not been sent.
 
@@ -37,7 +53,7 @@ def synchronise(
             whose definition is not loaded is recorded as incomplete.
         ledger: overrides the place of the ledger.
         namespace: overrides the OpenLineage namespace.
-        deliver: whether to send OpenLineage events.
+        deliver: which OpenLineage events to send.
         as_json: print one JSON object and no progress.
         now: the time (timezone-aware UTC).
 
@@ -64,11 +80,12 @@ def synchronise(
         collected = _collect(
             instance, locations, book, lineage_namespace(namespace or settings.namespace), as_json, now
         )
-    drained = _deliver(book, as_json) if deliver else None
+    drained = _deliver(book, as_json) if deliver.events else None
+    again = redeliver(book) if deliver.refused else None
     if as_json:
-        click.echo(json.dumps(_json(collected, drained), indent=2))
+        click.echo(json.dumps(_json(collected, drained, again), indent=2))
     else:
-        _tell(collected, drained, book.location)
+        _tell(collected, drained, again, book.location)
     return 0
 
 
@@ -88,12 +105,11 @@ def _collect(
 ) -> Collected:
     graph = graph_of_all(locations)
     total: Collected | None = None
-    with _progress(quiet) as progress:
-        task = progress.add_task("Collecting", total=None)
+    with shown("Collecting", quiet=quiet) as told:
         while True:
             one = collect(instance, graph, ledger, namespace=namespace, now=now, limit=BATCH)
             total = one if total is None else _plus(total, one)
-            progress.update(task, total=total.position + one.lag, completed=total.position)
+            told(total.position, total.position + one.lag)
             if one.lag == 0 or one.records == 0:
                 return total
 
@@ -110,28 +126,22 @@ def _plus(a: Collected, b: Collected) -> Collected:
 
 
 def _deliver(ledger: Ledger, quiet: bool) -> Drained:
+    from lineage_guard.ledger.counting import events_after
+    from lineage_guard.openlineage.progress import Progress
+
     # The client remarks that no transport is configured; the summary says it in our words.
     logging.getLogger("openlineage").setLevel(logging.ERROR)
-    first = drain(ledger, limit=500, force=True)
-    total = first
-    with _progress(quiet) as progress:
-        task = progress.add_task("Delivering", total=first.delivered + first.backlog, completed=first.delivered)
-        while total.configured and total.backlog and not total.error:
-            one = drain(ledger, limit=500, force=True)
-            if not one.delivered and not one.refused:
-                break
-            refused = (*total.refused, *one.refused)
-            total = replace(one, delivered=total.delivered + one.delivered, refused=refused)
-            progress.update(task, total=total.delivered + total.backlog, completed=total.delivered)
-    return total
+    with shown("Delivering", quiet=quiet) as told:
+        waiting = 0 if quiet else events_after(ledger.archive, Progress(ledger, "openlineage").position)
+
+        def passed(done: int) -> None:
+            told(done, max(done, waiting))
+
+        passed(0)
+        return drain(ledger, limit=None, seconds=float("inf"), force=True, told=passed)
 
 
-def _progress(quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
-
-
-def _json(collected: Collected, drained: Drained | None) -> dict[str, object]:
+def _json(collected: Collected, drained: Drained | None, again: Drained | None) -> dict[str, object]:
     data: dict[str, object] = {
         "collected": {
             "source": collected.source,
@@ -148,25 +158,47 @@ def _json(collected: Collected, drained: Drained | None) -> dict[str, object]:
             "events": drained.delivered,
             "backlog": drained.backlog,
             "refused": len(drained.refused),
+            "refused_in_all": drained.refused_in_all,
             "error": drained.error,
+        }
+    if again is not None:
+        data["sent_again"] = {
+            "events": again.delivered,
+            "refused_in_all": again.refused_in_all,
+            "refused": [asdict(refusal) for refusal in again.refused],
+            "error": again.error,
         }
     return data
 
 
-def _tell(collected: Collected, drained: Drained | None, place: str) -> None:
+def _tell(collected: Collected, drained: Drained | None, again: Drained | None, place: str) -> None:
     click.echo(
         f"Collected {collected.records} materialisations, {collected.appended} events new in {place}"
         f" (up to storage id {collected.position}, {collected.lag} behind)."
     )
     if collected.incomplete:
         click.echo(f"  {collected.incomplete} of them do not say all they were made from; `explain` names each.")
-    if drained is None:
-        return
-    if not drained.configured:
+    if drained is not None and not drained.configured:
         click.echo("Delivered nothing: no OpenLineage transport is configured (OPENLINEAGE_URL or openlineage.yml).")
         return
-    click.echo(f"Delivered {drained.delivered} events, {drained.backlog} wait.")
-    if drained.refused:
-        click.echo(f"  {len(drained.refused)} were refused by the backend and stay in the ledger only.")
-    if drained.error:
-        click.echo(f"  Delivery stopped: {drained.error}. What waits is sent by the sensor or the next sync.")
+    if drained is not None:
+        click.echo(f"Delivered {drained.delivered} events, {drained.backlog} wait.")
+        if drained.error:
+            click.echo(f"  Delivery stopped: {drained.error}. What waits is sent by the sensor or the next sync.")
+        if drained.refused_in_all and again is None:
+            new = f", {len(drained.refused)} of them now" if drained.refused else ""
+            click.echo(f"  {drained.refused_in_all} were refused by the backend{new}; the ledger keeps them.")
+            _list(drained.refused)
+            click.echo("  Mend the cause, then send them again: lineage-guard sync --refused")
+    if again is not None:
+        click.echo(f"Sent again {again.delivered} events that were refused before, {again.refused_in_all} wait.")
+        if again.error:
+            click.echo(f"  Delivery stopped: {again.error}.")
+        _list(again.refused)
+
+
+def _list(refused: Sequence[Refusal]) -> None:
+    for refusal in refused[:_SHOWN]:
+        click.echo(f"  - {refusal.event}: {refusal.error}")
+    if len(refused) > _SHOWN:
+        click.echo(f"  - and {len(refused) - _SHOWN} more")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lineage_guard.openlineage.passing import Passing, Select, send, written_by_us
+from lineage_guard.openlineage.passing import Passing, Select, named, send, written_by_us
 from lineage_guard.openlineage.progress import Outbox, Progress, Refusal, order
 from lineage_guard.openlineage.sending import Failed, Refused, Sender
 
@@ -171,7 +171,7 @@ def redeliver(
                     try:
                         sent += send(sender, event, lambda: float("inf"))
                     except Refused as e:
-                        kept.append((before, Refusal(position, str(e))))
+                        kept.append((before, Refusal(position, str(e), named(event))))
                 before = position
             if sender.lost() > 0:
                 raise Failed("the transport lost events that it had taken")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from lineage_guard.openlineage.outgoing import outgoing
 from lineage_guard.openlineage.progress import Outbox, Progress, Refusal
@@ -43,6 +43,18 @@ def send(sender: Sender, event: Mapping[str, Any], left: Callable[[], float]) ->
         if not sender.send(each, left, as_it_is=ours):
             return 0
     return 1
+
+
+def named(event: Mapping[str, Any]) -> str:
+    """An event for people, e.g. ``COMPLETE of default:student, run 019b…``."""
+    job, run = _part(event, "job") or _part(event, "dataset"), _part(event, "run")
+    what = f"{event.get('eventType') or 'event'} of {job.get('namespace')}:{job.get('name')}"
+    return f"{what}, run {run.get('runId')}" if run else what
+
+
+def _part(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = event.get(key)
+    return cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else {}
 
 
 class Passing:
@@ -125,7 +137,7 @@ class Passing:
                 self._give_up_held()
                 return False
             failed = self._pass(position, event) if self._select(event) else None
-            if failed and not self._hold(position, failed):
+            if failed and not self._hold(Refusal(position, str(failed), named(event)), failed):
                 if self._save():
                     stuck = self._held[1].position if self._held else position if failed.broke else None
                     self.stop(str(failed), wait=failed.wait, stuck=stuck)
@@ -147,7 +159,7 @@ class Passing:
         try:
             self._sent += send(self._sender, event, self._left)
         except Refused as e:
-            self._new.append((before, Refusal(position, str(e))))
+            self._new.append((before, Refusal(position, str(e), named(event))))
         except Failed as e:
             return e
         if self._held:
@@ -157,11 +169,11 @@ class Passing:
             self._held = None
         return None
 
-    def _hold(self, position: str, failed: Failed) -> bool:
+    def _hold(self, refusal: Refusal, failed: Failed) -> bool:
         """Leave aside an event over which the backend breaks again and again, to see whether it takes the next."""
-        if self._held or not failed.broke or self._progress.times_stuck(position) < _STUCK_AFTER - 1:
+        if self._held or not failed.broke or self._progress.times_stuck(refusal.position) < _STUCK_AFTER - 1:
             return False
-        self._held = (self._reached, Refusal(position, str(failed)))
+        self._held = (self._reached, refusal)
         return True
 
     def _give_up_held(self) -> bool:

@@ -8,7 +8,7 @@ a fast command sends events twice at worst.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, cast
 
@@ -38,10 +38,17 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that the backend will not take; it stays in the archive."""
+    """An event that the backend will not take; it stays in the archive.
+
+    Attributes:
+        position: where.
+        error: what the backend answered.
+        event: which it is, for people: state, job and run.
+    """
 
     position: str
     error: str
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Progress:
     @property
     def refused(self) -> tuple[Refusal, ...]:
         """The latest refusals with their errors."""
-        return tuple(Refusal(r["position"], r["error"]) for r in _refused(self._state))
+        return tuple(Refusal(r["position"], r["error"], r.get("event", "")) for r in _refused(self._state))
 
     def times_stuck(self, position: str) -> int:
         """How many calls in a row ended at this event because the backend broke over it."""
@@ -110,7 +117,7 @@ class Progress:
         def moved(state: _State) -> dict[str, object]:
             reached = later(_text(state, "position"), position)
             clear = {"failures": 0, "error": None, "pausedUntil": None, "stuck": None}
-            new = [{"position": r.position, "error": r.error} for _, r in refusals]
+            new = [asdict(r) for _, r in refusals]
             known = {r["position"] for r in new}
             kept = [r for r in _refused(state) if r["position"] not in known]
             spans = joined([*_spans(state), *(Span(before, r.position, 1) for before, r in refusals)])

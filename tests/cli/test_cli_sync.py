@@ -1,0 +1,77 @@
+"""What `sync` says of delivery: what was refused, and how far it has got."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@dataclass
+class LineageBackend:
+    """Takes events, but for those of jobs that it was told to refuse."""
+
+    url: str = ""
+    statuses: dict[str, int] = field(default_factory=dict)
+    jobs: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def lineage_backend():
+    backend = LineageBackend()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["job"]["name"]
+            status = backend.statuses.get(job, 201)
+            if status == 201:
+                backend.jobs.append(job)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format, *args) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    backend.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield backend
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_sync_sends_refused_events_again(run, tmp_path, monkeypatch, lineage_backend):
+    monkeypatch.setenv("OPENLINEAGE_URL", lineage_backend.url)
+    place = ["--ledger", str(tmp_path / "fresh")]
+    lineage_backend.statuses = {"letters": 422}
+    result = run("sync", *place)
+    assert result.exit_code == 0, result.output
+    assert "2 were refused by the backend, 2 of them now; the ledger keeps them." in result.stdout
+    assert "- COMPLETE of default:letters, run 0" in result.stdout
+    assert "422" in result.stdout
+    assert "2 were refused by the backend; the ledger keeps them." in run("sync", *place).stdout
+    result = run("sync", "--refused", *place)
+    assert "Sent again 0 events that were refused before, 2 wait." in result.stdout
+    lineage_backend.statuses = {}
+    result = run("sync", "--no-deliver", "--refused", *place)
+    assert "Sent again 2 events that were refused before, 0 wait." in result.stdout
+    assert lineage_backend.jobs.count("letters") == 2
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
+    from lineage_guard.cli import progress
+
+    times = iter([0.0, 4.0, 4.0, 11.0, 11.0, 12.0, 12.0, 22.0, 22.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    with progress.shown("Delivering", quiet=False) as told:
+        for done in (2_000, 5_500, 6_000, 11_000):
+            told(done, 100_000)
+            next(times) if done in (2_000, 6_000) else None
+    assert capsys.readouterr().err.splitlines() == [
+        "Delivering: 5,500 of 100,000 (500/s)",
+        "Delivering: 11,000 of 100,000 (500/s)",
+    ]
