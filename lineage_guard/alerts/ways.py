@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from lineage_guard.domain.decide import Finding, Verdict
+from lineage_guard.domain.incidents import GUARD_STALE
 from lineage_guard.domain.policy import ReasonCode
 
 #: Longest name shown; longer ones end in an ellipsis.
@@ -30,6 +31,16 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
     target, subject = cut(verdict.target.name, NAME), cut(finding.subject.name, NAME)
     model = cut(str(finding.model), NAME)
     again = f"lineage-guard check {quote(target)} --use {quote(cut(verdict.use, NAME))}"
+    if finding.rule == GUARD_STALE:
+        forget = f"lineage-guard health --forget {quote(subject)}"
+        return (
+            Way("Find out why it does not tick, and mend it.", ("lineage-guard doctor",)),
+            Way("Catch up by hand meanwhile; gates need no sensor.", ("lineage-guard sync",)),
+            Way(
+                "Stop missing it, if the code location was removed.",
+                (forget,),
+            ),
+        )
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return (
             Way("Find out what is broken, and mend it.", ("lineage-guard doctor",)),

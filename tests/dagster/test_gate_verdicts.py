@@ -49,6 +49,7 @@ def test_a_restricted_model_two_steps_up_blocks_and_says_why(lane: Lane) -> None
     assert rows[0].data["model"] == "openai/gpt-4o-2024-08-06 via api.openai.com"
     assert {r.data["reason"] for r in rows} == {"RESTRICTED_MODEL", "EXPECTATIONS_FAILED"}
     [decision] = lane.ledger.decisions("default", "student", 10)
+    assert 0 < float(str(decision["durationMs"])) < 600_000  # how long the step waited, see docs/monitoring.md
     assert decision["decision"] == "BLOCK"
     assert decision["enforced"] is True
 

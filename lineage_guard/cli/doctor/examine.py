@@ -33,6 +33,7 @@ EXAMINATIONS = {
     "expectation suites": "suites",
     "collection": "collection",
     "sensor": "sensor",
+    "signs of life": "heartbeats",
     "alerts": "alerts",
     "OpenLineage events": "delivery",
     "dagster-openlineage": "neighbours",
