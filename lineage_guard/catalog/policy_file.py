@@ -15,8 +15,10 @@ from lineage_guard.catalog.load import Catalog
 from lineage_guard.catalog.rules import organisation_of, rules_of
 from lineage_guard.domain.errors import PolicyError
 from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.organisation import Organisation
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.terms import USES
+from lineage_guard.domain.uniting import Conflict, united
 
 #: Names of the policies that ship with the package.
 PRESETS: tuple[str, ...] = ("default", "strict", "research", "observe")
@@ -51,7 +53,7 @@ def load_policy(source: str | Path, catalog: Catalog) -> Policy:
         raise PolicyError(
             f"cannot be read: {problem}", where=str(path), fix="check the path, or use one of " + ", ".join(PRESETS)
         ) from problem
-    return _parsed(text, str(path), catalog, (path.resolve(),))
+    return _parsed(text, str(path), catalog, (path.resolve(),))[0]
 
 
 def policy_files(path: Path) -> tuple[Path, ...]:
@@ -65,16 +67,19 @@ def policy_files(path: Path) -> tuple[Path, ...]:
         ['team.yaml', 'company.yaml']
     """
     found: list[Path] = []
-    while path.resolve() not in found:
+    ahead = [path]
+    while ahead:
+        path = ahead.pop(0)
+        if path.resolve() in found:
+            continue
         found.append(path.resolve())
         try:
             value: Any = Document(path.read_text(encoding="utf-8"), str(path), PolicyError).value
         except (OSError, UnicodeDecodeError, PolicyError):
-            break
+            continue
         said = cast("Mapping[str, object]", value).get("import") if isinstance(value, Mapping) else None
-        if not isinstance(said, str) or said in PRESETS:
-            break
-        path = path.parent / said
+        named = cast("list[object]", said) if isinstance(said, list) else [said]
+        ahead += [path.parent / name for name in named if isinstance(name, str) and name not in PRESETS]
     return tuple(found)
 
 
@@ -89,25 +94,26 @@ def parse_policy(text: str, name: str, catalog: Catalog) -> Policy:
     Raises:
         PolicyError: the text is wrong.
     """
-    return _parsed(text, name, catalog, (Path(name).resolve(),))
+    return _parsed(text, name, catalog, (Path(name).resolve(),))[0]
 
 
 @lru_cache(maxsize=16)
 def _shipped(name: str, catalog: Catalog) -> Policy:
     file = resources.files("lineage_guard.catalog") / "policies" / f"{name}.yaml"
     text = file.read_text(encoding="utf-8")
-    return _policy(Document(text, f"lineage_guard/catalog/policies/{name}.yaml", PolicyError), catalog, ())
+    return _policy(Document(text, f"lineage_guard/catalog/policies/{name}.yaml", PolicyError), catalog, ())[0]
 
 
-def _parsed(text: str, name: str, catalog: Catalog, chain: tuple[Path, ...]) -> Policy:
+def _parsed(text: str, name: str, catalog: Catalog, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
+    """A policy, and whether it leaves the facts about the organisation to whoever imports it."""
     document = Document(text, name, PolicyError)
     document.check("policy")
     return _policy(document, catalog, chain)
 
 
-def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> Policy:
+def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
     raw = cast("Mapping[str, Any]", document.value)
-    imported = _imported(document, raw["import"], catalog, chain) if "import" in raw else None
+    imported, leaves = _united(document, raw.get("import"), catalog, chain)
     uses = tuple(dict.fromkeys((*(imported.uses if imported else ()), *cast("list[str]", raw.get("uses", [])))))
     own = Additions(
         name=raw["name"],
@@ -119,12 +125,38 @@ def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> Po
         version=raw.get("version", ""),
         description=raw.get("description", ""),
     )
+    template = raw.get("template") is True
+    if template and (own.organisation != Organisation() or not leaves):
+        what = "a template leaves the facts about the organisation to others, and it or what it imports states them"
+        raise document.fail(what, ("template",), "take `template` out, or the facts")
     if imported is None:
-        return _sealed(_whole(own, catalog), catalog)
+        return _sealed(_whole(own, catalog), catalog), template
     try:
-        return _sealed(narrowed(imported, own, template=raw["import"] in PRESETS), catalog)
+        policy = narrowed(imported, own, template=leaves)
     except Loosening as problem:
         raise document.fail(f"it would loosen what it imports: {problem.what}", problem.part, problem.fix) from problem
+    # Several are no policy of their own: a reader is told the names of each.
+    several = isinstance(raw["import"], list) and len(cast("list[str]", raw["import"])) > 1
+    return _sealed(replace(policy, imports=imported.imports) if several else policy, catalog), template
+
+
+def _united(
+    document: Document, said: str | list[str] | None, catalog: Catalog, chain: tuple[Path, ...]
+) -> tuple[Policy | None, bool]:
+    """What a policy imports, as one, and whether all of it leaves the facts about the organisation open."""
+    if said is None:
+        return None, True
+    if isinstance(said, str):
+        return _imported(document, said, ("import",), catalog, chain)
+    found = [_imported(document, name, ("import", i), catalog, chain) for i, name in enumerate(said)]
+    templates = [template for _, template in found]
+    if len(found) == 1:
+        return found[0]
+    try:
+        return united([policy for policy, _ in found], templates), all(templates)
+    except Conflict as problem:
+        what = f"what it imports does not go together: {problem.what}"
+        raise document.fail(what, ("import", problem.at), problem.fix) from problem
 
 
 def _whole(own: Additions, catalog: Catalog) -> Policy:
@@ -153,16 +185,18 @@ def _sealed(policy: Policy, catalog: Catalog) -> Policy:
     return replace(policy, digest="sha256:" + sha256(repr(facts).encode()).hexdigest())
 
 
-def _imported(document: Document, said: str, catalog: Catalog, chain: tuple[Path, ...]) -> Policy:
+def _imported(
+    document: Document, said: str, at: tuple[str | int, ...], catalog: Catalog, chain: tuple[Path, ...]
+) -> tuple[Policy, bool]:
     if said in PRESETS:
-        return _shipped(said, catalog)
+        return _shipped(said, catalog), True
     path = Path(document.name).parent / said
     if path.resolve() in chain:
         way = " -> ".join(p.name for p in (*chain[chain.index(path.resolve()) :], path))
-        raise document.fail(f"it imports itself: {way}", ("import",), "take one of these imports out")
+        raise document.fail(f"it imports itself: {way}", at, "take one of these imports out")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         fix = f"give a path relative to {Path(document.name).name}, or one of {', '.join(PRESETS)}"
-        raise document.fail(f"what it imports cannot be read: {problem}", ("import",), fix) from problem
+        raise document.fail(f"what it imports cannot be read: {problem}", at, fix) from problem
     return _parsed(text, str(path), catalog, (*chain, path.resolve()))

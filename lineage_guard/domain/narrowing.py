@@ -108,7 +108,7 @@ def _rules(imported: Policy, own: tuple[Rule, ...]) -> tuple[Rule, ...]:
                     f"take the rule out; ask the owners of {imported.name} to allow it, or ask for a waiver",
                 )
         else:
-            _no_looser(i, rule, before, imported.name)
+            no_looser(i, rule, before, imported.name)
             at = rules.index(before)
             # The old one still breaks the silence where it did, and only there.
             rules[at : at + 1] = [] if before.narrows else [replace(before, effect=Effect.ALLOW)]
@@ -116,7 +116,18 @@ def _rules(imported: Policy, own: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _no_looser(i: int, rule: Rule, before: Rule, name: str) -> None:
+def no_looser(i: int, rule: Rule, before: Rule, name: str) -> None:
+    """Check that a rule holds wherever another does and is at least as strict there.
+
+    Args:
+        i: place of the rule in its policy.
+        rule: the rule.
+        before: the other one.
+        name: of the policy that the other one is from.
+
+    Raises:
+        Loosening: it is not.
+    """
     where: Part = ("rules", i)
     fix = "give the rule another id, and it is added to what is imported"
     if rule.on is not before.on:

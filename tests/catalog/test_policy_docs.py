@@ -22,9 +22,9 @@ def blocks(page, language):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     (tmp_path / "policies").mkdir()
-    company, team = blocks(POLICY, "yaml")
-    (tmp_path / "policies" / "company.yaml").write_text(company)
-    (tmp_path / "policies" / "team.yaml").write_text(team)
+    for text in blocks(POLICY, "yaml"):
+        path = tmp_path / re.match(r"# (policies/\w+\.yaml)\n", text).group(1)
+        path.write_text(text)
     [waivers] = blocks(WAIVERS, "yaml")
     (tmp_path / "waivers.yaml").write_text(waivers)
     monkeypatch.chdir(tmp_path)
@@ -35,6 +35,13 @@ def test_the_policies_of_the_page_load(folder):
     team = load_policy("policies/team.yaml", load_catalog())
     assert team.imports == ("company", "default")
     assert team.organisation.monthly_users == 40_000_000
+
+
+def test_several_policies_of_the_page_go_together(folder):
+    product = load_policy("policies/product.yaml", load_catalog())
+    assert product.imports == ("company", "default", "regulation")
+    assert product.organisation.monthly_users == 40_000_000, "the regulation leaves the facts to the company"
+    assert {"no-consumer-apps", "licences-of-data", "named-teachers"} <= {r.id for r in product.rules}
 
 
 def test_the_error_of_the_page_is_the_one_that_is_raised(folder):

@@ -181,3 +181,132 @@ def test_editors_can_complete_every_key():
     described(schema("policy"), ())
     conditions = schema("policy")["$defs"]["rule"]["properties"]["when"]["properties"]
     assert all(each["description"] for each in conditions.values())
+
+
+LAW = """\
+format: 1
+name: law
+template: true
+import: default
+rules:
+  - id: no-consumer-apps
+    on: model
+    when: {channel: chatgpt.com}
+    effect: block
+    reason: The law says so.
+    fix: Use the API.
+"""
+BOTH = """\
+format: 1
+name: team
+import: [../company.yaml, ../law.yaml]
+organisation: {monthly_users: 2000}
+rules:
+  - id: licences
+    on: license
+    when: {license: CC-BY-NC-*}
+    effect: block
+    reason: The result is sold.
+    fix: Use other data.
+"""
+
+
+@pytest.fixture
+def both(files):
+    company, team = files
+    law = company.parent / "law.yaml"
+    law.write_text(LAW)
+    team.write_text(BOTH)
+    return company, law, team
+
+
+def test_several_imports_are_as_strict_as_each_of_them(both):
+    company, law, team = both
+    policy = load_policy(team, CATALOG)
+    assert policy.imports == ("company", "default", "law")
+    assert [r.id for r in policy.rules if not r.narrows] == [r.id for r in load_policy("default", CATALOG).rules]
+    assert {r.id for r in policy.rules if r.narrows} == {"no-xai", "no-consumer-apps", "licences"}
+    rivals = load_policy(company, CATALOG).organisation.competes_with
+    assert policy.organisation == Organisation(rivals, monthly_users=2000), "a template leaves the facts to others"
+    assert policy.uses == ("train_voice",)
+    assert policy_files(team) == tuple(p.resolve() for p in (team, company, law))
+    assert load_policy(team, CATALOG).digest == policy.digest
+    before = fingerprint(Settings(policy=team))
+    law.write_text(LAW.replace("chatgpt.com", "chat.openai.com"))
+    assert fingerprint(Settings(policy=team)) != before, "the gate reads every import"
+
+
+def test_the_order_of_imports_means_nothing(both):
+    first = load_policy(both[2], CATALOG)
+    both[2].write_text(BOTH.replace("[../company.yaml, ../law.yaml]", "[../law.yaml, ../company.yaml]"))
+    assert load_policy(both[2], CATALOG).digest == first.digest
+
+
+def test_one_import_in_a_list_is_that_import(both):
+    both[2].write_text(BOTH.replace("[../company.yaml, ../law.yaml]", "[../company.yaml]"))
+    listed = load_policy(both[2], CATALOG)
+    both[2].write_text(BOTH.replace("[../company.yaml, ../law.yaml]", "../company.yaml"))
+    assert (listed.digest, listed.imports) == (load_policy(both[2], CATALOG).digest, ("company", "default"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "place", "what"),
+    [
+        (
+            1,
+            "import: default",
+            "import: team/policy.yaml",
+            "4:1",
+            "it imports itself: policy.yaml -> law.yaml",
+        ),
+        (1, "import: default\n", "", "3:27", "law has no rule by which a model is permitted"),
+        (1, "template: true\n", "template: true\norganisation: {monthly_users: 3}\n", "3:1", "a template leaves"),
+        (1, "import: default\n", "", "3:27", "To fix: let law import default"),
+        (2, "../law.yaml", "../lex.yaml", "3:27", "what it imports cannot be read"),
+        (2, "../law.yaml", "../company.yaml", "3:1", "non-unique"),
+        (2, "effect: block", "effect: allow", "9:5", "'licences' allows, which a policy that imports another cannot"),
+    ],
+)
+def test_what_is_wrong_in_several_imports_is_said_where_it_is(both, file, old, new, place, what):
+    text = both[file].read_text()
+    assert old in text
+    both[file].write_text(text.replace(old, new))
+    with pytest.raises(PolicyError) as raised:
+        load_policy(both[2], CATALOG)
+    assert what in str(raised.value)
+    assert f".yaml:{place}:" in str(raised.value), raised.value
+    assert raised.value.fix
+
+
+def test_policies_that_are_silent_about_different_things_do_not_go_together(both):
+    """Each speaks of what the other leaves unknown, and no rule of either may open that."""
+    for path, name, provider in ((both[0], "company", "openai"), (both[1], "law", "anthropic")):
+        rule = f"  - {{id: {name}, on: model, when: {{provider: {provider}}}, effect: as_terms, reason: r, fix: f}}\n"
+        path.write_text(f"format: 1\nname: {name}\nrules:\n{rule}")
+    with pytest.raises(PolicyError, match=r"company and law are silent about different things") as raised:
+        load_policy(both[2], CATALOG)
+    assert raised.value.where.endswith("policy.yaml:3:27")
+    assert raised.value.fix == "let both import one policy, e.g. default; or let law import company"
+
+
+def test_what_only_one_states_of_the_organisation_is_left_to_the_strict_reading(both):
+    both[1].write_text(LAW.replace("template: true\n", ""))
+    assert load_policy(both[2], CATALOG).organisation.competes_with is None
+
+
+def test_a_stricter_rule_of_the_same_id_takes_the_place_of_the_weaker(both):
+    _, law, team = both
+    stricter = COMPANY.split("rules:\n")[1].replace("{provider: xAI*, use: train_*}", '{provider: "x*"}')
+    law.write_text(LAW + stricter)
+    rules = [r for r in load_policy(team, CATALOG).rules if r.id == "no-xai"]
+    assert [r.match.use for r in rules] == [()]
+    team.write_text(BOTH.replace("[../company.yaml, ../law.yaml]", "[../law.yaml, ../company.yaml]"))
+    assert [r.match.use for r in load_policy(team, CATALOG).rules if r.id == "no-xai"] == [()]
+
+
+def test_presets_go_together_and_the_strictest_wins(both):
+    both[2].write_text("format: 1\nname: team\nimport: [default, strict]\n")
+    policy = load_policy(both[2], CATALOG)
+    assert policy.counts_indirect
+    both[2].write_text("format: 1\nname: team\nimport: [observe, research]\n")
+    assert load_policy(both[2], CATALOG).unknown_blocks

@@ -39,6 +39,17 @@ def test_golden_tables_hold_what_they_should(catalog):
     assert all(len(c["why"]) > 20 for c in ARTEFACTS + VERDICTS)
 
 
+def test_the_page_states_how_many_cases_there_are():
+    page = " ".join((HERE.parents[1] / "docs/policy.md").read_text(encoding="utf-8").split())
+    sizes = {file.stem: len(cases(file.name)) for file in HERE.glob("*.yaml")}
+    assert f"{sum(sizes.values())} golden cases" in page
+    assert (
+        f"{sizes['verdicts']} small lineages, {sizes['public_lineage']} public artefacts, {sizes['matcher']} questions "
+        f"which terms bind a model, {sizes['influence']} of column lineage and {sizes['quarantine']} of quarantine"
+    ) in page
+    assert f"make {sizes['verdicts'] + sizes['public_lineage'] * 2 * 5 * 3:,} verdicts" in page
+
+
 @pytest.mark.parametrize("mode", ["default", "strict"])
 @pytest.mark.parametrize("case", ARTEFACTS, ids=lambda c: c["artefact"])
 def test_public_artefact_has_its_expected_verdict(case, mode, catalog):

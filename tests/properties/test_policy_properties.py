@@ -23,6 +23,7 @@ from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
 from lineage_guard.domain.policy import ReasonCode, Rule, Subject
 from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.uniting import Conflict, united
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 
@@ -77,6 +78,26 @@ def test_a_policy_that_imports_another_is_never_looser(data, target, known, poli
     before, after, last = (decide(closure, p, (), use, NOW) for p in (policy, team, third))
     no_looser(after, before)
     no_looser(last, after)
+
+
+@settings(max_examples=40)
+@given(st.data(), targets, productions, wide_policies, wide_policies, uses, ancestries)
+def test_a_policy_that_imports_several_is_never_looser_than_any(data, target, known, policy, other, use, ancestry):
+    """Siblings that narrow one policy mostly go together; of strangers those are looked at that do."""
+    policy, other = (replace(p, rules=tuple({r.id: r for r in p.rules}.values())) for p in (policy, other))
+    siblings = [accepted(policy, data.draw(additions(policy))) for _ in range(2)]
+    parents = data.draw(st.permutations([*siblings, policy])) if data.draw(st.booleans()) else [siblings[0], other]
+    parents = [replace(p, name=f"p{i}", terms=policy.terms) for i, p in enumerate(parents)]
+    try:
+        together = united(parents, [False] * len(parents))
+    except Conflict:
+        return
+    team = accepted(together, data.draw(additions(together)))
+    closure = extend(close(target, known), ancestry)
+    verdict, narrower = (decide(closure, p, (), use, NOW) for p in (together, team))
+    for parent in parents:
+        no_looser(verdict, decide(closure, parent, (), use, NOW))
+    no_looser(narrower, verdict)
 
 
 @settings(max_examples=25)
