@@ -79,7 +79,7 @@ def deliver(
     end = clock() + budget
     silent: set[str] = set()
     stuck: set[tuple[str, str]] = set()
-    for item in due:
+    for item in _well_first(tuple(due), sinks):
         if clock() >= end:
             break
         place = (item.alert.incident, item.sink)
@@ -102,6 +102,12 @@ def deliver(
             arrived.append((item, note))
             notes[place] = note
     return Delivered(tuple(arrived), tuple(failed), tuple(paused))
+
+
+def _well_first(due: tuple[Waiting, ...], sinks: Mapping[str, Sink]) -> list[Waiting]:
+    """The log first and what failed before last, so that dead sinks do not use up the time of the others."""
+    failing = {w.sink for w in due if w.attempts}
+    return sorted(due, key=lambda w: (not isinstance(sinks.get(w.sink), LogSink), w.sink in failing))
 
 
 def handed(sink: Sink | None, item: Waiting, note: Mapping[str, str]) -> Mapping[str, str]:

@@ -73,7 +73,7 @@ def test_a_missing_topic_keeps_the_alert_and_names_the_refusal(aws):
 
 
 def test_no_sns_at_all_keeps_the_alert(aws):
-    sink = SnsSink(f"arn:aws:sns:{REGION}:123456789012:x", endpoint_url="http://127.0.0.1:9", timeout=0.5)
+    sink = SnsSink(f"arn:aws:sns:{REGION}:123456789012:x", endpoint_url="http://127.0.0.1:9")
     report = send([verdict(0, GPT)], [sink], TextLedger(), at(0))
     assert "could not be reached" in report.failed[0][2]
     assert report.waiting == 1

@@ -12,6 +12,8 @@ from html import escape
 from lineage_guard.alerts.content import Alert
 
 _SUBJECT = 300
+#: A subject is not folded: many programs show the blank where it was.
+_POLICY = SMTP.clone(max_line_length=900)
 
 
 def mail_of(alert: Alert, sender: str, to: Sequence[str], thread: str | None) -> EmailMessage:
@@ -23,7 +25,7 @@ def mail_of(alert: Alert, sender: str, to: Sequence[str], thread: str | None) ->
         to: addresses it goes to.
         thread: Message-ID of the mail that began the incident; ``None`` when this one does.
     """
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = f"Lineage Guard <{sender}>"
     message["To"] = ", ".join(to)
     message["Subject"] = _line(alert.headline)
