@@ -27,8 +27,8 @@ from lineage_guard.openlineage.verdicts import decision_facet
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
-    from lineage_guard.cli.explaining.explanation import Explanation
     from lineage_guard.dagster.gate.gate import Answer
+    from lineage_guard.explaining.explanation import Explanation
     from lineage_guard.ledger import Ledger
 
 _STRICTNESS = [Decision.ALLOW, Decision.WAIVED, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
@@ -120,7 +120,7 @@ def _explained(
 ) -> Explanation | None:
     if wanted is None:
         return None
-    from lineage_guard.cli.explaining.explanation import explanation_of
+    from lineage_guard.explaining.explanation import explanation_of
 
     return explanation_of(answer, question, book, catalog, wanted.paths)
 
@@ -154,7 +154,7 @@ def story(asked: Asked) -> str:
     lines = [explain(asked.verdict)]
     lines += [f"  Note: {note}" for note in asked.notes]
     if asked.explanation:
-        from lineage_guard.cli.explaining.words import lines as explained
+        from lineage_guard.explaining.words import lines as explained
 
         lines += explained(asked.explanation)
     found = stopping(asked.verdict)
@@ -175,7 +175,7 @@ def to_json(asked: Asked) -> dict[str, Any]:
     facet = {k: v for k, v in decision_facet(asked.verdict, enforced=False).items() if not k.startswith("_")}
     said: dict[str, Any] = {**facet, "notes": list(asked.notes), "text": story(asked)}
     if asked.explanation:
-        from lineage_guard.cli.explaining.words import to_json as explained
+        from lineage_guard.explaining.words import to_json as explained
 
         said["explanation"] = explained(asked.explanation)
     return said

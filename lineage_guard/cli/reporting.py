@@ -14,7 +14,6 @@ from lineage_guard.cli.targeting import ledger_option, namespace_option, target_
 from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lineage_guard.catalog.waiver_file import WaiverEntry
     from lineage_guard.dagster.settings import Settings
     from lineage_guard.report.contents import Report, WaiverText
 
@@ -116,8 +115,8 @@ def verify(file: str, key: str, signature: str | None) -> int:
 
 
 def _compiled(asset: str, at: datetime | None, options: Mapping[str, Any]) -> Report:
-    from lineage_guard.dagster.gate.gate import upstream
     from lineage_guard.dagster.settings import ledger_location, lineage_namespace, rulebook
+    from lineage_guard.explaining.answering import upstream
     from lineage_guard.ledger import open_ledger
     from lineage_guard.ledger.past import as_of
     from lineage_guard.report.compiling import Rulebook, compile_report
@@ -152,7 +151,7 @@ def _settings(options: Mapping[str, Any], name: str) -> Settings:
 
 
 def _texts(files: Iterable[str], settings: Settings) -> Iterable[WaiverText]:
-    from lineage_guard.catalog.waiver_file import read_waivers
+    from lineage_guard.explaining.texts import texts_of
     from lineage_guard.report.contents import WaiverText
 
     paths = [Path(each) for each in files]
@@ -161,22 +160,7 @@ def _texts(files: Iterable[str], settings: Settings) -> Iterable[WaiverText]:
     elif not paths:
         yield from (WaiverText(waiver) for waiver in settings.accepted())
     for path in paths:
-        yield from (_text(entry) for entry in read_waivers(path).entries if entry.waiver is not None)
-
-
-def _text(entry: WaiverEntry) -> WaiverText:
-    from lineage_guard.report.contents import WaiverText
-
-    assert entry.waiver is not None
-    approved, revoked = entry.said.get("approved_on"), entry.revoked or {}
-    on = revoked.get("on")
-    return WaiverText(
-        entry.waiver,
-        approved_on=date.fromisoformat(str(approved)) if approved else None,
-        revoked_on=date.fromisoformat(str(on)) if on else None,
-        revoked_by=revoked.get("by"),
-        revoked_because=revoked.get("reason"),
-    )
+        yield from texts_of(path)
 
 
 def _moment(text: str | None) -> datetime | None:

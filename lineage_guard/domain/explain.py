@@ -90,10 +90,15 @@ def path_text(finding: Finding) -> str:
     Example:
         ``default:student <- default:curated@92c03fb1 <- default:synthetic@5e1d77a0 <- openai/gpt-4o``
     """
+    return " <- ".join(path_steps(finding))
+
+
+def path_steps(finding: Finding) -> tuple[str, ...]:
+    """The same, step by step."""
     steps = [name_of(finding.path[0]), *(str(v) for v in finding.path[1:])]
     if finding.model is not None and not finding.path[-1].name.endswith(finding.model.model):
         steps.append(str(finding.model))
-    return " <- ".join(steps)
+    return tuple(steps)
 
 
 def name_of(version: Version) -> str:

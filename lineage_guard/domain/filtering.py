@@ -6,7 +6,7 @@ rows, up to the first versions that models made. There it takes out the models w
 counted in the mixed table, and no others. What those versions were made from counts in full.
 
 Whatever else leads to such a version without passing the cut keeps it whole. Nothing is taken
-out for a claim that no evidence stands behind; see ``gate.cure``.
+out for a claim that no evidence stands behind; see ``explaining.cure``.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _LAG = 5_000
 #: What of a verdict's facet is listed, searched or counted.
 _SHAPE = """{
     "decision": "VARCHAR", "stops": "BOOLEAN", "enforced": "BOOLEAN", "mode": "VARCHAR", "use": "VARCHAR",
-    "policy": {"name": "VARCHAR"}, "parentRunId": "VARCHAR", "waivers": ["VARCHAR"],
+    "policy": {"name": "VARCHAR"}, "evaluatedAt": "VARCHAR", "parentRunId": "VARCHAR", "waivers": ["VARCHAR"],
     "target": {"namespace": "VARCHAR", "name": "VARCHAR", "partition": "VARCHAR", "run": "VARCHAR"},
     "findings": [{
         "rule": "VARCHAR", "reason": "VARCHAR", "effect": "VARCHAR", "message": "VARCHAR",
@@ -45,7 +45,7 @@ class ListedVerdict(NamedTuple):
     """A verdict as a list shows it; texts are as they are on record.
 
     Attributes:
-        at: time of the event.
+        at: when it was decided, as it says itself; else the time of the event.
         run: run of the event.
         mark: tells verdicts of one run and time apart.
         ord: place in the log, see ``tail.DecisionRecord``.
@@ -167,6 +167,32 @@ class Browsing:
         rows = self._rows("browse_verdicts", {**asked, **place})
         [(total,)] = self._rows("browse_verdicts_count", asked)
         return [_verdict(row) for row in rows], total
+
+    def verdict(
+        self, index: Index, tail: Tail, asset: tuple[str, str], partition: str | None, run: str | None
+    ) -> ListedVerdict | None:
+        """The newest verdict on one version, or of one partition when no run is given.
+
+        Args:
+            index: what is compacted.
+            tail: what is not, yet.
+            asset: (namespace, name).
+            partition: asked for when there is no run.
+            run: the asset run.
+        """
+        self._refresh(index, tail)
+        asked = {"namespace": asset[0], "name": asset[1], "partition": partition, "run": run}
+        return next((_verdict(row) for row in self._rows("browse_verdict", asked)), None)
+
+    def judged(self, index: Index, tail: Tail) -> set[tuple[str, str]]:
+        """(namespace, name) of everything that a verdict was taken on.
+
+        Args:
+            index: what is compacted.
+            tail: what is not, yet.
+        """
+        self._refresh(index, tail)
+        return {(row[0], row[1]) for row in self._rows("browse_judged")}
 
     def counts(self, index: Index, tail: Tail, text: str = "") -> dict[str | None, int]:
         """How many verdicts of each decision there are.

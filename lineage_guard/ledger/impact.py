@@ -151,6 +151,28 @@ def impact_of(
         tail: what is not, yet.
         watermark: the state that both together are.
     """
+    starts, nodes, walked = search(versions, model, provider, index, tail)
+    reached = Columns(index, nodes, walked)
+    if len(reached) > HELD:
+        return Impact(starts, reached, watermark)
+    return Impact(starts, tuple(reached.take(np.arange(len(reached)))), watermark)
+
+
+def search(
+    versions: Iterable[Version], model: str | None, provider: str, index: Index, tail: Tail
+) -> tuple[int, Nodes, Walked]:
+    """The search itself: from a root of its own, which is walked first, to the starts and on.
+
+    Args:
+        versions: where to start.
+        model: a shell pattern; versions made with a model of that id are starts too.
+        provider: a shell pattern that the provider of that model must match.
+        index: what is compacted.
+        tail: what is not, yet.
+
+    Returns:
+        How many starts there are, the ids of versions, and what was reached.
+    """
     world = joined(index, tail)
     recent = world.by_version
     made = made_with(recent, model, provider) if model is not None else []
@@ -164,12 +186,7 @@ def impact_of(
     root = nodes.count
     none = np.zeros(len(ids), dtype=np.bool_)
     first = Segment(np.full(len(ids), root, dtype=np.int32), np.array(ids, dtype=np.int32), none, none)
-    walked = walk([*index.downstream(), reverse(fresh)], root + 1, root, first)
-
-    reached = Columns(index, nodes, walked)
-    if len(reached) > HELD:
-        return Impact(len(ids), reached, watermark)
-    return Impact(len(ids), tuple(reached.take(np.arange(len(reached)))), watermark)
+    return len(ids), nodes, walk([*index.downstream(), reverse(fresh)], root + 1, root, first)
 
 
 def made_with(recent: Mapping[Version, Sequence[Production]], model: str, provider: str) -> list[Version]:

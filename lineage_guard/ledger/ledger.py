@@ -315,7 +315,8 @@ class Ledger:
             limit: how many at most.
 
         Returns:
-            The decision facets as they were emitted, each with ``runId`` and ``eventTime`` added.
+            The decision facets as they were emitted, each with ``runId`` and ``eventTime`` added, and
+            ``parentRunId`` where the event names the orchestrator's run.
 
         Raises:
             LedgerError: when the ledger cannot be read.

@@ -35,7 +35,7 @@ from lineage_guard.report.gathering import decided, filed, obligations, waived
 
 
 class Upstream(Protocol):
-    """What a step would learn from, less what proven quarantines took out; ``dagster.gate.gate.upstream``."""
+    """What a step would learn from, less what proven quarantines took out; ``explaining.answering.upstream``."""
 
     def __call__(
         self, target: Production, ledger: Past, terms: TermsSource, ancestry: Ancestry, /

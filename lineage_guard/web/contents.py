@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lineage_guard.domain.decide import Decision, Finding, Verdict
-from lineage_guard.domain.facts import Completeness, Influence, Pin, Version
+from lineage_guard.domain.facts import Influence, Pin, Version
 from lineage_guard.domain.modes import Mode
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class VerdictRow:
         target: what the step would write, or wrote.
         run: of the asset, as the event says.
         parent_run: the orchestrator's run, when it is on record.
-        at: time of the event (UTC).
+        at: when it was decided (UTC); of a verdict that does not say so, the time of its event.
         decision: ``None`` when what is on record cannot be understood; ``problem`` says why.
         outcome: in few words, e.g. ``would have been BLOCKED (observe)``.
         stops: whether the policy stops the step.
@@ -182,89 +182,6 @@ class VerdictView:
     restated: bool
     facet: Mapping[str, Any]
     history: Page[VerdictRow]
-
-
-class NodeKind(StrEnum):
-    """What a node of the path graph stands for."""
-
-    TARGET = "target"
-    DATASET = "dataset"
-    PUBLIC = "public"
-    MODEL = "model"
-    CHAIN = "chain"
-
-
-@dataclass(frozen=True, slots=True)
-class GraphNode:
-    """A node: a model that took part, or versions of one dataset on a way from a cause to the target.
-
-    Attributes:
-        id: its name within the graph.
-        kind: what it stands for. A CHAIN stands for versions of several datasets, one after the other.
-        label: a name for it in few words.
-        version: the version, or the nearest of several; of a model ``None``.
-        count: how many versions it stands for.
-        versions: the first of them, nearest first.
-        partitions: the first of their partitions.
-        models: models that took part in making them, as declared or observed, in words.
-        licenses: their own licences.
-        effects: what the rules make of it: ``BLOCK``, ``UNKNOWN``, ``WARN`` or ``WAIVED``; empty on the way only.
-        why: why it is here, one sentence each.
-        depth: edges on the shortest way to the target.
-        completeness: whether its record says all; ``None`` of a model.
-    """
-
-    id: str
-    kind: NodeKind
-    label: str
-    version: Version | None
-    count: int
-    versions: tuple[Version, ...]
-    partitions: tuple[str, ...]
-    models: tuple[str, ...]
-    licenses: tuple[str, ...]
-    effects: tuple[str, ...]
-    why: tuple[str, ...]
-    depth: int
-    completeness: Completeness | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
-    """What was read in the making of what.
-
-    Attributes:
-        source: id of the node that was read, or of the model.
-        target: id of the node that was made.
-        pin: CONSERVATIVE when it may not have been read.
-        influence: INDIRECT when only a choice came through.
-        count: how many edges between versions it stands for.
-    """
-
-    source: str
-    target: str
-    pin: Pin
-    influence: Influence
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class PathGraph:
-    """Everything between the causes and the target, and nothing else.
-
-    Attributes:
-        target: id of the node of the target.
-        nodes: the target first, nearest first.
-        edges: between them.
-        left_out: what is not drawn, one sentence each; empty when everything is.
-        versions: how many versions lie on a way, drawn or not.
-    """
-
-    target: str
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
-    left_out: tuple[str, ...]
-    versions: int
 
 
 @dataclass(frozen=True, slots=True)

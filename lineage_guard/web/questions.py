@@ -16,7 +16,6 @@ from lineage_guard.web.contents import (
     ExplanationView,
     ImpactRow,
     Page,
-    PathGraph,
     Rules,
     VerdictRow,
     VerdictView,
@@ -24,6 +23,7 @@ from lineage_guard.web.contents import (
     VersionRow,
     WaiversView,
 )
+from lineage_guard.web.drawn import PathGraph
 
 if TYPE_CHECKING:
     from lineage_guard.alerts.standing import Standing

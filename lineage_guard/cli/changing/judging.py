@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lineage_guard.cli.changing.rules import Rules
-from lineage_guard.dagster.gate.cure import without_quarantined
 from lineage_guard.domain.closure import Closure, extend
 from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.shift import Shift, shift
 from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.explaining.cure import without_quarantined
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

@@ -126,14 +126,14 @@ class Judge:
         from lineage_guard.dagster.collect.collect import collect_upstream
         from lineage_guard.dagster.coordinator.planned import AskedOnce, Planner, read_for_certain
         from lineage_guard.dagster.coordinator.quarantined import Planned, splits
-        from lineage_guard.dagster.gate.cure import without_quarantined
         from lineage_guard.dagster.pins.history import History
         from lineage_guard.dagster.pins.recorded import LedgerRecords
         from lineage_guard.dagster.pins.resolve import Pins
-        from lineage_guard.dagster.rows.evidence import OnRecord
         from lineage_guard.domain.attested import findings_on_rows
         from lineage_guard.domain.closure import extend
         from lineage_guard.domain.decide import decide
+        from lineage_guard.explaining.answering import OnRecord
+        from lineage_guard.explaining.cure import without_quarantined
 
         if self._has_gate(trained) and trained.sign != self._fingerprint:
             # Its gate goes by other rules than these, waivers among them. The answer is the gate's to give.

@@ -11,7 +11,6 @@ import dagster as dg
 
 from lineage_guard.dagster.collect.collect import collect_upstream
 from lineage_guard.dagster.events import EventLog, name_of
-from lineage_guard.dagster.gate.gate import Answer, Request, check
 from lineage_guard.dagster.modes import ENFORCED, Modes, assigned, training_keys
 from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.recorded import LedgerRecords
@@ -19,11 +18,11 @@ from lineage_guard.dagster.pins.resolve import Pins, graph_of
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import OfDeployment
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
 from lineage_guard.domain.waivers import Waivers
+from lineage_guard.explaining.answering import Answer, Reader, Request, check
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
@@ -123,7 +122,7 @@ def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Ans
             where=f"{question.namespace}:{question.name}",
             fix="name the code that defines it with -m, -f or -w, or collect first with `lineage-guard sync`",
         )
-    reader = cast("Ledger", _Reader(ledger))
+    reader = cast("Ledger", Reader(ledger))
     made = ledger.productions(versions)
     return [check(_request(question, version, made[version]), reader, catalog) for version in versions]
 
@@ -134,16 +133,3 @@ def _request(question: Question, version: Version, made: Production) -> Request:
     others: Sequence[Version] = [v for v in made.outputs if v != version]
     target = replace(made, outputs=(version, *others))
     return Request(target, question.use, question.policy, question.at, question.waivers)
-
-
-class _Reader:
-    """The part of a ledger that ``check`` reads; new evidence is not kept, so a read-only ledger serves."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.archive = ledger.archive
-        self.closure = ledger.closure
-        self.productions = ledger.productions
-        self.evidence = ledger.evidence
-
-    def put_evidence(self, evidence: Evidence) -> None:
-        """Nothing: this asks, it does not record."""

@@ -12,43 +12,11 @@ from lineage_guard.dagster.rows.suite_check import RowsCheck, newest
 from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Version
+from lineage_guard.explaining.answering import OnRecord
 from lineage_guard.gx.evidence import UNKNOWN_DIGEST
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-
-
-class OnRecord:
-    """What a ledger alone can say.
-
-    Args:
-        ledger: the ledger.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        from lineage_guard.ledger.attesting import Attestations
-
-        self._attestations = Attestations(ledger.archive)
-
-    def demands(self) -> tuple[Demand, ...]:
-        """Every demand on record.
-
-        Raises:
-            LedgerError: when they cannot be read.
-        """
-        return self._attestations.demands()
-
-    def attested(self, demand: Demand, version: Version) -> Attestation | None:
-        """The attestation on record.
-
-        Raises:
-            LedgerError: when it cannot be read.
-        """
-        return self._attestations.find(version, demand.check)
-
-    def waits(self, demand: Demand, version: Version) -> bool:
-        """Never."""
-        return False
 
 
 class NotAsked:

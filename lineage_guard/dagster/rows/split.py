@@ -134,7 +134,7 @@ class Split:
         self, version: Version, judgement: Judgement, written: RowsTable, ledger: Ledger, at: datetime
     ) -> Evidence:
         """Run the rows suite on what was written; when it passes, file it and the claim that rests on it."""
-        from lineage_guard.dagster.gate.cure import SUITE, split_parameters
+        from lineage_guard.explaining.cure import SUITE, split_parameters
         from lineage_guard.gx.rows import run_rows_suite
         from lineage_guard.ledger.attesting import Attestations
 

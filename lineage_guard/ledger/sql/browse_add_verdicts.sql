@@ -1,7 +1,12 @@
 -- Verdicts that were given, each once whatever it is filed under; of what is wrong in a facet nothing is made up.
 INSERT INTO verdicts
 WITH read AS (
-    SELECT *, format('{:016x}', hash(facet)) AS mark, TRY(from_json(facet, $shape)) AS said FROM given
+    SELECT * EXCLUDE ("at"), format('{:016x}', hash(facet)) AS mark, TRY(from_json(facet, $shape)) AS said,
+        TRY_CAST(said."evaluatedAt" AS TIMESTAMPTZ) AS evaluated,
+        -- Deciding again files its event at the time of the training; what it says of itself comes first.
+        epoch_us(CASE WHEN evaluated BETWEEN '0001-01-02Z'::TIMESTAMPTZ AND '9999-12-30Z'::TIMESTAMPTZ
+            THEN evaluated ELSE "at" END) AS "at"
+    FROM given
 ),
 once AS (
     SELECT *, said.target.namespace IS NOT NULL AND said.target."name" IS NOT NULL AS named
@@ -21,7 +26,7 @@ row AS (
     SELECT *, CASE WHEN len(spoken) > 0 THEN spoken ELSE coalesce(said.findings, []) END AS found FROM first
 )
 SELECT
-    epoch_us("at"), run, mark, ord,
+    "at", run, mark, ord,
     CASE WHEN named THEN said.target.namespace ELSE namespace END,
     CASE WHEN named THEN said.target."name" ELSE name END,
     CASE WHEN named THEN said.target."partition" END,
@@ -43,4 +48,4 @@ SELECT
         array_to_string(list_distinct(list_transform(found, lambda f: concat_ws(chr(10),
             f.rule, concat(f.model.supplier, '/', f.model.name, ' via ' || f.model.channel)))), chr(10))))
 FROM row
-ANTI JOIN verdicts held ON held."at" = epoch_us(row."at") AND held.run = row.run AND held.mark = row.mark
+ANTI JOIN verdicts held ON held."at" = row."at" AND held.run = row.run AND held.mark = row.mark

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lineage_guard.cli.explaining.explanation import spelt
 from lineage_guard.domain.explain import name_of, path_text
 from lineage_guard.domain.remedy import Action, Cause, Change
 from lineage_guard.domain.ways import MANY
+from lineage_guard.explaining.explanation import spelt
 from lineage_guard.openlineage.codec import version_json
 
 if TYPE_CHECKING:
-    from lineage_guard.cli.explaining.explanation import Explanation
     from lineage_guard.domain.offers import Split
+    from lineage_guard.explaining.explanation import Explanation
 
 _TITLES = {
     Action.REBUILD: "make it again",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.offers import Split, splits
@@ -13,15 +13,42 @@ from lineage_guard.domain.remedy import Cause, Remedy, causes, remedy, stops
 from lineage_guard.domain.ways import Edge, Ways, ways_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lineage_guard.catalog import Catalog
-    from lineage_guard.dagster.gate.ask import Question
-    from lineage_guard.dagster.gate.gate import Answer
     from lineage_guard.domain.closure import Closure
     from lineage_guard.domain.decide import Verdict
+    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.explaining.answering import Answer
     from lineage_guard.ledger import Ledger
 
 #: Paths of one finding unless told otherwise, and what ``--all`` may print at most.
 SHOWN, MOST = 5, 100_000
+
+
+class Question(Protocol):
+    """What an answer was asked by."""
+
+    @property
+    def policy(self) -> Policy:
+        """Rules and terms."""
+        ...
+
+    @property
+    def waivers(self) -> Waivers:
+        """Accepted risks."""
+        ...
+
+    @property
+    def use(self) -> str:
+        """What the step is for."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """The time of the question."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lineage_guard.cli.explaining import words
 from lineage_guard.domain.explain import headline, terms_text
+from lineage_guard.explaining import words
 from lineage_guard.pages import style_of, template
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from lineage_guard.cli.asking import Asked
+    from lineage_guard.domain.decide import Verdict
+    from lineage_guard.explaining.explanation import Explanation
+
+
+class Asked(Protocol):
+    """A verdict with what explains it."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader should know about how it was reached."""
+        ...
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """What follows from it."""
+        ...
 
 
 def page(asked: Sequence[Asked]) -> str:

@@ -1,0 +1,2 @@
+-- What verdicts were taken on.
+SELECT DISTINCT namespace, name FROM verdicts
