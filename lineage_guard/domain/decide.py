@@ -10,7 +10,16 @@ from enum import StrEnum
 
 from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Influence, ModelSource, Pin, Usage, Version
-from lineage_guard.domain.judging import GUARD_CANNOT_SEE, NO_RULE, Judged, Ruling, judge, kinds_under, rulings_on
+from lineage_guard.domain.judging import (
+    GUARD_CANNOT_SEE,
+    NO_RULE,
+    Judged,
+    Ruling,
+    judge,
+    kinds_under,
+    rulings_on,
+    said_of,
+)
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.reached import Reached, terms_day
@@ -209,25 +218,37 @@ def _grouped(closure: Closure, policy: Policy, use: str) -> tuple[list[_Group], 
     """What was not allowed outright, in the order of the closure, and the duties of all that was looked at."""
     duties: dict[str, None] = {}
     groups: dict[tuple[object, ...], _Group] = {}
+    # Rulings that many kinds share are looked at once. They are kept here, so that no other has the id of one.
+    shared: dict[int, tuple[Ruling, _Group | None]] = {}
     for kind, indexes, rules in kinds_under(closure, policy):
-        if kind.influence is Influence.DIRECT or policy.counts_indirect:
+        if kind.licenses and (kind.influence is Influence.DIRECT or policy.counts_indirect):
             duties.update(dict.fromkeys(f"{x.expression}: {duty}" for x in kind.licenses for duty in x.obligations))
-        for n, ruling in enumerate(rulings_on(kind, rules, use)):
-            terms, model = ruling.terms, ruling.model
-            if terms:
-                duties.update(dict.fromkeys(f"{terms.provider}: {duty}" for duty in terms.obligations))
-            if ruling.effect is Effect.ALLOW:
-                continue
-            key = (ruling.rule.id, ruling.reason, ruling.effect, terms.id if terms else None)
-            if model is None:  # every gap is a finding of its own
-                groups.update({(*key, ruling.how, i): _Group((i, n), [(ruling, (i,))]) for i in indexes})
-                continue
-            source = (model.provider, model.model, model.channel)
-            group = groups.setdefault((*key, *source), _Group((indexes[0], n), []))
-            # Two models that differ in usage alone are one thing to find, and the rows are the same.
-            if not (group.entries and group.entries[-1][1] is indexes):
-                group.entries.append((ruling, indexes))
+        n = -1
+        for model, rulings in said_of(kind, rules, use):
+            for ruling in rulings:
+                n += 1
+                if model is None:  # every gap is a finding of its own
+                    if ruling.effect is not Effect.ALLOW:
+                        key = _same(ruling)
+                        groups.update({(*key, ruling.how, i): _Group((i, n), [(ruling, (i,))]) for i in indexes})
+                    continue
+                if id(ruling) not in shared:
+                    if terms := ruling.terms:
+                        duties.update(dict.fromkeys(f"{terms.provider}: {duty}" for duty in terms.obligations))
+                    group = None
+                    if ruling.effect is not Effect.ALLOW:
+                        source = (model.provider, model.model, model.channel)
+                        group = groups.setdefault((*_same(ruling), *source), _Group((indexes[0], n), []))
+                    shared[id(ruling)] = (ruling, group)
+                group = shared[id(ruling)][1]
+                # Two models that differ in usage alone are one thing to find, and the rows are the same.
+                if group and not (group.entries and group.entries[-1][1] is indexes):
+                    group.entries.append((ruling.about(model), indexes))
     return sorted(groups.values(), key=lambda g: g.first), tuple(duties)
+
+
+def _same(ruling: Ruling) -> tuple[object, ...]:
+    return (ruling.rule.id, ruling.reason, ruling.effect, ruling.terms.id if ruling.terms else None)
 
 
 def _waived(group: _Group, closure: Closure, waivers: Waivers, use: str, at: datetime) -> Iterator[_Group]:

@@ -13,7 +13,7 @@ from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
 from lineage_guard.domain.spdx import choices
-from lineage_guard.domain.terms import Effect, Terms
+from lineage_guard.domain.terms import Effect, Resolution, Terms
 
 
 class Ruling(NamedTuple):
@@ -26,6 +26,14 @@ class Ruling(NamedTuple):
     reason: ReasonCode
     effect: Effect
     how: str = ""
+
+    def about(self, model: ModelSource | None) -> Ruling:
+        """The same of another model that no rule can tell apart from this one."""
+        return self if model is self.model else self._replace(model=model)
+
+
+#: A model, or nothing for a gap or a licence, and what rules make of it.
+Said = tuple[ModelSource | None, list[Ruling]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,9 @@ OBSERVED_DIFFERS = Rule(
     reason="What was seen is not what is declared, so the declaration does not say what the data holds.",
     fix="Declare what was really used, or use what is declared; then make the data again.",
 )
+
+#: What a policy makes of so many kinds and models is remembered; then it begins anew.
+_REMEMBERED = 4096
 
 
 def judge(closure: Closure, policy: Policy, use: str) -> Iterator[Judged]:
@@ -141,34 +152,44 @@ def rulings_on(kind: Kind, policy: Policy, use: str) -> list[Ruling]:
         policy: rules and terms.
         use: what the target is for.
     """
-    return list(_rulings(kind, policy, use))
+    return [ruling.about(model) for model, rulings in said_of(kind, policy, use) for ruling in rulings]
 
 
-def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
+def said_of(kind: Kind, policy: Policy, use: str) -> list[Said]:
+    """The same, for each model, gap and licence in turn.
+
+    It is worked out once for a kind, and once for all models that no rule can tell apart: those share their rulings,
+    which are about one of them (``Ruling.about``). What is remembered of a kind is remembered of that very object:
+    two that are equal may still read differently, e.g. with times in other zones.
+    """
+    known = policy.met.get((id(kind), use))
+    if known is None:
+        if len(policy.met) >= _REMEMBERED:
+            policy.met.clear()
+        known = policy.met[id(kind), use] = (kind, _said(kind, policy, use))
+    return known[1]
+
+
+def _said(kind: Kind, policy: Policy, use: str) -> list[Said]:
     indirect = kind.influence is Influence.INDIRECT
     if indirect and not policy.counts_indirect:
-        return
+        return []
+    found: list[Said] = []
     here = Case(use, ReasonCode.NO_PROVENANCE, kind.influence, second_hand=kind.second_hand)
     if kind.completeness is not Completeness.COMPLETE:
         reason = ReasonCode.INCOMPLETE_PROVENANCE if kind.recorded else ReasonCode.NO_PROVENANCE
-        yield from _rules(policy, Subject.GAP, here._replace(reason=reason))
-    if kind.licenses and any(r.on is Subject.LICENSE for r in policy.rules):
-        for license in dict.fromkeys((each.expression, each.acknowledgement) for each in kind.licenses):
-            yield from _licensed(policy, here, *license)
+        found.append((None, list(_rules(policy, Subject.GAP, here._replace(reason=reason)))))
+    if kind.licenses and policy.about(Subject.LICENSE):
+        licenses = dict.fromkeys((each.expression, each.acknowledgement) for each in kind.licenses)
+        found += ((None, list(_licensed(policy, here, *license))) for license in licenses)
+    observed = False
     for model in kind.models:
+        observed = observed or model.asserted_by is not Assertion.DECLARED
         influence = Influence.INDIRECT if indirect or not model.direct else Influence.DIRECT
-        if influence is Influence.INDIRECT and not policy.counts_indirect:
-            continue
-        day = _day(model, kind.day)
-        resolution = policy.terms.resolve(model, day)
-        used = here._replace(reason=ReasonCode.RESTRICTED_MODEL, influence=influence, model=model, day=day, terms=None)
-        for terms in resolution.layers:
-            yield from _rules(policy, Subject.MODEL, used._replace(terms=terms))
-        if resolution.unresolved or not resolution.layers:
-            code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-            yield from _rules(policy, Subject.UNRESOLVED, used._replace(reason=code), resolution.how)
-    if all(m.asserted_by is Assertion.DECLARED for m in kind.models):
-        return
+        if influence is Influence.DIRECT or policy.counts_indirect:
+            found.append((model, _used(policy, here, influence, model, _day(model, kind.day))))
+    if not observed:
+        return found
     # Most processes that decide meet nothing that was observed, and need not load what compares it.
     from lineage_guard.domain.observed import differences
 
@@ -177,7 +198,47 @@ def _rulings(kind: Kind, policy: Policy, use: str) -> Iterator[Ruling]:
         if influence is Influence.DIRECT or policy.counts_indirect:
             day = _day(model, kind.day)
             seen = here._replace(reason=reason, influence=influence, model=model, day=day)
-            yield from _rules(policy, Subject.OBSERVATION, seen, how)
+            found.append((model, list(_rules(policy, Subject.OBSERVATION, seen, how))))
+    return found
+
+
+def _used(policy: Policy, here: Case, influence: Influence, model: ModelSource, day: date | None) -> list[Ruling]:
+    """What a policy makes of the use of a model: rulings about it, or about one that no rule tells apart from it."""
+    resolution = policy.terms.resolve(model, day)
+    # All that conditions ask of a model (``matching``), and its terms: each the very object, since two that are
+    # equal may differ in what a reader is shown.
+    key = (
+        here.use,
+        here.second_hand,
+        influence,
+        model.provider,
+        model.model,
+        model.channel,
+        model.license,
+        day if policy.asks_when else None,
+        resolution.unresolved,
+        resolution.how,
+        *map(id, resolution.layers),
+    )
+    known = policy.used.get(key)
+    if known is None:
+        if len(policy.used) >= _REMEMBERED:
+            policy.used.clear()
+        known = policy.used[key] = (resolution, _found(policy, here, influence, model, day, resolution))
+    return known[1]
+
+
+def _found(
+    policy: Policy, here: Case, influence: Influence, model: ModelSource, day: date | None, resolution: Resolution
+) -> list[Ruling]:
+    found: list[Ruling] = []
+    used = here._replace(reason=ReasonCode.RESTRICTED_MODEL, influence=influence, model=model, day=day)
+    for terms in resolution.layers:
+        found += _rules(policy, Subject.MODEL, used._replace(terms=terms))
+    if resolution.unresolved or not resolution.layers:
+        code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
+        found += _rules(policy, Subject.UNRESOLVED, used._replace(reason=code), resolution.how)
+    return found
 
 
 def _day(model: ModelSource, made: date | None) -> date | None:
@@ -188,9 +249,7 @@ def _day(model: ModelSource, made: date | None) -> date | None:
 def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[Ruling]:
     spoken = False
     influence, model, terms, reason = case.influence, case.model, case.terms, case.reason
-    for rule in policy.rules:
-        if rule.on is not on:
-            continue
+    for rule in policy.about(on):
         sure = rule.match.of(case)
         if sure is Sure.NO:
             continue
@@ -216,7 +275,7 @@ def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) 
         found: list[Ruling] = []
         for license in choice:
             one = case._replace(reason=ReasonCode.RESTRICTED_LICENSE, license=license, acknowledgement=by)
-            said = (rule for rule in policy.rules if rule.on is Subject.LICENSE and rule.match.of(one) is not Sure.NO)
+            said = (rule for rule in policy.about(Subject.LICENSE) if rule.match.of(one) is not Sure.NO)
             named = license if license == expression else f"{license} in {expression}"
             how = f"{named}, {by.value.lower()}"
             for rule in said:

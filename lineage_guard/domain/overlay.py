@@ -101,7 +101,7 @@ class Overlay(Rows):
         entries = [*self._base.kinds(self._below(without)), *self._mine(without)]
         return sorted(entries, key=lambda entry: entry[1][0])
 
-    def sealed(self, without: Collection[int] = ()) -> list[tuple[Kind, bytes]]:
+    def sealed(self, without: Collection[int] = ()) -> list[tuple[str, bytes]]:
         """See ``Rows``."""
         own = [r for i, r in self.loaded() if i not in without]
         return [*self._base.sealed(self._below(without)), *Listed(own).sealed()]

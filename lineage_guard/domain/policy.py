@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.matching import Case, Match, ReasonCode, Sure
@@ -110,6 +111,29 @@ class Policy:
             return self
         about = (r for r in self.rules if r.match.on_asset(target))
         return replace(self, rules=tuple(replace(r, match=replace(r.match, asset=())) for r in about))
+
+    def about(self, on: Subject) -> tuple[Rule, ...]:
+        """The rules on a subject."""
+        return self._by_subject.get(on, ())
+
+    @cached_property
+    def _by_subject(self) -> dict[Subject, tuple[Rule, ...]]:
+        return {on: tuple(r for r in self.rules if r.on is on) for on in Subject}
+
+    @cached_property
+    def met(self) -> dict[tuple[int, str], tuple[object, Any]]:
+        """What ``judging`` has worked out about kinds of rows under these rules. It changes no answer."""
+        return {}
+
+    @cached_property
+    def used(self) -> dict[tuple[object, ...], tuple[object, Any]]:
+        """The same about models."""
+        return {}
+
+    @cached_property
+    def asks_when(self) -> bool:
+        """Whether any rule has a condition on the day of generation."""
+        return any(r.match.generated_from or r.match.generated_until for r in self.rules)
 
     @cached_property
     def asks_where(self) -> bool:

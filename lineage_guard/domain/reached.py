@@ -151,14 +151,15 @@ class Rows(Sequence[Reached]):
                 found.setdefault(kind_of(r), []).append(index)
         return list(found.items())
 
-    def sealed(self, without: Collection[int] = ()) -> list[tuple[Kind, bytes]]:
-        """The ``key_of`` all versions of a kind, sorted and joined. A kind may come more than once.
+    def sealed(self, without: Collection[int] = ()) -> list[tuple[str, bytes]]:
+        """The ``text_of`` each kind, and the ``key_of`` all its versions, sorted and joined. A kind may come twice.
 
         Args:
             without: rows to leave out.
         """
         return [
-            (kind, b"".join(sorted(key_of(v) for v in self.versions(indexes)))) for kind, indexes in self.kinds(without)
+            (text_of(kind), b"".join(sorted(map(key_of, self.versions(indexes)))))
+            for kind, indexes in self.kinds(without)
         ]
 
     def nearest(self, entries: Sequence[Sequence[int]]) -> int:
@@ -255,15 +256,19 @@ def key_of(version: Version) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY]
 
 
-def merged(entries: Iterable[tuple[Kind, bytes]]) -> dict[str, bytes]:
-    """What ``sealed`` says of each kind, by the kind's text: one sorted run of keys for each.
+def text_of(kind: Kind) -> str:
+    """All of a kind, as what is digested of it."""
+    return repr(tuple(kind))
+
+
+def merged(entries: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """What ``sealed`` says of each kind: one sorted run of keys for each.
 
     Args:
         entries: of one or more ``sealed``.
     """
     found: dict[str, bytes] = {}
-    for kind, keys in entries:
-        text = repr(tuple(kind))
+    for text, keys in entries:
         found[text] = _joined(found[text], keys) if text in found else keys
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import contextmanager
 from functools import cached_property, wraps
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from lineage_guard.ledger.graph import Ints, Walked
 from lineage_guard.ledger.index import Index, PartGone
 from lineage_guard.ledger.manifest import REBUILD
 from lineage_guard.ledger.nodes import Nodes
-from lineage_guard.ledger.standing import ABSENT, facts_of
+from lineage_guard.ledger.standing import ABSENT, INFLUENCE, facts_of
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 #: By the flag in an edge row.
-INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
 PIN = (Pin.EXACT, Pin.CONSERVATIVE)
 _CHUNK = 1 << 16
 _Place = tuple[Version, Influence, int, int, Pin]
@@ -155,20 +154,24 @@ class Columns(Rows):
     @_present
     def kinds(self, without: Collection[int] = ()) -> list[tuple[Kind, Sequence[int]]]:
         """See ``Rows``."""
-        return [(kind, memoryview(cast("Buffer", at))) for kind, _, at in self._by_kind(without)]
+        order, bounds, codes = self._by_kind(without)
+        # Of many small kinds a list is quicker to cut up, of few large ones it would be long to make.
+        at: Sequence[int] = order.tolist() if len(codes) > order.size >> 4 else memoryview(cast("Buffer", order))
+        found = [(code, at[low:high]) for code, (low, high) in zip(codes, pairwise(bounds), strict=True)]
+        kind_of = self.source.standing.kind_of
+        return [(kind_of(code), indexes) for code, indexes in sorted(found, key=lambda entry: entry[1][0])]
 
     @_present
-    def sealed(self, without: Collection[int] = ()) -> list[tuple[Kind, bytes]]:
+    def sealed(self, without: Collection[int] = ()) -> list[tuple[str, bytes]]:
         """See ``Rows``."""
-        entries = self._by_kind(without)
+        rows, bounds, codes = self._by_kind(without)
         kind_of: NDArray[np.int32] = np.zeros(self._nodes.count, dtype=np.int32)
-        for n, (_, _, at) in enumerate(entries, 1):
-            kind_of[self._walked.node[at]] = n
+        kind_of[self._walked.node[rows]] = np.repeat(np.arange(1, len(codes) + 1), np.diff(bounds))
         keyed = self.source.keyed if self._nodes.first_new else {"hi": _NONE, "lo": _NONE, "id": _NONE}
         kinds = kind_of[keyed["id"]]
         chosen = np.flatnonzero(kinds)
         new = np.flatnonzero(kind_of[self._nodes.first_new :]) + self._nodes.first_new
-        if chosen.size + new.size != sum(at.size for _, _, at in entries):
+        if chosen.size + new.size != rows.size:
             raise LedgerError("versions without a key", where=self.source.archive.describe("index/"), fix=REBUILD)
         keys = np.empty((chosen.size + new.size, 2), dtype=">u8")
         keys[: chosen.size, 0] = keyed["hi"][chosen].view(np.uint64)
@@ -179,12 +182,14 @@ class Columns(Rows):
         kinds = np.concatenate([kinds[chosen], kind_of[new]])
         order = _order_of(keys, kinds)
         joined = keys[order].tobytes()
-        sizes = [0, *np.cumsum([at.size for _, _, at in entries]).tolist()]
-        return [(kind, joined[sizes[n] * KEY : sizes[n + 1] * KEY]) for n, (kind, _, _) in enumerate(entries)]
+        text_of = self.source.standing.text_of
+        parts = zip(codes, pairwise(bounds), strict=True)
+        return [(text_of(code), joined[low * KEY : high * KEY]) for code, (low, high) in parts]
 
     def nearest(self, entries: Sequence[Sequence[int]]) -> int:
         """See ``Rows``."""
-        at = np.concatenate([_ints(entry) for entry in entries])
+        few = _ints([i for entry in entries if isinstance(entry, list) for i in entry])
+        at = np.concatenate([few, *(_ints(entry) for entry in entries if not isinstance(entry, list))])
         place = (self._walked.conservative[at].astype(np.int64) << 48) + self._walked.depth[at]
         best: list[int] = at[place == place.min()].tolist()
         return best[0] if len(best) == 1 else min(zip(map(rank, self.places(best)), best, strict=True))[1]
@@ -234,27 +239,29 @@ class Columns(Rows):
             codes[i] = standing.code_of(facts)
         return codes * 2 + walked.indirect
 
-    def _by_kind(self, without: Collection[int]) -> list[tuple[Kind, int, Ints]]:
+    @cached_property
+    def _sorted(self) -> _Sorted:
         codes = self._codes
-        rows = np.arange(codes.size)
-        if without:
-            kept = np.ones(codes.size, dtype=np.bool_)
-            kept[_ints(without)] = False
-            rows = np.flatnonzero(kept)
-            codes = codes[rows]
-        if not rows.size:
-            return []
         # Small integers are sorted by their digits, in one go.
         small = codes.astype(np.int16) if int(codes.max()) < 1 << 15 else codes
         order = np.argsort(small, kind="stable")
-        bounds = [0, *(np.flatnonzero(np.diff(codes[order])) + 1).tolist(), order.size]
-        facts = self.source.standing.facts
-        entries: list[tuple[Kind, int, Ints]] = []
-        for low, high in pairwise(bounds):
-            at = rows[order[low:high]]
-            code = int(codes[order[low]])
-            entries.append((Kind(INFLUENCE[code % 2], *facts[code // 2]), int(at[0]), at))
-        return sorted(entries, key=lambda e: e[1])
+        inside = codes[order]
+        first = np.concatenate([_START, np.flatnonzero(inside[1:] != inside[:-1]) + 1])
+        return _Sorted(order, [*first.tolist(), order.size], inside[first].tolist())
+
+    def _by_kind(self, without: Collection[int]) -> _Sorted:
+        """Rows by code, ascending; where each code begins, and the end; the codes."""
+        order, bounds, codes = self._sorted
+        if not without:
+            return self._sorted
+        left = np.ones(len(self), dtype=np.bool_)
+        left[_ints(without)] = False
+        kept = left[order]
+        ends = np.concatenate([_START, np.cumsum(kept)])[bounds]
+        some = ends[1:] > ends[:-1]
+        return _Sorted(
+            order[kept], [0, *ends[1:][some].tolist()], [c for c, any_ in zip(codes, some, strict=True) if any_]
+        )
 
     # -- objects -------------------------------------------------------------------------------
 
@@ -311,6 +318,15 @@ class Columns(Rows):
 
 
 _NONE: NDArray[Any] = np.empty(0, dtype=np.int64)
+_START: Ints = np.zeros(1, dtype=np.int64)
+
+
+class _Sorted(NamedTuple):
+    """Rows by what they are, as ``standing`` numbers it."""
+
+    rows: Ints
+    bounds: list[int]
+    codes: list[int]
 
 
 def _ints(values: Iterable[int]) -> Ints:

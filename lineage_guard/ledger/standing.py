@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lineage_guard.domain.facts import Completeness, License, ModelSource, Production, union
-from lineage_guard.domain.reached import terms_day
+from lineage_guard.domain.facts import Completeness, Influence, License, ModelSource, Production, union
+from lineage_guard.domain.reached import Kind, terms_day, text_of
 from lineage_guard.ledger import recall
 from lineage_guard.ledger.graph import Ints
 from lineage_guard.ledger.index import Index, moment
@@ -35,6 +35,8 @@ class Facts(NamedTuple):
     day: date | None = None
 
 
+#: By the flag in an edge row.
+INFLUENCE = (Influence.DIRECT, Influence.INDIRECT)
 PLAIN, ABSENT = 0, 1
 _ASK, _USED = -1, -2
 #: Microseconds.
@@ -54,6 +56,8 @@ class Standing:
         self._index = index
         self.facts = [Facts(Completeness.COMPLETE, True), Facts(Completeness.UNKNOWN, False)]
         self._code_of = {f: n for n, f in enumerate(self.facts)}
+        self._kinds: dict[int, Kind] = {}
+        self._texts: dict[int, str] = {}
         size = index.manifest.versions
         made, odd = index.columns("standing"), index.columns("odd")
         records = np.bincount(made["id"], minlength=size)
@@ -70,6 +74,24 @@ class Standing:
         if code == len(self.facts):
             self.facts.append(facts)
         return code
+
+    def kind_of(self, code: int) -> Kind:
+        """The kind of rows with some facts: one object for all closures of an index.
+
+        Args:
+            code: twice the place of the facts, plus one for INDIRECT rows.
+        """
+        kind = self._kinds.get(code)
+        if kind is None:
+            kind = self._kinds[code] = Kind(INFLUENCE[code % 2], *self.facts[code // 2])
+        return kind
+
+    def text_of(self, code: int) -> str:
+        """The text of that kind."""
+        text = self._texts.get(code)
+        if text is None:
+            text = self._texts[code] = text_of(self.kind_of(code))
+        return text
 
     def codes(self, ids: Ints) -> Codes:
         """What is on record of each id, as places in ``facts``.
