@@ -1,12 +1,15 @@
 -- Verdicts that were given, each once whatever it is filed under; of what is wrong in a facet nothing is made up.
 INSERT INTO verdicts
-WITH read AS (
-    SELECT * EXCLUDE ("at"), format('{:016x}', hash(facet)) AS mark, TRY(from_json(facet, $shape)) AS said,
-        TRY_CAST(said."evaluatedAt" AS TIMESTAMPTZ) AS evaluated,
-        -- Deciding again files its event at the time of the training; what it says of itself comes first.
-        epoch_us(CASE WHEN evaluated BETWEEN '0001-01-02Z'::TIMESTAMPTZ AND '9999-12-30Z'::TIMESTAMPTZ
-            THEN evaluated ELSE "at" END) AS "at"
+WITH parsed AS (
+    SELECT *, format('{:016x}', hash(facet)) AS mark, TRY(from_json(facet, $shape)) AS said
     FROM given
+),
+read AS (
+    SELECT * EXCLUDE ("at"), TRY_CAST(said."evaluatedAt" AS TIMESTAMPTZ) AS evaluated,
+        -- Deciding again files its event at the time of the training; what it says of itself comes first.
+        epoch_us(CASE WHEN evaluated BETWEEN '0001-01-02 00:00:00Z'::TIMESTAMPTZ AND '9999-12-30 00:00:00Z'::TIMESTAMPTZ
+            THEN evaluated ELSE "at" END) AS "at"
+    FROM parsed
 ),
 once AS (
     SELECT *, said.target.namespace IS NOT NULL AND said.target."name" IS NOT NULL AS named
