@@ -101,10 +101,13 @@ def _forget(ledger: Ledger, location: str, *, quiet: bool) -> None:
 
 
 def _look(ledger: Ledger, after: timedelta | None, now: datetime) -> Watched:
-    from lineage_guard.alerts import sinks_from_env
+    from lineage_guard.alerts import destinations
     from lineage_guard.health import Watching
 
-    return Watching(ledger, after, stays=False).look(now, sinks_from_env(os.environ))
+    sinks = destinations(os.environ)
+    for problem in sinks.problems:  # what is wrong with one sink silences no other
+        click.echo(f"Warning: {problem}", err=True)
+    return Watching(ledger, after, stays=False).look(now, sinks)
 
 
 def _print(found: Health, watched: Watched | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,8 +14,10 @@ from lineage_guard.alerts.state import read_state
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 from lineage_guard.health.heartbeats import Beats, heartbeats
 from lineage_guard.ledger.answers import Checked, position_of
+from lineage_guard.ledger.log import Log
 from lineage_guard.ledger.tally import Tally, Tallying
-from lineage_guard.openlineage.deliver import written_by_us
+from lineage_guard.openlineage.hearing import OURS
+from lineage_guard.openlineage.progress import Progress
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
@@ -24,6 +26,8 @@ _T = TypeVar("_T")
 _DELIVERY = "delivery-"
 #: Events looked at by one measure of what waits for delivery; the next goes on where it ended.
 _AT_ONCE = 20_000
+#: How an event that we wrote says so: the ledger keeps events in their canonical spelling.
+_OURS = f'"producer":"{OURS}'.encode()
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Delivery:
         counted: whether all of the log was counted.
         failures: attempts that failed one after the other.
         error: why the last failed; ``None`` when it did not.
-        refused: events that the backend will never take, of the last twenty kept.
+        refused: events that the backend refused, which wait to be sent again by hand.
     """
 
     destination: str
@@ -143,16 +147,18 @@ class Measuring:
         found: list[Delivery] = []
         for name in self._ledger.names(_DELIVERY):
             state = cast("dict[str, Any]", self._ledger.load(name) or {})
+            destination = name.removeprefix(_DELIVERY)
+            progress = Progress(self._ledger, destination)
             backlog = self._backlogs.setdefault(name, _Backlog())
-            backlog.read(self._ledger, state.get("position"), self._at_once)
+            backlog.read(self._ledger, progress.position, self._at_once)
             found.append(
                 Delivery(
-                    destination=name.removeprefix(_DELIVERY),
+                    destination=destination,
                     backlog=len(backlog.waiting),
                     counted=backlog.whole,
                     failures=int(state.get("failures") or 0),
-                    error=state.get("error"),
-                    refused=len(state.get("refused") or ()),
+                    error=progress.error,
+                    refused=sum(span.count for span in progress.spans),
                 )
             )
         return tuple(found)
@@ -200,10 +206,20 @@ class _Backlog:
         if mark == self._mark:
             return
         self.whole = False
-        for looked, (position, event) in enumerate(ledger.events(self._read_to)):
+        for looked, (position, ours) in enumerate(_lines(ledger, self._read_to)):
             if most is not None and looked >= most:
                 return
-            if written_by_us(event):
-                self.waiting.append(position_of(position))
-            self._read_to = position
+            if ours:
+                self.waiting.append(position)
+            self._read_to = f"{position[0]}:{position[1]}"
         self.whole, self._mark = True, mark
+
+
+def _lines(ledger: Ledger, after: str | None) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Every event after a position, as ``Ledger.events`` has them, and whether we wrote it; none is parsed."""
+    done, log = position_of(after), Log(ledger.archive)
+    before = max(done[0], 1) - 1
+    for batch in log.after(before, log.chain_of(before)):
+        for n, line in enumerate(batch.lines, 1):
+            if line and (batch.seq, n) > done:
+                yield (batch.seq, n), _OURS in line

@@ -192,7 +192,7 @@ _HOW: dict[Metric, tuple[str, Callable[[Measured, timedelta | None], Sequence[Va
         "lineage_guard.delivery.refused",
         "gauge",
         "{event}",
-        "OpenLineage events that the backend will never take, of the last twenty kept.",
+        "OpenLineage events that the backend refused, and that nobody has sent again.",
         ("destination",),
     ): ("deliveries", _backends("refused")),
     Metric("lineage_guard.ledger.events", "gauge", "{event}", "Events in the ledger."): ("ledger", _ledger("events")),

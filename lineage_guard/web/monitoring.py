@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lineage_guard.alerts import Context, Sink, sinks_from_env
+from lineage_guard.alerts import Context, Sink, destinations
 from lineage_guard.health import Measuring, Watching, health, readings
 from lineage_guard.health.heartbeats import stale_after
 from lineage_guard.ledger.ledger import Ledger, utc_now
@@ -106,7 +106,7 @@ def watching(
     Raises:
         ConfigError: a variable cannot be right.
     """
-    told = sinks if sinks is not None else sinks_from_env(os.environ)
+    told = sinks if sinks is not None else destinations(os.environ)
     watch = Watching(ledger, after if after is not None else stale_after())
     over = threading.Event()
 
