@@ -119,7 +119,7 @@ class ByYear:
         return Resolution((self.of_year[on.year],), None, "found")
 
 
-ALWAYS = FixedTerms({m: (ByYear.of_year[2025],) for m in ("m", "n")})
+ALWAYS = FixedTerms(dict.fromkeys(("m", "n"), (ByYear.of_year[2025],)))
 MODEL = ModelSource("p", "m", channel="c", license="MIT", generated_at=NOW)
 LAST_YEAR = NOW.replace(year=2025)
 DIFFERENT = [
