@@ -57,7 +57,7 @@ def test_a_silent_sensor_pages_once_and_ends_by_itself(ledger: Ledger) -> None:
     assert (alert.event, alert.kind, alert.page, alert.rule) == ("OPEN", "BLIND", True, "guard-stale")
     assert alert.cause == alert.target == "sensor:training"
     assert "silent" in alert.headline
-    assert alert.runbook == "docs/runbooks/guard-stale.md"
+    assert "guard-stale" in alert.runbook
     assert "waits" not in alert.headline
     assert "Gates still stop" in alert.message
     assert "may be silent for 5 min" in alert.message
