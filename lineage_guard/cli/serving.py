@@ -16,6 +16,8 @@ from lineage_guard.domain.errors import ConfigError
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from lineage_guard.ledger import Ledger
+
 #: Seconds that answers under way are given when the server is told to stop.
 _GRACE = 5
 
@@ -56,6 +58,7 @@ def serve(
     try:
         import uvicorn
 
+        from lineage_guard.web import questions
         from lineage_guard.web.monitoring import watching
     except ImportError as e:
         raise ConfigError(
@@ -68,8 +71,9 @@ def serve(
 
     place = ledger_location(ledger)
     opened = open_ledger(place)
-    opened.watermark()  # a ledger that cannot be read is an error now, not with the first page
-    made = application(host, place, policy, waivers, names, unguarded=unguarded, namespace=namespace)
+    # A ledger that cannot be read is an error now, not with the first page; and the first page need not wait for it.
+    questions.counts(opened)
+    made = application(host, opened, policy, waivers, names, unguarded=unguarded, namespace=namespace)
     config = uvicorn.Config(made, log_level="warning", server_header=False, timeout_graceful_shutdown=_GRACE)
     with _listening(host, port) as listening, watching(opened) if watch else nullcontext():
         shown = f"[{host}]" if ":" in host else host
@@ -80,7 +84,7 @@ def serve(
 
 def application(
     host: str,
-    ledger: str,
+    ledger: Ledger,
     policy: str = "default",
     waivers: str | None = None,
     names: tuple[str, ...] = (),
@@ -92,7 +96,7 @@ def application(
 
     Args:
         host: address it listens on.
-        ledger: where the ledger is.
+        ledger: the ledger.
         policy: shipped policy or policy file.
         waivers: file of waivers.
         names: further names it is reached by.
@@ -101,10 +105,8 @@ def application(
 
     Raises:
         ConfigError: a file is missing or wrong, or others could read without a token.
-        LedgerError: the ledger cannot be opened.
     """
     from lineage_guard.dagster.settings import Settings, lineage_namespace, rulebook
-    from lineage_guard.ledger import open_ledger
     from lineage_guard.ledger.ledger import utc_now
     from lineage_guard.web.access import access_for, read_tokens_from
     from lineage_guard.web.app import app
@@ -114,16 +116,15 @@ def application(
     from lineage_guard.web.site import Site
 
     access = access_for(host, names, read_tokens_from(), unguarded=unguarded)
-    opened = open_ledger(ledger)
     catalog, chosen = rulebook(Settings(), policy)
     site = Site(
-        opened,
+        ledger,
         Rules(catalog, chosen, Path(waivers) if waivers else None),
         utc_now,
         lineage_namespace(namespace),
         os.environ.get("LINEAGE_GUARD_DAGSTER_URL") or None,
     )
-    return app(site, access, tokens_from(), monitoring(opened))
+    return app(site, access, tokens_from(), monitoring(ledger))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -25,7 +25,7 @@ def graph(request: Request) -> Response:
     told = questions.path_graph(site.ledger, site.rules, version, at=site.clock(), use=use)
     data = plain(_there(told))
     for node in data["nodes"]:
-        node["shown"] = seen(node["label"])
+        node["shown"] = seen(node["label"].removeprefix(f"{site.namespace}:"))
     return JSONResponse(data)
 
 

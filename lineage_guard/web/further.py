@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from lineage_guard.alerts.runbooks import names
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.web import questions
 from lineage_guard.web.rendering import page
-from lineage_guard.web.runbooks import names, read
+from lineage_guard.web.runbooks import read
 from lineage_guard.web.site import ROWS, named_version, site_of, text_of, version_of
 
 if TYPE_CHECKING:

@@ -152,9 +152,12 @@ def many(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def runbook(reason: str) -> str:
+def runbook(reason: str, rule: str = "") -> str:
     """The address of the runbook of a reason, ``""`` when there is none."""
-    return to(f"/runbooks/{quote(reason.lower().replace('_', '-'), safe='')}") if reason in set(ReasonCode) else ""
+    from lineage_guard.alerts import runbooks
+
+    known = runbooks.name_of(ReasonCode(reason), rule) if reason in set(ReasonCode) else ""
+    return to(f"/runbooks/{quote(known, safe='')}") if known in runbooks.names() else ""
 
 
 def to(path: str, **query: object) -> str:

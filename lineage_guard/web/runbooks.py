@@ -6,17 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from lineage_guard.alerts.runbooks import names, text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markupsafe import Markup
-
-
-def names() -> tuple[str, ...]:
-    """The names of all runbooks."""
-    from lineage_guard.alerts import runbooks
-
-    return tuple(runbooks.names())
 
 
 @cache
@@ -28,8 +23,6 @@ def read(name: str) -> Markup:
     """
     from markdown_it import MarkdownIt
     from markupsafe import Markup
-
-    from lineage_guard.alerts.runbooks import text
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text(name))

@@ -18,6 +18,8 @@ from lineage_guard.web.tree import tree_of
 from lineage_guard.web.upstream import upstream_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -61,6 +63,7 @@ def version(request: Request) -> Response:
     context = {
         "view": view,
         "which": which,
+        "home": f"{site.namespace}:",
         "now": at,
         "ways": ways_to_unblock(found[0], verdict) if verdict and found else (),
         "owner": found[0] if found else None,
@@ -68,7 +71,7 @@ def version(request: Request) -> Response:
         "formats": _FORMATS,
         "graph": part(lambda: tree_of(questions.path_graph(site.ledger, site.rules, which, at=at, use=use))),
         "judged": part(lambda: questions.explanation(site.ledger, site.rules, which, at=at, use=use)),
-        "upstream": part(lambda: _upstream(site, which)),
+        "upstream": part(lambda: _upstream(site, which, at, use)),
         "versions": part(lambda: _versions(site, which)),
         "impact": part(lambda: questions.impact(site.ledger, version=which, limit=_FEW)),
     }
@@ -126,8 +129,8 @@ def _dagster(site: Site, which: Version, view: VerdictView | None) -> dict[str, 
     return links
 
 
-def _upstream(site: Site, which: Version) -> Upstream | None:
-    from lineage_guard.web.paths import closure_of
+def _upstream(site: Site, which: Version, at: datetime, use: str | None) -> Upstream | None:
+    from lineage_guard.web.examined import examine
 
-    closure = closure_of(site.ledger, site.rules, which)
-    return upstream_of(closure) if closure else None
+    found = examine(site.ledger, site.rules, which, at, use)
+    return upstream_of(found.closure) if found else None
