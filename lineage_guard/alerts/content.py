@@ -6,172 +6,40 @@ cut to a length that fits the tightest sink, so a hostile name cannot keep a pag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import quote
 
-from lineage_guard.alerts.ways import NAME, Way, cut, ways_to_unblock
-from lineage_guard.domain.decide import Finding, Verdict
-from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents import Event, IncidentKind, Notice
+from lineage_guard.alerts.alert import Alert
+from lineage_guard.alerts.around import Around
+from lineage_guard.alerts.context import TEXT, Context, kept, some
+from lineage_guard.alerts.runbooks import name_of
+from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
+from lineage_guard.domain.decide import Finding
+from lineage_guard.domain.incident import Event, Incident, IncidentKind, Notice
 from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.wording import several
 
-SCHEMA = "lineage-guard/alert/1"
-_TEXT, _STEPS = 2000, 24
+__all__ = ["Alert", "Context", "alert_of", "runbook_of", "sample"]
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an alert may say beyond its verdict.
-
-    Attributes:
-        deployment: name of the Dagster deployment.
-        dagster_url: base URL of the Dagster UI; no links when ``None``.
-        runbooks: URL or folder that holds the runbooks of ``docs/runbooks/``.
-        owners: owners by OpenLineage asset name.
-    """
-
-    deployment: str = "default"
-    dagster_url: str | None = None
-    runbooks: str = "docs/runbooks"
-    owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Context:
-        """What an environment says.
-
-        Args:
-            environ: usually ``os.environ``. Read are ``LINEAGE_GUARD_DEPLOYMENT``,
-                ``LINEAGE_GUARD_DAGSTER_URL`` and ``LINEAGE_GUARD_RUNBOOKS``.
-
-        Example:
-            >>> Context.from_env({"LINEAGE_GUARD_DEPLOYMENT": "prod"}).deployment
-            'prod'
-        """
-        return cls(
-            deployment=environ.get("LINEAGE_GUARD_DEPLOYMENT") or "default",
-            dagster_url=environ.get("LINEAGE_GUARD_DAGSTER_URL") or None,
-            runbooks=environ.get("LINEAGE_GUARD_RUNBOOKS") or "docs/runbooks",
-        )
+_FRESH = 3
 
 
-@dataclass(frozen=True)
-class Alert:
-    """One message, the same for every sink.
-
-    Attributes:
-        id: the same each time this message is sent: receivers drop duplicates by it.
-        incident: id of the incident; equal from OPEN to RESOLVE.
-        event: OPEN, WIDEN, REOPEN or RESOLVE.
-        kind: BLOCKED (its owners') or BLIND (whoever runs the guard).
-        page: whether it should wake somebody.
-        at: when it was noticed, ISO 8601.
-        deployment: name of the Dagster deployment.
-        headline: one line.
-        message: the fact and the rule in plain words.
-        reason: stable reason code.
-        rule: id of the rule.
-        cause: model and channel, dataset or suite.
-        target: the training asset (``namespace:name``); for BLIND the first one that waits.
-        partitions: how many partitions it holds on now.
-        scope: where it was found (BLIND: the targets that wait).
-        decision: the verdict's decision.
-        use: what the target is for.
-        policy: name of the policy.
-        terms: id of the terms applied.
-        terms_url: where they are published.
-        path: from the source to the target, one name per step.
-        changed: what changed since it last passed.
-        owners: whom it concerns.
-        ways: ways to unblock.
-        links: name to URL.
-        runbook: where the runbook is.
-        schema: version of this shape.
-    """
-
-    id: str
-    incident: str
-    event: str
-    kind: str
-    page: bool
-    at: str
-    deployment: str
-    headline: str
-    message: str
-    reason: str
-    rule: str
-    cause: str
-    target: str
-    partitions: int
-    scope: tuple[str, ...]
-    decision: str | None
-    use: str | None
-    policy: str | None
-    terms: str | None
-    terms_url: str | None
-    path: tuple[str, ...]
-    changed: str
-    owners: tuple[str, ...]
-    ways: tuple[Way, ...]
-    links: Mapping[str, str]
-    runbook: str
-    schema: str = SCHEMA
-
-    def to_dict(self) -> dict[str, Any]:
-        """The alert as plain JSON data: the body of the webhook."""
-        data = asdict(self)
-        data["ways"] = [{"title": w.title, "commands": list(w.commands)} for w in self.ways]
-        for name in ("scope", "path", "owners"):
-            data[name] = list(data[name])
-        return data
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Alert:
-        """Read what ``to_dict`` wrote.
-
-        Raises:
-            KeyError, TypeError: when it did not.
-        """
-        fields = dict(data)
-        fields["ways"] = tuple(Way(w["title"], tuple(w["commands"])) for w in data["ways"])
-        for name in ("scope", "path", "owners"):
-            fields[name] = tuple(data[name])
-        return cls(**fields)
-
-    def text(self) -> str:
-        """The alert as plain text, for mail, chat and people."""
-        lines = [self.headline, "", self.message]
-        if self.path:
-            lines += ["", "Path:", *(f"  {'└─> ' if n else ''}{step}" for n, step in enumerate(self.path))]
-        if self.changed:
-            lines += ["", f"What changed: {self.changed}"]
-        if self.owners:
-            lines += ["", "Owners: " + ", ".join(self.owners)]
-        if self.ways:
-            lines += ["", "To unblock:"]
-            for n, way in enumerate(self.ways, 1):
-                lines += [f"  {n}. {way.title}", *(f"       {command}" for command in way.commands)]
-        lines += ["", f"Rule: {self.rule} ({self.reason}), policy: {self.policy or 'unknown'}"]
-        lines += [f"Runbook: {self.runbook}"]
-        lines += [f"{name}: {url}" for name, url in self.links.items()]
-        lines += [f"Incident: {self.incident}"]
-        return "\n".join(lines)
-
-
-def alert_of(notice: Notice, context: Context) -> Alert:
+def alert_of(notice: Notice, context: Context, around: Around | None = None) -> Alert:
     """Put a notice into words.
 
     Args:
         notice: from ``incidents.step``.
         context: links, owners and the deployment's name.
+        around: what lies around the incident, as far as it is known.
     """
     incident, verdict, finding = notice.incident, notice.verdict, notice.finding
-    waiting = sorted({p.target for p in incident.holds})
-    target = waiting[0] if waiting else "".join(incident.targets[:1])
+    near = around or Around()
+    stopped = _stopped(incident)
+    target = stopped[0] if stopped else "".join(incident.targets[:1])
     model, terms = (finding.model, finding.terms) if finding else (None, None)
     over = notice.event is Event.RESOLVE
+    ways = () if over or finding is None or verdict is None else ways_to_unblock(finding, verdict, near.rebuild)
+    changed = " ".join(filter(None, (notice.changed, _fresh(near, finding))))
     return Alert(
         id=notice.id,
         incident=incident.key.id,
@@ -181,30 +49,33 @@ def alert_of(notice: Notice, context: Context) -> Alert:
         at=notice.at.isoformat(),
         deployment=cut(context.deployment, NAME),
         headline=cut(_headline(notice), 2 * NAME),
-        message=cut(finding.message if finding else _over(notice), _TEXT),
+        message=cut(_message(notice), TEXT),
         reason=incident.reason.value,
         rule=cut(incident.key.rule, NAME),
         cause=cut(incident.key.cause, NAME),
         target=cut(target, NAME),
         partitions=len(incident.holds),
-        scope=_some(incident.scope),
+        scope=some(incident.scope),
         decision=verdict.decision.value if verdict else None,
         use=cut(verdict.use, NAME) if verdict else None,
         policy=cut(verdict.policy, NAME) if verdict else None,
         terms=cut(terms.id, NAME) if terms else None,
-        terms_url=cut(terms.url, _TEXT) if terms and terms.url else None,
+        terms_url=cut(terms.url, TEXT) if terms and terms.url else None,
         path=_path(finding, str(model) if model else None),
-        changed=notice.changed,
-        owners=() if incident.kind is IncidentKind.BLIND else _owners(target, context),
-        ways=() if over or finding is None or verdict is None else ways_to_unblock(finding, verdict),
-        links=_links(verdict, finding, context),
-        runbook=f"{context.runbooks.rstrip('/')}/{runbook_of(incident.reason)}",
+        changed=cut(changed, TEXT),
+        owners=() if incident.kind is IncidentKind.BLIND else some(context.owners_of(stopped or incident.targets)),
+        ways=ways,
+        links=_links(notice, context, near),
+        runbook=context.runbook(name_of(incident.reason, incident.key.rule)),
+        targets=some(stopped),
+        assets=len(stopped),
+        impact=cut(_impact(incident, near, len(stopped)), TEXT),
     )
 
 
 def runbook_of(reason: ReasonCode) -> str:
     """File name of the runbook of a reason, e.g. ``"restricted-model.md"``."""
-    return reason.value.lower().replace("_", "-") + ".md"
+    return name_of(reason) + ".md"
 
 
 def sample(now: datetime, context: Context) -> Alert:
@@ -214,19 +85,38 @@ def sample(now: datetime, context: Context) -> Alert:
     )
 
 
+def _stopped(incident: Incident) -> tuple[str, ...]:
+    """The training assets that it holds on now, in the order they were told."""
+    held = {place.target for place in incident.holds}
+    return tuple(t for t in incident.targets if t in held)
+
+
 def _headline(notice: Notice) -> str:
     incident, verdict = notice.incident, notice.verdict
     if verdict is not None and verdict.stops and not verdict.blocks and notice.event is not Event.RESOLVE:
         word = "WOULD BLOCK" if incident.kind is IncidentKind.BLOCKED else "BLIND"
         wider = {Event.WIDEN: ", WIDER", Event.REOPEN: ", AGAIN"}.get(notice.event, "")
         return f"[{word}{wider} ({verdict.mode.value}: nothing was stopped)] {incident.title}"
+    blocked = "BLOCKED" if incident.kind is IncidentKind.BLOCKED else "BLIND"
     word = {
-        Event.OPEN: "BLOCKED" if incident.kind is IncidentKind.BLOCKED else "BLIND",
-        Event.WIDEN: "STILL BLOCKED, WIDER" if incident.kind is IncidentKind.BLOCKED else "STILL BLIND, WIDER",
-        Event.REOPEN: "BLOCKED AGAIN" if incident.kind is IncidentKind.BLOCKED else "BLIND AGAIN",
+        Event.OPEN: blocked,
+        Event.WIDEN: f"STILL {blocked}, WIDER",
+        Event.NARROW: f"STILL {blocked if incident.paged else 'OBSERVED'}, FEWER",
+        Event.REOPEN: f"{blocked} AGAIN",
         Event.RESOLVE: "RESOLVED",
     }[notice.event]
     return f"[{word}] {incident.title}"
+
+
+def _message(notice: Notice) -> str:
+    stopped = _stopped(notice.incident)
+    if notice.event is Event.NARROW:
+        return f"Part of it stayed away for the whole flap window. It still stops {several(stopped)}."
+    if notice.finding is None:
+        return _over(notice)
+    if len(stopped) > 1 and notice.incident.kind is IncidentKind.BLOCKED:
+        return f"{notice.finding.message} The same stops {several(stopped)}; the path is that of the first one found."
+    return notice.finding.message
 
 
 def _over(notice: Notice) -> str:
@@ -241,34 +131,46 @@ def _path(finding: Finding | None, model: str | None) -> tuple[str, ...]:
     if finding is None:
         return ()
     steps = tuple(str(v) for v in reversed(finding.path))
-    return _some((model, *steps) if model else steps)
+    return some((model, *steps) if model else steps)
 
 
-def _some(names: tuple[str, ...]) -> tuple[str, ...]:
-    half = _STEPS // 2
-    if len(names) > _STEPS:
-        names = (*names[:half], f"… {len(names) - 2 * half} more …", *names[-half:])
-    return tuple(cut(n, NAME) for n in names)
+def _fresh(near: Around, finding: Finding | None) -> str:
+    """What is new on the path since the target last passed, in a sentence."""
+    if not near.fresh or finding is None:
+        return ""
+    shown = [f"{cut(str(v), NAME)} (made {at:%Y-%m-%d %H:%M} UTC)" for v, at in near.fresh[:_FRESH]]
+    more = f" and {len(near.fresh) - _FRESH} more" if len(near.fresh) > _FRESH else ""
+    model = finding.model is not None and any(v == finding.subject for v, _ in near.fresh)
+    came = f"; {finding.model} came in with {cut(str(finding.subject), NAME)}" if model else ""
+    return f"New on the path since then: {', '.join(shown)}{more}{came}."
 
 
-def _owners(target: str, context: Context) -> tuple[str, ...]:
-    name = target.partition(":")[2]
-    return _some(context.owners.get(name, context.owners.get(target, ())))
+def _impact(incident: Incident, near: Around, stopped: int) -> str:
+    """How much is downstream of the cause, in a sentence."""
+    if not near.versions:
+        return ""
+    least = "at least " if near.more else ""
+    held = f"it stops {stopped} training asset{'' if stopped == 1 else 's'} now"
+    trained = f"{least}{near.trained} trained version{'' if near.trained == 1 else 's'}"
+    if near.training:
+        trained += f" of {near.training} training asset{'' if near.training == 1 else 's'}"
+    versions = f"{near.versions} version{'' if near.versions == 1 else 's'} of {least}{near.assets} asset"
+    return f"{versions}{'' if near.assets == 1 else 's'} hold it or were made from it, {trained} among them; {held}."
 
 
-def _links(verdict: Verdict | None, finding: Finding | None, context: Context) -> dict[str, str]:
-    if not context.dagster_url or verdict is None:
-        return {}
-    base = context.dagster_url.rstrip("/")
-    links = {"Training asset": _asset_url(base, verdict.target)}
-    if finding is not None and finding.subject.name != verdict.target.name:
-        links["Where it was found"] = _asset_url(base, finding.subject)
-    return {name: url for name, url in links.items() if len(url) <= _TEXT}
-
-
-def _asset_url(base: str, version: Version) -> str:
-    partition = f"?view=partitions&partition={quote(version.partition, safe='')}" if version.partition else ""
-    return f"{base}/assets/{quote(version.name, safe='/')}{partition}"
+def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:
+    verdict, finding = notice.verdict, notice.finding
+    links: dict[str, str | None] = {}
+    if verdict is not None:
+        links["Training asset"] = context.asset(verdict.target)
+        if finding is not None and finding.subject.name != verdict.target.name:
+            links["Where it was found"] = context.asset(finding.subject)
+        links["Run"] = context.run(near.run)
+        links["Path"] = context.path(verdict.target)
+        if finding is not None and finding.subject.name != verdict.target.name:
+            links["Version it was found in"] = context.path(finding.subject)
+    links["Incident"] = context.incident(notice.incident.key.id)
+    return kept(links)
 
 
 _SAMPLE = Alert(
@@ -297,5 +199,5 @@ _SAMPLE = Alert(
     owners=(),
     ways=(),
     links={},
-    runbook="docs/runbooks/README.md",
+    runbook="lineage-guard runbook README",
 )

@@ -76,6 +76,8 @@ def about(said: str) -> tuple[str, ...]:
         ('unknown-model', 'unknown-channel', 'unknown-terms')
     """
     wanted = said.strip().removesuffix(".md")
+    if wanted == _INDEX:
+        return (_INDEX,)
     as_name = wanted.lower().replace("_", "-")
     found = [as_name] if as_name in names() else []
     found += [name_of(ReasonCode(r)) for r in rules().get(wanted.lower(), ())]

@@ -12,21 +12,28 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from lineage_guard.alerts.alert import Alert
+from lineage_guard.alerts.around import Around, Neighbourhood
 from lineage_guard.alerts.content import Context, alert_of
 from lineage_guard.alerts.deliver import deliver
+from lineage_guard.alerts.digests import alert_of_expiry, alert_of_storm
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.routing import Destinations
 from lineage_guard.alerts.sinks.base import LogSink, Sink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.domain.decide import Verdict
+from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.errors import ConfigError, LedgerError
-from lineage_guard.domain.incidents import Event, Incidents, Notice, step
+from lineage_guard.domain.incident import Event, Incidents, Notice
+from lineage_guard.domain.storms import Digest
+from lineage_guard.domain.telling import Manner, Telling, tell
+from lineage_guard.domain.waivers import Waiver
 
 #: Seconds one call may spend on delivery; what is left waits for the next one.
 BUDGET = 20.0
@@ -49,7 +56,7 @@ class Report:
         open: how many incidents are open now.
     """
 
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Telling, ...] = ()
     delivered: tuple[tuple[str, str], ...] = ()
     failed: tuple[tuple[str, str, str], ...] = ()
     dead: tuple[tuple[str, str, str], ...] = ()
@@ -67,6 +74,8 @@ def send(
     state: str = STATE,
     budget: float = BUDGET,
     clock: Callable[[], float] = time.monotonic,
+    waivers: Iterable[Waiver] | None = None,
+    neighbourhood: Neighbourhood | None = None,
 ) -> Report:
     """Tell on-call what changed, and try again what did not arrive.
 
@@ -83,6 +92,9 @@ def send(
             opened pages once. Code locations have one each.
         budget: seconds after which no further delivery is begun.
         clock: monotonic seconds.
+        waivers: all that are in force or have ended, so that the end of one in use is announced; ``None``
+            when they cannot be read.
+        neighbourhood: whom to ask what lies around an incident; nobody is asked when ``None``.
 
     Raises:
         ConfigError: two sinks share a name.
@@ -98,15 +110,27 @@ def send(
     rates = {name: rate for name, sink in by_name.items() if isinstance(rate := getattr(sink, "rate", None), Rate)}
     seen = list(verdicts)
 
+    given = None if waivers is None else tuple(waivers)
+    manner = Manner(
+        # Sensors of several code locations keep apart what they know: the end of the one's trouble is not the other's.
+        deployment=context.deployment + state.removeprefix(STATE).replace("-", "/", 1),
+        audience=lambda target: to.audience(target, context.owners_of([target])),
+        storm_limit=context.storm_limit,
+    )
+    known: dict[str, Around] = {}
+
     def take(before: Incidents, box: Outbox) -> tuple[Incidents, Outbox, _Taken]:
-        after, notices = step(before, seen, now, deployment=context.deployment)
-        alerts = [alert_of(n, context) for n in notices]
-        told = {a.incident: a.to_dict() for a in alerts if a.event != Event.RESOLVE}
-        after = replace(after, told={**after.told, **told})
-        box = box.put(alerts, to.names_for, now)
-        box = box.forgetting(after.by_id)
+        after, tellings = tell(before, seen, now, manner, given)
+        if neighbourhood is not None:
+            asked = [t for t in tellings if isinstance(t, Notice) and t.id not in known]
+            known.update(neighbourhood.around(asked))
+        alerts = [_alert_of(t, context, known) for t in tellings]
+        after = _noted(after, alerts)
+        whom = {a.id: _audience(t) for a, t in zip(alerts, tellings, strict=True)}
+        box = box.put(alerts, lambda a: to.names_for(a, whom[a.id]), now)
+        box = box.forgetting(_spoken_of(after, manner.deployment))
         due = box.due(now, rates)
-        return after, box.claimed(due, now, rates), _Taken(notices, due)
+        return after, box.claimed(due, now, rates), _Taken(tellings, due)
 
     after, box, taken = change(ledger, state, take)
     done = deliver(taken.due, box, by_name, now, budget, clock)
@@ -127,9 +151,36 @@ def send(
     )
 
 
+def _alert_of(telling: Telling, context: Context, known: Mapping[str, Around]) -> Alert:
+    if isinstance(telling, Digest):
+        return alert_of_storm(telling, context)
+    if isinstance(telling, Expiry):
+        return alert_of_expiry(telling, context)
+    return alert_of(telling, context, known.get(telling.id))
+
+
+def _audience(telling: Telling) -> str:
+    if isinstance(telling, Digest):
+        return telling.storm.audience
+    return telling.incident.key.audience if isinstance(telling, Notice) else ""
+
+
+def _noted(after: Incidents, alerts: Iterable[Alert]) -> Incidents:
+    """With what was told last of each incident and storm that is open."""
+    told = {**after.told, **{a.incident: a.to_dict() for a in alerts if a.event != Event.RESOLVE}}
+    stands = {i.key.id for i in after.open} | set(after.storms)
+    return replace(after, told={id_: said for id_, said in told.items() if id_ in stands})
+
+
+def _spoken_of(after: Incidents, deployment: str) -> set[str]:
+    """Ids of everything that may be told again."""
+    endings = (Expiry(Event.OPEN, e, e.expires, "", None, deployment).incident for e in after.endings.values())
+    return {*after.by_id, *after.storms, *endings}
+
+
 @dataclass(frozen=True)
 class _Taken:
-    notices: tuple[Notice, ...]
+    notices: tuple[Telling, ...]
     due: tuple[Waiting, ...]
 
 

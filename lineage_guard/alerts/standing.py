@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.state import STATE, parse_state
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.domain.incidents import Incident, Incidents
+from lineage_guard.domain.incident import Incident, Incidents
 
 
 class Reading(Protocol):
@@ -43,7 +43,9 @@ class Standing:
         scope: what it was found in so far.
         flaps: how often it came back within the flap window.
         ending: whether it holds nowhere any more and only waits for the flap window to end.
-        alert: what was told of it last; ``None`` when that was not kept.
+        alert: what was told of it last, or of its storm; ``None`` when that was not kept.
+        storm: id of the storm whose digest told it; ``""`` when it was told by itself.
+        audience: names of the sinks that are told, separated by commas; ``""`` when all are.
     """
 
     id: str
@@ -60,6 +62,8 @@ class Standing:
     flaps: int = 0
     ending: bool = False
     alert: Alert | None = None
+    storm: str = ""
+    audience: str = ""
 
 
 def standing(ledger: Reading) -> tuple[Standing, ...]:
@@ -117,7 +121,9 @@ def _of(location: str, incidents: Incidents) -> Iterator[Standing]:
             scope=incident.scope,
             flaps=incident.flaps,
             ending=not incident.holds,
-            alert=_alert(incidents.told.get(incident.key.id)),
+            alert=_alert(incidents.told.get(incident.key.id) or incidents.told.get(incident.storm or "")),
+            storm=incident.storm or "",
+            audience=incident.key.audience,
         )
 
 

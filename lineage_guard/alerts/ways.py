@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from lineage_guard.domain.decide import Finding, Verdict
-from lineage_guard.domain.incidents import GUARD_STALE
+from lineage_guard.domain.facts import Version
+from lineage_guard.domain.incident import GUARD_STALE
 from lineage_guard.domain.policy import ReasonCode
 
 #: Longest name shown; longer ones end in an ellipsis.
 NAME = 300
+#: Sources that are named one by one; where more would have to be made again, `explain` lists them.
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,13 @@ class Way:
     commands: tuple[str, ...] = ()
 
 
-def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
+def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Version] = ()) -> tuple[Way, ...]:
     """Three ways on: take the cause away, correct the record, or accept the risk by name.
 
     Args:
         finding: what stops the step.
         verdict: the verdict it belongs to.
+        smallest: the fewest versions that would have to be made again, as far as they are known.
     """
     target, subject = cut(verdict.target.name, NAME), cut(finding.subject.name, NAME)
     model = cut(str(finding.model), NAME)
@@ -48,8 +53,6 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
             Way("Ask again; the step runs once the guard sees a clean lineage.", (again,)),
         )
     explain = f"lineage-guard explain {quote(target)}"
-    selection = quote(f'key:"{subject}"+')
-    rebuild = f"dagster asset materialize -m <your.definitions> --select {selection}"
     if finding.reason in (ReasonCode.EXPECTATIONS_FAILED, ReasonCode.EXPECTATIONS_NOT_RUN):
         return (
             Way(cut(finding.fix, 2 * NAME)),
@@ -61,16 +64,34 @@ def ways_to_unblock(finding: Finding, verdict: Verdict) -> tuple[Way, ...]:
         + (f" and model {cut(finding.model.model, NAME)}" if finding.model else "")
         + f" on {target}, with an end date; every verdict will show it."
     )
+    again_from = _names(smallest) or (subject,)
+    rebuild = f"dagster asset materialize -m <your.definitions> --select {quote(_selection(again_from))}"
     if finding.model is not None:
-        first = Way(f"Make {subject} again without {model}, and everything built from it.", (rebuild,))
+        found = f"{finding.model.provider}/{finding.model.model}"
+        commands = (rebuild, f"lineage-guard impact --model {quote(cut(found, NAME))}")
+        first = Way(f"Make {_listed(again_from)} again without {model}, and everything built from it.", commands)
     else:
-        first = Way(f"Declare what {subject} was made from, and make it again.", (rebuild,))
+        first = Way(f"Declare what {subject} was made from, and make {_listed(again_from)} again.", (rebuild,))
+    if smallest:
+        first = replace(first, title=f"{first.title} No smaller set would do.")
     correct = "Correct the record if it is wrong: model, channel or terms of the declaration"
     return (
         first,
         Way(f"{correct} on {subject}; collect; ask again.", ("lineage-guard sync", explain)),
         Way(waiver, (f"lineage-guard waive request {quote(target)} --by <you>", again)),
     )
+
+
+def _names(versions: Sequence[Version]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cut(v.name, NAME) for v in versions[:_LISTED]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
+
+
+def _selection(names: Sequence[str]) -> str:
+    return " or ".join(f'key:"{name}"+' for name in names)
 
 
 def cut(text: str, limit: int) -> str:

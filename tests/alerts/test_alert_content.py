@@ -47,7 +47,7 @@ def test_blindness_goes_to_other_people_with_other_commands():
     assert alert.owners == ()
     assert [c for w in alert.ways for c in w.commands][:2] == ["lineage-guard doctor", "lineage-guard sync"]
     assert alert.rule == GUARD_CANNOT_SEE.id
-    assert alert.runbook.endswith("/guard-cannot-see.md")
+    assert alert.runbook == "lineage-guard runbook guard-cannot-see"
 
 
 @settings(max_examples=25, deadline=None)
@@ -128,9 +128,14 @@ def test_the_context_comes_from_the_environment():
         "LINEAGE_GUARD_DEPLOYMENT": "prod",
         "LINEAGE_GUARD_DAGSTER_URL": "https://dagster.example",
         "LINEAGE_GUARD_RUNBOOKS": "https://wiki.example/runbooks",
+        "LINEAGE_GUARD_SERVE_URL": "https://guard.example/",
     }
     context = Context.from_env(environ)
-    assert (context.deployment, context.dagster_url, context.runbooks) == tuple(environ.values())
+    assert (context.deployment, context.dagster_url, context.runbooks, context.serve_url) == tuple(environ.values())
+    assert context.runbook("storm") == "https://wiki.example/runbooks/storm.md"
+    assert Context(serve_url="https://guard.example/").runbook("storm") == "https://guard.example/runbooks/storm"
+    assert Context.from_env({"LINEAGE_GUARD_STORM_LIMIT": "3"}).storm_limit == 3
+    assert Context.from_env({"LINEAGE_GUARD_STORM_LIMIT": "few"}) == Context()
 
 
 def test_a_sample_can_be_sent():
