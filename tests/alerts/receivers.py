@@ -30,6 +30,7 @@ class Http:
 
     answer: Callable[[str, dict[str, str], bytes], Answer]
     fault: str | int | None = None
+    error: bytes = b""
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     url: str = ""
     over: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +55,7 @@ class Http:
         if not isinstance(self.fault, int):
             return self.answer(path, headers, body)
         more = {429: {"retry-after": "120"}, 302: {"location": "/elsewhere"}}.get(self.fault, {})
-        return self.fault, more, b""
+        return self.fault, more, self.error
 
     def _drip(self, handler: BaseHTTPRequestHandler) -> None:
         """One byte after the other, each well before any read could time out."""
@@ -256,7 +257,7 @@ class Mailbox:
 
         def login(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
             self.logins.append((data.login, data.password))
-            return AuthResult(success=self.fault is None or self.fault[0] != "auth")
+            return AuthResult(success=self.fault is None or self.fault[0] != "auth", handled=False)
 
         controller = Controller(
             self,

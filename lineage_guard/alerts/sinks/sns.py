@@ -70,12 +70,14 @@ class SnsSink:
         from botocore.config import Config
 
         config = Config(connect_timeout=self._timeout, read_timeout=self._timeout, retries={"total_max_attempts": 1})
-        client = cast(Any, boto3).client
+        # The default session is not safe to share between threads.
+        client = cast(Any, boto3).Session().client
         return client("sns", region_name=self._region, endpoint_url=self._endpoint_url, config=config)
 
     def send(self, alert: Alert) -> None:
         """Publish it; every refusal and every failure to reach SNS is ``Undelivered``."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+        from botocore.parsers import ResponseParserError
 
         order = {"MessageGroupId": alert.incident, "MessageDeduplicationId": alert.id} if self._fifo else {}
         client = self._client
@@ -99,9 +101,9 @@ class SnsSink:
                 fix="check that the topic exists and that this process may call sns:Publish on it",
                 only_this=code in _ONLY_THIS,
             ) from None
-        except DeadlineExceeded as error:
+        except (DeadlineExceeded, ConnectTimeoutError, ReadTimeoutError) as error:
             raise unanswered(error, self._name) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise Undelivered(
                 f"SNS could not be reached: {type(error).__name__}",
                 where=self._name,
