@@ -58,7 +58,7 @@ def drain(
     *,
     name: str = "openlineage",
     select: Select = written_by_us,
-    limit: int | None = 1000,
+    limit: int | None = 10_000,
     attempts: int = 3,
     seconds: float = 30.0,
     force: bool = False,
