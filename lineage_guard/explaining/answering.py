@@ -95,7 +95,7 @@ def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
     verdict = decide(closure, request.policy, request.waivers, request.use, request.at)
     verdict = replace(verdict, mode=request.mode, cures=tuple(map(str, cures)))
     of_suite = findings_of(evidence, closure.target, verdict.decision)
-    return Answer(verdict.joined((*of_suite, *_of_rows(closure, request, ledger))), closure, evidence, request.target)
+    return Answer(verdict.joined((*of_suite, *of_rows(closure, request, ledger))), closure, evidence, request.target)
 
 
 def upstream(
@@ -113,8 +113,27 @@ def upstream(
         LedgerError: when the ledger cannot be read.
         SuiteError: when there is a quarantine and the rows suite cannot be loaded.
     """
+    return extended(ledger.closure(target), target, ledger, terms, ancestry)
+
+
+def extended(
+    closure: Closure, target: Production, ledger: Ledger, terms: TermsSource, ancestry: Ancestry
+) -> tuple[Closure, tuple[Cure, ...]]:
+    """The same, of a closure of the ledger that is there already; its rows keep their places.
+
+    Args:
+        closure: of the step, as ``Ledger.closure`` says.
+        target: the step.
+        ledger: the ledger.
+        terms: of the policy.
+        ancestry: what the catalog knows.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+        SuiteError: when there is a quarantine and the rows suite cannot be loaded.
+    """
     # Before ancestry joins: what a model was made from is not upstream of rows that it did not write.
-    closure, cures = without_quarantined(ledger.closure(target), target, ledger, terms)
+    closure, cures = without_quarantined(closure, target, ledger, terms)
     return extend(closure, ancestry), cures
 
 
@@ -164,7 +183,17 @@ class Reader:
         """Nothing: this asks, it does not record."""
 
 
-def _of_rows(closure: Closure, request: Request, ledger: Ledger) -> tuple[Finding, ...]:
+def of_rows(closure: Closure, request: Request, ledger: Ledger) -> tuple[Finding, ...]:
+    """What rows evidence adds to a verdict.
+
+    Args:
+        closure: what is decided on.
+        request: the question.
+        ledger: where attestations are, when the question does not say.
+
+    Raises:
+        LedgerError: when they cannot be read.
+    """
     rows = request.rows
     if rows is None:
         rows = OnRecord(ledger)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Protocol
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.offers import Split, splits
-from lineage_guard.domain.remedy import Cause, Remedy, causes, remedy, stops
+from lineage_guard.domain.remedy import Cause, Remedy, Stop, causes, remedy, stops
 from lineage_guard.domain.ways import Edge, Ways, ways_of
 
 if TYPE_CHECKING:
@@ -87,15 +87,34 @@ def explanation_of(
         ConfigError: all are asked for, and there are more than can be written down.
         LedgerError: the ledger cannot be read.
     """
-    closure, policy, waivers, verdict = answer.closure, question.policy, question.waivers, answer.verdict
-    found = stops(closure, policy, waivers, question.use, question.at)
+    closure = answer.closure
+    found = stops(closure, question.policy, question.waivers, question.use, question.at)
     ways = ways_of(closure, _edges(answer, ledger), catalog.ancestry) if found else Ways(len(closure.reached), ())
+    return explained(answer.verdict, closure, found, ways, question, most)
+
+
+def explained(
+    verdict: Verdict, closure: Closure, found: Sequence[Stop], ways: Ways, question: Question, most: int | None
+) -> Explanation:
+    """Explain a verdict whose ways are known already.
+
+    Args:
+        verdict: the verdict.
+        closure: what was decided on.
+        found: what stops the step, of ``remedy.stops``.
+        ways: all ways in the closure.
+        question: what was asked.
+        most: paths to spell out for each finding; ``None`` for all.
+
+    Raises:
+        ConfigError: all are asked for, and there are more than can be written down.
+    """
     told = causes(verdict, found, closure, ways, SHOWN if most is None else most)
     if most is None:
         told = _every(told, verdict, lambda n: causes(verdict, found, closure, ways, n))
     return Explanation(
         told,
-        remedy(verdict, found, closure, ways, policy, waivers),
+        remedy(verdict, found, closure, ways, question.policy, question.waivers),
         splits(found, closure, ways),
         tuple(_waivers(verdict, [s.judged.ruling.rule.id for s in found])),
         bool(verdict.cures),

@@ -6,7 +6,7 @@ from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Production
 from lineage_guard.domain.ways import Edge
 from lineage_guard.ledger.columns import HELD, Columns
-from lineage_guard.ledger.graph import walk, within
+from lineage_guard.ledger.graph import Between, walk, within
 from lineage_guard.ledger.index import Index
 from lineage_guard.ledger.joining import joined
 from lineage_guard.ledger.nodes import Nodes
@@ -35,7 +35,22 @@ def graph_of(target: Production, index: Index, tail: Tail, watermark: str) -> tu
         watermark: the state that both together are.
     """
     search = _Search(target, index, tail)
-    return search.closure(watermark), search.within()
+    found = search.between()
+    edges = list(map(Edge, found.child.tolist(), found.parent.tolist(), (~found.indirect).tolist()))
+    return search.closure(watermark), edges
+
+
+def between(target: Production, index: Index, tail: Tail, watermark: str) -> tuple[Closure, Between]:
+    """The same, the edges as columns.
+
+    Args:
+        target: the step.
+        index: what is compacted.
+        tail: what is not, yet.
+        watermark: the state that both together are.
+    """
+    search = _Search(target, index, tail)
+    return search.closure(watermark), search.between()
 
 
 class _Search:
@@ -58,6 +73,5 @@ class _Search:
         reached = rows.whole() if len(rows) <= HELD else rows
         return Closure(self._target.outputs[0], reached, watermark)
 
-    def within(self) -> list[Edge]:
-        child, parent, indirect = within(self._edges, self._nodes.count, self._first, self._walked)
-        return list(map(Edge, child.tolist(), parent.tolist(), (~indirect).tolist()))
+    def between(self) -> Between:
+        return within(self._edges, self._nodes.count, self._first, self._walked)

@@ -104,6 +104,22 @@ class Walked(msgspec.Struct, frozen=True, eq=False):
     conservative: Bools
 
 
+class Between(msgspec.Struct, frozen=True, eq=False):
+    """Edges between versions that were reached, by their places in the order of the search.
+
+    Attributes:
+        child: what was made.
+        parent: what was read.
+        indirect: whether only a choice came through.
+        conservative: whether it only may have been read.
+    """
+
+    child: Ints
+    parent: Ints
+    indirect: Bools
+    conservative: Bools
+
+
 class _Edges(msgspec.Struct, frozen=True, eq=False):
     """Edges of a frontier: ``at`` is the place of the child among the nodes reached."""
 
@@ -160,7 +176,7 @@ def walk(segments: Sequence[Segment], nodes: int, root: int, first: Segment) -> 
     return Walked(node[:count], toward[:count], depth[:count], indirect[:count], conservative[:count])
 
 
-def within(segments: Sequence[Segment], nodes: int, first: Segment, walked: Walked) -> tuple[Ints, Ints, Bools]:
+def within(segments: Sequence[Segment], nodes: int, first: Segment, walked: Walked) -> Between:
     """Every edge between nodes that were reached, by their places in the order of the search.
 
     Args:
@@ -168,14 +184,11 @@ def within(segments: Sequence[Segment], nodes: int, first: Segment, walked: Walk
         nodes: as given to ``walk``.
         first: as given to ``walk``.
         walked: what it returned.
-
-    Returns:
-        The place of the child, the place of the parent and whether the edge is INDIRECT, edge by edge.
     """
     place = np.full(nodes, -1, dtype=np.int64)
     place[walked.node] = np.arange(walked.node.size)
     edges = _join([_out([first], walked.node[:1], 0), _out(segments, walked.node[1:], 1)])
-    return edges.at, place[edges.parent], edges.indirect
+    return Between(edges.at, place[edges.parent], edges.indirect, edges.conservative)
 
 
 def _out(segments: Sequence[Segment], frontier: Ints, offset: int) -> _Edges:

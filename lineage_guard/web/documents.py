@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def report_bytes(ledger: Ledger, rules: Rules, version: Version, format_: str) -> bytes:
     """See ``questions.report_bytes``."""
     from lineage_guard.explaining.answering import upstream
+    from lineage_guard.explaining.texts import texts_of
     from lineage_guard.ledger.past import as_of
     from lineage_guard.report.compiling import Rulebook, compile_report
     from lineage_guard.report.rendering import render
-    from lineage_guard.report.texts import texts_of
 
     texts = tuple(texts_of(rules.waivers)) if rules.waivers else ()
     book = Rulebook(rules.policy, rules.catalog.ancestry, rules.catalog.digest, texts)

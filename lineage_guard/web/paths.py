@@ -1,0 +1,79 @@
+"""Why a version is stopped: the graph between it and what was found, and the explanation, both as judged now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lineage_guard.domain.errors import EventError
+from lineage_guard.domain.explain import explain, headline
+from lineage_guard.domain.facts import Version
+from lineage_guard.domain.remedy import stops
+from lineage_guard.explaining import words
+from lineage_guard.explaining.explanation import SHOWN, explained
+from lineage_guard.openlineage.verdicts import verdict_of
+from lineage_guard.report.comparing import compared
+from lineage_guard.web import drawing, recorded
+from lineage_guard.web.contents import CauseView, ChangeView, ExplanationView, Rules
+from lineage_guard.web.drawn import PathGraph
+from lineage_guard.web.examined import Examined, examine
+
+if TYPE_CHECKING:
+    from lineage_guard.domain.remedy import Cause
+    from lineage_guard.ledger import Ledger
+
+
+def path_graph(
+    ledger: Ledger, rules: Rules, version: Version, *, at: datetime, use: str | None, most: int
+) -> PathGraph | None:
+    """See ``questions.path_graph``."""
+    found = examine(ledger, rules, version, at, use)
+    return None if found is None else drawing.draw(found, most)
+
+
+def explanation(
+    ledger: Ledger, rules: Rules, version: Version, *, at: datetime, use: str | None
+) -> ExplanationView | None:
+    """See ``questions.explanation``."""
+    found = examine(ledger, rules, version, at, use)
+    return None if found is None else _explained(found, ledger)
+
+
+def _explained(found: Examined, ledger: Ledger) -> ExplanationView:
+    request, verdict = found.request, found.verdict
+    stopping = stops(found.closure, request.policy, request.waivers, request.use, request.at)
+    told = explained(verdict, found.closure, stopping, found.ways, request, SHOWN)
+    differs, because = _differs(found, ledger)
+    return ExplanationView(
+        verdict=verdict,
+        headline=headline(verdict),
+        text=explain(verdict),
+        differs=(*differs, *because),
+        causes=tuple(map(_cause, told.causes)),
+        heading=words.heading(told) if told.remedy.changes else "",
+        changes=tuple(ChangeView(c.version, words.change_name(c), words.done(c)) for c in told.remedy.changes),
+        again=words.again(told.remedy.again) if told.remedy.again else None,
+        quarantines=tuple(f"{split.mixed}: {words.taken_out(split)}" for split in told.splits),
+        commands=told.waivers,
+        left=told.remedy.left,
+        notes=tuple(found.notes),
+    )
+
+
+def _differs(found: Examined, ledger: Ledger) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if found.recorded is None:
+        return (), ()
+    try:
+        return compared(verdict_of(recorded.facet_of(ledger, found.recorded)), found.verdict)
+    except EventError:
+        return ("the verdict on record cannot be understood",), ()
+
+
+def _cause(cause: Cause) -> CauseView:
+    return CauseView(
+        finding=recorded.finding_view(cause.finding),
+        subject=words.subject(cause),
+        counted=words.counted(cause),
+        paths=tuple(tuple(words.path_steps(cause, path)) for path in cause.paths),
+        left_out=words.left_out(cause) if cause.left_out != 0 else None,
+    )
