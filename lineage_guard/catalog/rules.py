@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -138,6 +139,8 @@ def _match(
             place = path if isinstance(value, str) else (*path, at)
             if key == "license":
                 _one_license(document, place, pattern)
+            elif key == "provider":
+                _nobody_meant(document, place, pattern, catalog)
             else:
                 _known_word(document, place, key, pattern, known.get(key))
     match = Match(**given)
@@ -165,6 +168,17 @@ def _known_word(
         if key == "use":
             fix += "; a use of your own must be listed under 'uses'"
         raise document.fail(f"no {key} is called {word!r}", path, fix)
+
+
+def _nobody_meant(document: Document, path: tuple[str | int, ...], pattern: str, catalog: Catalog) -> None:
+    """A provider may be anybody, as declarations name them; what is nearly the name of a known one is misspelt."""
+    word = pattern.removeprefix("!").lower()
+    known = {name for e in catalog.terms.details for name in (*e.providers, e.terms.provider.lower())}
+    if any(c in word for c in "*?[") or word in known:
+        return
+    if close := get_close_matches(word, sorted(known), n=1, cutoff=0.8):
+        fix = f"did you mean {close[0]!r}? Where it is meant, write {word + '*'!r}"
+        raise document.fail(f"no provider is called {word!r}", path, fix)
 
 
 def _one_license(document: Document, path: tuple[str | int, ...], pattern: str) -> None:

@@ -31,10 +31,13 @@ def headline(verdict: Verdict) -> str:
 def outcome(verdict: Verdict) -> str:
     """The outcome in few words; anything that stops the step is BLOCKED, and what only would says so.
 
+    What a waiver let through reads WAIVED, also where warnings that no waiver is about remain.
+
     Example:
         ``would have been BLOCKED (observe)``
     """
-    return outcome_of(verdict.decision, verdict.stops, verdict.mode)
+    said = outcome_of(verdict.decision, verdict.stops, verdict.mode)
+    return said.replace("ALLOWED", "WAIVED") if verdict.waivers else said
 
 
 def outcome_of(decision: Decision, stops: bool, mode: Mode) -> str:

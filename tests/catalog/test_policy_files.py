@@ -78,6 +78,7 @@ def test_presets_explain_themselves(name):
         ("name: house", "name: house\nname: home", 3, "key 'name' stands twice", "keep one of them"),
         ("use: train_*}", "use: train_competin}", 12, "no use is called 'train_competin'", "'train_competing'?"),
         ("use: train_*}", "use: ['!evaluat']}", 12, "no use is called 'evaluat'", "did you mean 'evaluate'?"),
+        ("[xAI*]", "[opnai]", 12, "no provider is called 'opnai'", "did you mean 'openai'? Where it is meant, write"),
         ("use: train_*}", "terms: opnai-api}", 12, "no terms is called 'opnai-api'", "did you mean 'openai-api'?"),
         ("use: train_*}", "restriction: COMPETING}", 12, "no restriction is called", "'COMPETING_MODELS'?"),
         ("on: model\n    effect: as", "on: modle\n    effect: as", 6, "'modle'", "did you mean 'model'?"),

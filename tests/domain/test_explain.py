@@ -124,3 +124,14 @@ def test_outcomes_never_call_a_stopped_step_allowed() -> None:
     assert outcome(verdict_of(policy=observing)) == "ALLOWED, NOT KNOWN TO BE CLEAN"
     partial = Production((CURATED,), completeness=Completeness.INCOMPLETE)
     assert outcome(verdict_of(partial)).startswith("BLOCKED")
+
+
+def test_what_was_waived_never_reads_allowed_whatever_else_warns() -> None:
+    other = Rule("mind", Subject.MODEL, Effect.WARN, "we look at it", "Look.")
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    waiver = Waiver("w-1", "model-terms", "student", "r", "a", "b", "T-1", end, model="gpt-4o")
+    policy = replace(POLICY, rules=(*POLICY.rules, other))
+    verdict = tainted(policy=policy, waivers=(waiver,))
+    assert (verdict.decision, verdict.stops, verdict.waivers) == (Decision.WARN, False, ("w-1",))
+    assert outcome(verdict) == "WAIVED, WITH WARNINGS"
+    assert outcome(tainted(policy=replace(POLICY, rules=(other,)))) == "ALLOWED, WITH WARNINGS"
