@@ -7,8 +7,9 @@ loosens is the one thing this module never makes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
@@ -69,6 +70,7 @@ class CatalogTerms:
         # A negotiated agreement is for those who name it; nobody else may find it by a model's id.
         self._open = tuple(e for e in self._entries if not e.only_when_named)
         self._prefixes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
+        self._turns = _turns(self._entries)
         self._resolve = lru_cache(maxsize=4096)(self._resolve_key)
         self.digest = "sha256:" + sha256("\n".join(sorted(canonical(e) for e in self._entries)).encode()).hexdigest()
 
@@ -109,7 +111,15 @@ class CatalogTerms:
             model: the model as declared or observed.
             on: day of generation; ``None`` when unknown, then every version of the terms counts.
         """
-        return self._resolve(model.provider, model.model, model.channel, model.terms, tuple(model.base_models), on)
+        since = self._since(on)
+        return self._resolve(model.provider, model.model, model.channel, model.terms, tuple(model.base_models), since)
+
+    def _since(self, on: date | None) -> date | None:
+        """The first of the days on which the same texts are in force as on this one: one answer serves them all."""
+        if on is None:
+            return None
+        begun = bisect_right(self._turns, on)
+        return self._turns[begun - 1] if begun else date.min
 
     def _resolve_key(
         self,
@@ -251,3 +261,10 @@ class CatalogTerms:
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
         return Resolution(layers([h.entry for h in owners], on), doubt(owners), f"made from {base}")
+
+
+def _turns(entries: Iterable[Entry]) -> list[date]:
+    """The days on which other texts may come into force, ascending."""
+    begins = {e.terms.effective_from for e in entries}
+    ends = {e.effective_until for e in entries if e.effective_until != date.max}
+    return sorted({d for d in begins if d} | {d + timedelta(days=1) for d in ends if d})

@@ -14,24 +14,20 @@ MODELS = (
     ModelSource("openai", "gpt-4o", channel="api.openai.com"),
     ModelSource("meta", "meta-llama/Llama-3.1-8B-Instruct", channel="self-hosted"),
     ModelSource("acme", "acme/unheard-of", base_models=("meta-llama/Meta-Llama-3-8B",)),
-    ModelSource("openai", "gpt-4o", channel="api.openai.com", terms="openai-api"),
+    ModelSource("openai", "gpt-4o", channel="api.openai.com", terms="v1"),
 )
 
 
 def entries():
-    """The shipped ones, and three versions of one text: one that ends before the next begins, one without an end."""
+    """The shipped ones, but three versions of one text: of the first the end is known, and the next begins later."""
     shipped = load_catalog().terms.details
     first = next(e for e in shipped if e.terms.id == "openai-api")
 
     def version(n, begins, until):
-        return replace(
-            first, terms=replace(first.terms, id=f"v{n}", effective_from=begins), series="s", effective_until=until
-        )
+        return replace(first, terms=replace(first.terms, id=f"v{n}", effective_from=begins), effective_until=until)
 
-    others = [e for e in shipped if e is not first]
     return [
-        *others,
-        replace(first, series="s"),
+        *(e for e in shipped if e.series != first.series),
         version(1, date(2026, 2, 1), date(2026, 2, 10)),
         version(2, date(2026, 3, 1), date.max),
         version(3, date(2026, 4, 1), None),
