@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from lineage_guard.alerts import conversation, pacing
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.conversation import Conversation
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, paused, spent
 from lineage_guard.domain.incidents import Event

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import overload
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Sink
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.incidents import IncidentKind
@@ -59,7 +59,7 @@ class Routes:
         """Names of the sinks for what is told of a target, each once.
 
         Args:
-            kind: BLOCKED or BLIND.
+            kind: BLOCKED, BLIND or WAIVER.
             target: the training asset (``namespace:name``).
             owners: its owners.
 

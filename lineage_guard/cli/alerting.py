@@ -120,7 +120,7 @@ def test(sink: str | None, page: bool, as_json: bool) -> int:
 @alert.command()
 @click.argument("asset")
 @click.option("--owner", "owners", multiple=True, metavar="OWNER", help="Owner of ASSET. Repeatable.")
-@click.option("--kind", type=click.Choice(["BLOCKED", "BLIND"]), default="BLOCKED", show_default=True)
+@click.option("--kind", type=click.Choice(["BLOCKED", "BLIND", "WAIVER"]), default="BLOCKED", show_default=True)
 def route(asset: str, owners: Sequence[str], kind: str) -> int:
     """Print the sinks that are told when training ASSET is stopped, as the environment and its routes say."""
     from lineage_guard.alerts import destinations

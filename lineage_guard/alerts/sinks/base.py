@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.domain.errors import ConfigError, LineageGuardError
 
 

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.deadline import within

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import STORM, Alert
 
 _SUBJECT = 300
 #: A subject is not folded: many programs show the blank where it was.
@@ -54,10 +54,14 @@ def _html(alert: Alert) -> str:
         return f"<pre>{escape(chr(10).join(lines))}</pre>" if lines else ""
 
     parts = [f"<h2>{escape(alert.headline)}</h2>", f"<p>{escape(alert.message)}</p>"]
+    if alert.reason == STORM:
+        parts.append("<ul>" + "".join(f"<li>{escape(title)}</li>" for title in alert.scope) + "</ul>")
     if alert.path:
         parts += ["<h3>Path</h3>", pre([f"{'└─> ' if n else ''}{step}" for n, step in enumerate(alert.path)])]
     if alert.changed:
         parts.append(f"<p><b>What changed:</b> {escape(alert.changed)}</p>")
+    if alert.impact:
+        parts.append(f"<p><b>Downstream:</b> {escape(alert.impact)}</p>")
     if alert.owners:
         parts.append(f"<p><b>Owners:</b> {escape(', '.join(alert.owners))}</p>")
     if alert.ways:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
@@ -128,7 +128,7 @@ class PagerDutySink:
                 "class": alert.reason,
             },
         }
-        url = alert.links.get("Training asset")
+        url = alert.links.get("Incident") or alert.links.get("Training asset")
         return {**event, "client_url": url} if url else event
 
     def _resolve(self, alert: Alert) -> dict[str, Any]:
@@ -153,6 +153,8 @@ def _details(alert: Alert) -> dict[str, Any]:
         "message": alert.message,
         "path": list(alert.path),
         "what_changed": alert.changed,
+        "stops": list(alert.targets),
+        "downstream": alert.impact,
         "owners": list(alert.owners),
         "to_unblock": [" | ".join((way.title, *way.commands)) for way in alert.ways],
         "rule": f"{alert.rule} ({alert.reason})",

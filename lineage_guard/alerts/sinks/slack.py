@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, post

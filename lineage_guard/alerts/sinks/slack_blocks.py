@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 
 #: Limits of Block Kit, in characters: of a section's text, of a header, of a context element; and blocks per message.
 SECTION, HEADER, CONTEXT, BLOCKS = 3000, 150, 2000, 50
@@ -25,11 +25,13 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
     if alert.changed:
         parts.append("*What changed:* " + escaped(alert.changed, SECTION - 20))
     facts = [
+        ("Stops", ", ".join(alert.targets) if alert.assets > 1 else ""),
+        ("Downstream", alert.impact),
         ("Owners", ", ".join(alert.owners)),
         ("Rule", f"{alert.rule} ({alert.reason})"),
         ("Found in", ", ".join(alert.scope)),
     ]
-    parts.append("\n".join(f"*{name}:* {escaped(value, 900)}" for name, value in facts if value))
+    parts.append("\n".join(f"*{name}:* {escaped(value, 550)}" for name, value in facts if value))
     for n, way in enumerate(alert.ways, 1):
         parts.append(f"*{n}.* {escaped(way.title, SECTION - 20)}")
         parts += _fenced(way.commands)

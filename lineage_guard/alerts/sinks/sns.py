@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from typing import Any, cast
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, unanswered

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from lineage_guard.alerts.content import Alert
+from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
 from lineage_guard.domain.errors import ConfigError
