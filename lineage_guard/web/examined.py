@@ -16,7 +16,7 @@ from lineage_guard.domain.facts import Influence, Pin, Version
 from lineage_guard.domain.judging import Judged, judge
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.overlay import Overlay
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.terms import TRAIN_COMPETING, Effect
 from lineage_guard.domain.ways import Edge, Ways
 from lineage_guard.explaining.answering import Request, extended, of_rows
 from lineage_guard.ledger.closing import between
@@ -56,7 +56,8 @@ class Examined:
     @cached_property
     def judged(self) -> tuple[Judged, ...]:
         """Everything in the closure that is not allowed outright."""
-        return tuple(judge(self.closure, self.request.policy, self.request.use))
+        every = judge(self.closure, self.request.policy, self.request.use)
+        return tuple(judged for judged in every if judged.ruling.effect is not Effect.ALLOW)
 
     @cached_property
     def links(self) -> Between:
