@@ -63,7 +63,6 @@ def gather(
     state: Incidents,
     notices: Iterable[Notice],
     at: datetime,
-    deployment: str = "default",
     limit: int = LIMIT,
     window: timedelta = WINDOW,
 ) -> tuple[Incidents, tuple[Notice | Digest, ...]]:
@@ -74,7 +73,6 @@ def gather(
         state: after it.
         notices: of the same step.
         at: now (timezone-aware UTC).
-        deployment: name of the Dagster deployment.
         limit: how many incidents of one audience may begin within ``window`` and be told by themselves.
         window: how long the beginning of an incident is counted; a storm that nothing joined
             for as long is joined no more.
@@ -82,20 +80,17 @@ def gather(
     Returns:
         The new state, and what to tell in its place, in order.
     """
-    return _Gathering(before, state, at, deployment, limit, window).of(tuple(notices))
+    return _Gathering(before, state, at, limit, window).of(tuple(notices))
 
 
 class _Gathering:
     """One ``gather`` at work."""
 
-    def __init__(
-        self, before: Incidents, state: Incidents, at: datetime, deployment: str, limit: int, window: timedelta
-    ) -> None:
+    def __init__(self, before: Incidents, state: Incidents, at: datetime, limit: int, window: timedelta) -> None:
         # What stood at the beginning, and the storm that told it.
         self.member = {id_: i.storm for id_, i in before.by_id.items() if i.storm is not None and not i.resolved}
         self.state = state
         self.at = at
-        self.deployment = deployment
         self.limit = limit
         self.window = window
         self.incidents = dict(state.by_id)
@@ -150,8 +145,8 @@ class _Gathering:
         if raging:
             storm = max(raging, key=lambda s: (s.joined_at, s.id))
         else:
-            named = "\x1f".join((self.deployment, audience, str(page), self.at.isoformat()))
-            id_ = "lg-storm-" + sha256(named.encode()).hexdigest()[:32]
+            # What begins it begins once, so it names one storm only.
+            id_ = "lg-storm-" + sha256(notice.id.encode()).hexdigest()[:32]
             storm = Storm(id_, audience, page, self.at, self.at, ())
         id_ = notice.incident.key.id
         members = storm.members if id_ in storm.members else (*storm.members, id_)

@@ -60,5 +60,5 @@ def tell(
     # Before the verdicts: those of this very look may do without a waiver that ended.
     announced, expiries = announce(state, waivers, at, how.deployment)
     stepped, notices = step(announced, verdicts, at, how.deployment, how.flap_window, how.audience)
-    gathered, told = gather(announced, stepped, notices, at, how.deployment, how.storm_limit, how.storm_window)
+    gathered, told = gather(announced, stepped, notices, at, how.storm_limit, how.storm_window)
     return gathered, (*told, *expiries)
