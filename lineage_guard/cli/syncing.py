@@ -18,7 +18,7 @@ from lineage_guard.dagster.settings import Settings, ledger_location, lineage_na
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.openlineage.deliver import Drained, Refusal, drain, redeliver
+from lineage_guard.openlineage.deliver import COUNTED, Drained, Refusal, drain, redeliver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,8 @@ def _tell(collected: Collected, drained: Drained | None, again: Drained | None, 
         click.echo("Delivered nothing: no OpenLineage transport is configured (OPENLINEAGE_URL or openlineage.yml).")
         return
     if drained is not None:
-        click.echo(f"Delivered {drained.delivered} events, {drained.backlog} wait.")
+        waiting = f"{drained.backlog} wait" if drained.backlog < COUNTED else f"{COUNTED} or more wait"
+        click.echo(f"Delivered {drained.delivered} events, {waiting}.")
         if drained.error:
             click.echo(f"  Delivery stopped: {drained.error}. What waits is sent by the sensor or the next sync.")
         if drained.refused_in_all and again is None:

@@ -20,9 +20,10 @@ from lineage_guard.openlineage.passing import Passing, Select, named, send, writ
 from lineage_guard.openlineage.progress import Outbox, Progress, Refusal, order
 from lineage_guard.openlineage.sending import Failed, Refused, Sender
 
-__all__ = ["Drained", "Outbox", "Refusal", "backlog", "drain", "redeliver", "written_by_us"]
+__all__ = ["COUNTED", "Drained", "Outbox", "Refusal", "backlog", "drain", "redeliver", "written_by_us"]
 
-_COUNT_UP_TO = 10_000
+#: A backlog is counted no further.
+COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,9 @@ def redeliver(
                 if select(event):
                     try:
                         sent += send(sender, event, lambda: float("inf"))
-                    except Refused as e:
+                    except (Refused, Failed) as e:
+                        if isinstance(e, Failed) and not e.broke:
+                            raise
                         kept.append((before, Refusal(position, str(e), named(event))))
                 before = position
             if sender.lost() > 0:
@@ -225,6 +228,6 @@ def _count(ledger: Outbox, position: str | None, select: Select) -> int:
     count = 0
     for _, event in ledger.events(position):
         count += select(event)
-        if count >= _COUNT_UP_TO:
+        if count >= COUNTED:
             break
     return count

@@ -4,8 +4,12 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
+
+from lineage_guard.cli.doctor.delivery import examine
+from lineage_guard.ledger import open_ledger
 
 
 @dataclass
@@ -54,6 +58,9 @@ def test_sync_sends_refused_events_again(run, tmp_path, monkeypatch, lineage_bac
     assert "- COMPLETE of default:letters, run 0" in result.stdout
     assert "422" in result.stdout
     assert "2 were refused by the backend; the ledger keeps them." in run("sync", *place).stdout
+    [found] = examine(SimpleNamespace(ledger=open_ledger(place[1])))
+    assert (found.state, found.found) == ("warn", "the backend refused 2")
+    assert "lineage-guard sync --refused" in found.fix
     result = run("sync", "--refused", *place)
     assert "Sent again 0 events that were refused before, 2 wait." in result.stdout
     lineage_backend.statuses = {}

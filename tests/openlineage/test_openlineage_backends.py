@@ -286,6 +286,10 @@ def test_an_event_that_breaks_the_backend_holds_up_the_rest_only_for_a_while(
         report = drain(ledger, to(backend), force=True, attempts=2, sleep=no_sleep)
         assert (report.delivered, report.error, report.refused_in_all, report.backlog) == (2, None, 1, 0)
         assert len(backend.accepted) == 4
+        # It still breaks, which is no reason to stop at it.
+        again = redeliver(ledger, to(backend), attempts=1)
+        assert (again.delivered, again.error, again.refused_in_all) == (0, None, 1)
+        assert "500" in again.refused[0].error
 
 
 def test_a_backend_that_breaks_over_everything_is_waited_for(ledger: Ledger, marquez: Marquez) -> None:

@@ -18,11 +18,12 @@ def examine(patient: Patient) -> list[Result]:
     state = cast("dict[str, Any] | None", patient.ledger.load(STATE))
     if not state:
         return []
-    error, refused = state.get("error"), cast("list[Any]", state.get("refused") or [])
+    error = state.get("error")
+    refused = sum(int(count) for _, _, count in cast("list[tuple[Any, Any, int]]", state.get("refusedSpans") or []))
     if error:
         fix = "see whether the backend is well; `lineage-guard sync` tries again at once, and nothing is lost meanwhile"
         return [Result("OpenLineage events", "warn", f"delivery stopped: {error}", fix)]
     if refused:
-        fix = "the ledger keeps them; see whether the backend is of a release that knows our facets"
-        return [Result("OpenLineage events", "warn", f"the backend refused {len(refused)}", fix)]
+        fix = "the ledger keeps them; `lineage-guard sync --refused` sends them again and says what the backend answers"
+        return [Result("OpenLineage events", "warn", f"the backend refused {refused}", fix)]
     return [Result("OpenLineage events", "ok", "the last delivery ended well")]
