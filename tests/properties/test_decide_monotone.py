@@ -1,0 +1,82 @@
+"""What was found stays found: nothing that joins a closure, and nothing that is forgotten, takes a finding away."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lineage_worlds import NOW, inputs, licenses, models, productions, targets, uses, wide_policies
+
+from lineage_guard.domain.closure import close
+from lineage_guard.domain.decide import Decision, decide
+from lineage_guard.domain.facts import Completeness
+from lineage_guard.domain.policy import ReasonCode
+
+ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
+
+
+def impartial(policy):
+    """The policy without conditions on influence: what is read directly may be judged otherwise than what is not."""
+    rules = tuple(replace(r, match=replace(r.match, influence=())) for r in policy.rules)
+    return replace(policy, rules=rules)
+
+
+impartial_policies = wide_policies.map(impartial)
+
+
+def found(verdict):
+    """What is found, as far as a reader would call it the same thing, and in how many versions."""
+    said = {}
+    for f in verdict.findings:
+        what = (f.model.provider, f.model.model, f.model.channel) if f.model else f.subject
+        key = (f.rule, f.reason, f.effect, f.terms and f.terms.id, what)
+        said[key] = said.get(key, 0) + f.versions
+    return said
+
+
+def holds_all(after, before):
+    assert after.stops >= before.stops
+    assert ORDER.index(after.decision) >= ORDER.index(before.decision)
+    then, now = found(before), found(after)
+    assert all(now.get(key, 0) >= versions for key, versions in then.items())
+    assert set(before.obligations) <= set(after.obligations)
+
+
+@settings(max_examples=60)
+@given(targets, productions, impartial_policies, uses, inputs, models, licenses)
+def test_what_joins_takes_nothing_away(target, known, policy, use, edge, model, licence):
+    before = decide(close(target, known), policy, (), use, NOW)
+
+    def more(p):
+        yield replace(p, inputs=(*p.inputs, edge))
+        yield replace(p, models=(*p.models, model))
+        yield replace(p, licenses=(*p.licenses, licence))
+
+    for step in more(target):
+        holds_all(decide(close(step, known), policy, (), use, NOW), before)
+    for n, p in enumerate(known):
+        for grown in more(p):
+            after = decide(close(target, [*known[:n], grown, *known[n + 1 :]]), policy, (), use, NOW)
+            holds_all(after, before)
+
+
+@settings(max_examples=60)
+@given(targets, productions, impartial_policies, uses, st.sampled_from([Completeness.UNKNOWN, Completeness.INCOMPLETE]))
+def test_what_is_forgotten_excuses_nothing(target, known, policy, use, completeness):
+    """A record that is not complete, a day nobody remembers: what is not known may be anything that it may be."""
+    whole = [replace(p, completeness=Completeness.COMPLETE, artefact=None) for p in known]
+    before = decide(close(target, whole), policy, (), use, NOW)
+
+    def unknown_days(p):
+        return replace(p, models=tuple(replace(m, generated_at=None) for m in p.models))
+
+    partial = [replace(p, completeness=completeness) for p in whole]
+    holds_all(decide(close(target, partial), policy, (), use, NOW), before)
+    undated = decide(close(unknown_days(target), [unknown_days(p) for p in whole]), policy, (), use, NOW)
+    assert undated.stops >= before.stops
+    assert ORDER.index(undated.decision) >= ORDER.index(before.decision)
+    lost = decide(close(target, whole[1:]), policy, (), use, NOW)
+    gone = {v for p in whole[:1] for v in p.outputs} - {v for p in whole[1:] for v in p.outputs}
+    # A version that nobody remembers anything of is a gap, as far as the policy speaks of what is not on record.
+    for v in gone & {r.version for r in close(target, whole[1:]).reached[1:]}:
+        here = [f for f in lost.findings if f.subject == v]
+        assert all(f.reason in (ReasonCode.NO_PROVENANCE, ReasonCode.NO_RULE) for f in here)
