@@ -229,12 +229,17 @@ class Browsing:
             after: ``age``, ``head`` and ``mark`` of the last row of the page before.
             limit: rows at most.
         """
-        namespaces, names = zip(*models, strict=True) if (models := list(models)) else ((), ())
-        asked = {"text": text, "kind": kind, "namespaces": namespaces, "names": names, "declared": declared}
+        namespaces, names = zip(*known, strict=True) if (known := list(models)) else ((), ())
+        kinds = {"namespaces": namespaces, "names": names, "declared": declared}
         at, head, mark = after or (None, None, None)
+        place = {"text": text, "at": at, "head": head, "mark": mark, "limit": limit}
         self._refresh(index, tail)
-        rows = self._rows("browse_versions", {**asked, "at": at, "head": head, "mark": mark, "limit": limit})
-        [(total,)] = self._rows("browse_versions_count", asked)
+        if kind is None:
+            rows = self._rows("browse_versions", {**kinds, **place})
+            [(total,)] = self._rows("browse_versions_count", {"text": text})
+        else:
+            rows = self._rows("browse_versions_of_kind", {**kinds, **place, "kind": kind})
+            [(total,)] = self._rows("browse_versions_of_kind_count", {**kinds, "text": text, "kind": kind})
         return [ListedVersion(Version(*r[:4]), r[4], moment(r[5]), *r[6:9]) for r in rows], total
 
     # -- keeping up -------------------------------------------------------------------------------

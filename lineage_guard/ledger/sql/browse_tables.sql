@@ -6,6 +6,7 @@ CREATE TABLE verdicts (
     waivers VARCHAR[], searched VARCHAR
 );
 CREATE TABLE versions (
-    mark VARCHAR, "at" BIGINT, recorded BOOLEAN, namespace VARCHAR, name VARCHAR, "partition" VARCHAR, run VARCHAR
+    mark VARCHAR, "at" BIGINT, recorded BOOLEAN, namespace VARCHAR, name VARCHAR, "partition" VARCHAR, run VARCHAR,
+    searched VARCHAR
 );
 CREATE TABLE foreign_versions AS FROM versions;

@@ -1,13 +1,2 @@
--- How many versions are listed on all pages.
-WITH listed AS (
-    SELECT *, coalesce("at", -9223372036854775808) AS age, left(name, 64) AS head,
-        CASE
-            WHEN (namespace, name) IN (SELECT (unnest($namespaces::VARCHAR[]), unnest($names::VARCHAR[]))) THEN 'model'
-            WHEN run IS NULL OR starts_with(run, $declared) THEN 'source'
-            WHEN (namespace, name) IN (SELECT (namespace, name) FROM verdicts) THEN 'trained'
-            ELSE 'dataset'
-        END AS kind
-    FROM every_version
-    WHERE contains(lower(concat(namespace, ':', name, '[' || "partition" || ']', '@' || run, chr(10) || '@' || right(run, 8))), lower($text))
-)
-SELECT count(*) FROM listed WHERE $kind IS NULL OR kind = $kind
+-- How many versions of every kind are listed on all pages.
+SELECT count(*) FROM every_version WHERE contains(searched, lower($text))
