@@ -276,10 +276,10 @@ def test_the_sensor_shows_what_is_observed_pages_for_a_warning_and_pages_on_the_
     assert (alert.page, alert.headline.split("]")[0]) == (False, "[WOULD BLOCK (observe: nothing was stopped)")
 
     ticked(lane, defs, "warn", told)
-    assert [(a.event, a.page) for a in told.alerts[1:]] == [("RESOLVE", False), ("OPEN", True)]
+    assert [(a.event, a.page) for a in told.alerts[1:]] == [("OPEN", True), ("RESOLVE", False)], "pages go first"
     ticked(lane, defs, "enforce", told)
-    assert [(a.event, a.page) for a in told.alerts[3:]] == [("RESOLVE", False), ("OPEN", True)]
-    assert told.alerts[-1].headline.startswith("[BLOCKED]")
+    assert [(a.event, a.page) for a in told.alerts[3:]] == [("OPEN", True), ("RESOLVE", False)], "pages go first"
+    assert told.alerts[-2].headline.startswith("[BLOCKED]")
 
 
 def test_asking_from_the_command_line_says_the_mode(lane: Lane) -> None:

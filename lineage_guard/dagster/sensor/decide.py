@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from lineage_guard.domain.waivers import NOTICE
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
+    from lineage_guard.explaining.answering import Answer
     from lineage_guard.ledger import Ledger
 
 
@@ -44,6 +45,7 @@ class Judgement:
         final: whether it holds until something changes; ``False`` when the guard could not see.
         marked: versions trained already whose verdict was changed now, see ``redecide``.
         owed: whether some of those are still to be looked at.
+        asked: the question and the answer that ``verdict`` is of; ``None`` when nobody could be asked.
     """
 
     key: dg.AssetKey
@@ -53,6 +55,7 @@ class Judgement:
     final: bool = True
     marked: int = 0
     owed: bool = False
+    asked: tuple[Request, Answer] | None = field(default=None, compare=False, repr=False)
 
 
 def training_assets(graph: Graph, settings: Settings) -> dict[dg.AssetKey, str]:
@@ -143,7 +146,8 @@ def _judge(
     blind = (*step.blind, *collected.blind)
     rows.waited = False
     request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
-    verdict = check(request, ledger, catalog).verdict
+    answer = check(request, ledger, catalog)
+    verdict = answer.verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
     newest = Rules(policy, settings.accepted(), catalog, use)
     again = redecide(ledger, trained, newest, now, superseded=_superseded(ledger, target, trained) if every else None)
@@ -151,13 +155,16 @@ def _judge(
     if not verdict.stops and trained:
         past = replace(union(list(trained.values())), outputs=(target,))
         question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
-        earlier = check(question, ledger, catalog).verdict
-        if earlier.stops:
-            digest = digest_of(earlier, settings, now)
-            return Judgement(key, earlier, True, digest, again.done, marked, not again.done)
+        before = check(question, ledger, catalog)
+        if before.verdict.stops:
+            digest = digest_of(before.verdict, settings, now)
+            return Judgement(
+                key, before.verdict, True, digest, again.done, marked, not again.done, asked=(question, before)
+            )
     # A suite that has not been run on what was just made will be, and nothing in Dagster's log will say so.
     final = not blind and not rows.waited and again.done
-    return Judgement(key, verdict, False, digest_of(verdict, settings, now), final, marked, not again.done)
+    digest = digest_of(verdict, settings, now)
+    return Judgement(key, verdict, False, digest, final, marked, not again.done, asked=(request, answer))
 
 
 def _superseded(ledger: Ledger, target: Version, newest: Collection[Version]) -> dict[Version, Production]:

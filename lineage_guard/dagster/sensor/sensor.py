@@ -150,7 +150,7 @@ def tick(
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
-    told, problems = _alert(ledger, delivery, judgements, now, location, owners)
+    told, problems = _alert(ledger, delivery, settings, catalog, judgements, now, location, owners)
     problems += _deliver(ledger, delivery)
     problems += alive(context.instance, ledger, collected, location, policy, interval, now)
     problems += _watch(ledger, delivery, now)
@@ -175,6 +175,8 @@ def tick(
 def _alert(
     ledger: Ledger,
     delivery: Delivery,
+    settings: Settings,
+    catalog: Catalog,
     judgements: Sequence[Judgement],
     now: datetime,
     location: str | None,
@@ -189,6 +191,7 @@ def _alert(
     from lineage_guard.alerts import Context, Destinations, send
     from lineage_guard.alerts.order import in_order
     from lineage_guard.alerts.state import read_state, state_name
+    from lineage_guard.dagster.sensor.surroundings import neighbourhood, waivers_of
 
     try:
         sinks = _sinks(delivery)
@@ -196,7 +199,17 @@ def _alert(
         context = replace(context, owners={**owners, **context.owners})
         known = read_state(ledger, state_name(location))[0]
         verdicts = in_order([j.verdict for j in judgements], known)
-        report = send(verdicts, sinks, ledger, now, context, state=state_name(location))
+        around = neighbourhood(ledger, judgements, catalog, owners)
+        report = send(
+            verdicts,
+            sinks,
+            ledger,
+            now,
+            context,
+            state=state_name(location),
+            waivers=waivers_of(settings),
+            neighbourhood=around,
+        )
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
     problems = [f"alerts: {problem}" for problem in sinks.problems] if isinstance(sinks, Destinations) else []
