@@ -83,7 +83,8 @@ def made(ledger: Ledger, version: Version) -> tuple[Production | None, bool]:
     except EventError:
         return None, False
     for each in planned:
-        if version in each.outputs:
+        # An event of a run that wrote nothing names its outputs without their partitions.
+        if any(v._replace(partition=version.partition) == version for v in each.outputs):
             return replace(each, outputs=(version,)), False
     return None, False
 

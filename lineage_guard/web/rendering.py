@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.explain import outcome
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.pages import seen, templates
@@ -100,7 +101,7 @@ def _pieces(made: Iterator[str]) -> Iterator[bytes]:
 @cache
 def environment() -> Environment:
     """The templates, with what they may call."""
-    made = templates(_TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook)
+    made = templates(_TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome)
     own: dict[str, Any] = {"flush": _FLUSH, "to": to, "to_version": to_version, "static": static, "web": web}
     made.globals.update(own)
     return made

@@ -158,6 +158,8 @@ def test_a_partition_is_found_without_its_run(client: TestClient):
 
 
 def test_the_tree_spells_out_the_way_without_scripts(client: TestClient):
+    partitioned = client.get(to_version(EVIL, "/api/v1/graph")).json()
+    assert [n["kind"] for n in partitioned["nodes"]].count("model") == 1
     page = read(client, to_version(STUDENT))
     lines = [said for tag, said in page.elements if tag == "summary" and "data-node" in said]
     assert len(lines) >= 4

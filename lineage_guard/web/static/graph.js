@@ -30,7 +30,6 @@ document.addEventListener("DOMContentLoaded", async () => {
     const said = effect(node) === "none" || node.kind === "target" ? "" : ` · ${WORD[effect(node)]}`;
     return `${short(node.shown)}\n${KIND[node.kind]}${many}${said}`;
   };
-  const about = (edge) => [edge.pin === "CONSERVATIVE" ? "may have been read" : "", edge.influence === "INDIRECT" ? "choice only" : ""].filter(Boolean).join(", ");
 
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const colours = () => {
@@ -48,48 +47,86 @@ document.addEventListener("DOMContentLoaded", async () => {
       { selector: "node", style: {
         label: "data(label)", "text-wrap": "wrap", "text-valign": "center", "text-halign": "center", "line-height": 1.25,
         "font-family": "system-ui, sans-serif", "font-size": 13, color: c.ink, shape: "round-rectangle",
-        width: "data(width)", height: 50, "background-color": c.sheet, "border-width": 1.5, "border-color": c.soft } },
+        width: "data(width)", height: 46, "background-color": c.sheet, "border-width": 1.5, "border-color": c.soft } },
       { selector: 'node[kind="model"]', style: { shape: "cut-rectangle" } },
       ...marked,
       { selector: 'node[kind="target"]', style: { "border-width": 4, "font-weight": 700, color: c.ink, "border-color": c.ink } },
       { selector: "edge", style: {
         width: 1.8, "line-color": c.soft, "target-arrow-color": c.soft, "target-arrow-shape": "triangle", "arrow-scale": 1.1,
-        "curve-style": "round-taxi", "taxi-direction": "horizontal", "taxi-turn": "50%",
-        label: "data(about)", "font-size": 11, color: c.soft, "text-background-color": c.sheet, "text-background-opacity": 1 } },
+        "curve-style": "round-taxi", "taxi-direction": "horizontal", "taxi-turn": "50%" } },
       { selector: 'edge[pin="CONSERVATIVE"]', style: { "line-style": "dashed" } },
       { selector: 'edge[influence="INDIRECT"]', style: { "line-style": "dotted" } },
+      { selector: ".away", style: { display: "none" } },
+      { selector: ".aside", style: { opacity: 0.15 } },
       { selector: ".chosen", style: { "underlay-color": c.ink, "underlay-opacity": 0.25, "underlay-padding": 6 } },
     ];
   };
+  const pen = document.createElement("canvas").getContext("2d");
+  const width = (node) => {
+    pen.font = `${node.kind === "target" ? "bold " : ""}13px system-ui, sans-serif`;
+    return Math.max(110, 28 + Math.max(...label(node).split("\n").map((line) => pen.measureText(line).width)));
+  };
   const elements = [
     ...told.nodes.map((n) => ({ data: { id: n.id, label: label(n), effect: effect(n), kind: n.kind,
-      width: Math.max(110, 26 + 7.4 * Math.max(...label(n).split("\n").map((line) => Array.from(line).length))) } })),
-    ...told.edges.map((e, n) => ({ data: { id: `edge-${n}`, source: e.source, target: e.target, pin: e.pin, influence: e.influence, about: about(e) } })),
+      width: width(n) } })),
+    ...told.edges.map((e, n) => ({ data: { id: `edge-${n}`, source: e.source, target: e.target, pin: e.pin, influence: e.influence } })),
   ];
   const cy = cytoscape({ container: box, elements, style: style(), autoungrabify: true, boxSelectionEnabled: false,
     userZoomingEnabled: false, minZoom: 0.05, maxZoom: 2.5, selectionType: "single" });
-  const fit = () => { cy.resize(); cy.fit(undefined, 18); if (cy.zoom() > 1.15) { cy.zoom(1.15); cy.center(); } };
-  cy.layout({ name: "dagre", rankDir: "LR", nodeSep: 18, edgeSep: 10, rankSep: 70, animate: false, fit: false }).run();
+  const PAD = 18, REM = 16; // pixels
+  const fit = () => {
+    // As high as the drawing needs at this width: neither a wide empty field nor names too small to be read.
+    const whole = cy.elements().boundingBox();
+    const scale = Math.min(1.1, (box.clientWidth - 2 * PAD) / whole.w);
+    const most = box.classList.contains("larger") ? innerHeight * 0.85 : 40 * REM;
+    box.style.height = `${Math.round(Math.min(most, Math.max(9 * REM, whole.h * scale + 2 * PAD)))}px`;
+    cy.resize();
+    cy.fit(undefined, PAD);
+    if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(); }
+  };
+  const lay = (elements) => elements.layout({ name: "dagre", rankDir: "LR", nodeSep: 14, edgeSep: 8, rankSep: 46, animate: false, fit: false }).run();
+  lay(cy.elements());
   fit();
+  const places = new Map(cy.nodes().map((n) => [n.id(), { ...n.position() }]));
 
   const summaries = new Map();
   for (const each of drawing.querySelectorAll("[data-node]")) {
     if (!summaries.has(each.dataset.node)) summaries.set(each.dataset.node, []);
     summaries.get(each.dataset.node).push(each);
   }
+  // Whether names cannot be read while everything is seen.
+  const crowded = cy.zoom() < 0.6;
+  drawing.classList.toggle("crowded", crowded);
   let opened = null;
-  const choose = (id, move) => {
-    cy.elements(".chosen").removeClass("chosen");
+  const clear = () => {
+    cy.elements().removeClass("chosen aside away");
     for (const each of drawing.querySelectorAll(".chosen")) each.classList.remove("chosen");
+  };
+  const show = () => {
+    cy.nodes().positions((n) => places.get(n.id()));
+    fit();
+  };
+  const choose = (id) => {
+    clear();
     const node = cy.getElementById(id);
     node.addClass("chosen");
     for (const each of summaries.get(id) || []) each.classList.add("chosen");
-    if (move && node.length) {
-      const seen = cy.extent(), at = node.position();
-      if (at.x < seen.x1 || at.x > seen.x2 || at.y < seen.y1 || at.y > seen.y2) {
-        if (still) cy.center(node); else cy.animate({ center: { eles: node }, duration: 200 });
-      }
+    if (!node.length) return;
+    // Of a node only its way to the training asset counts; of the training asset, everything.
+    const all = node.data("kind") === "target";
+    const way = all ? cy.elements() : node.union(node.successors());
+    if (crowded && !all) {
+      cy.elements().not(way).addClass("away");
+      lay(way);
+      cy.fit(way, PAD);
+      if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(way); }
+      return;
     }
+    if (crowded) { show(); return; }
+    cy.elements().not(way).addClass("aside");
+    const seen = cy.extent(), at = node.position();
+    if (at.x >= seen.x1 && at.x <= seen.x2 && at.y >= seen.y1 && at.y <= seen.y2) return;
+    if (still) cy.center(node); else cy.animate({ center: { eles: node }, duration: 200 });
   };
   let pointing = false;
   drawing.addEventListener("pointerdown", () => { pointing = true; });
@@ -97,7 +134,7 @@ document.addEventListener("DOMContentLoaded", async () => {
   drawing.addEventListener("focusin", (event) => {
     const summary = event.target.closest("summary[data-node]");
     if (!summary) return;
-    choose(summary.dataset.node, true);
+    choose(summary.dataset.node);
     if (pointing) return;
     if (opened && opened !== summary.parentElement) opened.open = false;
     opened = summary.parentElement.open ? null : summary.parentElement;
@@ -105,10 +142,13 @@ document.addEventListener("DOMContentLoaded", async () => {
   });
   cy.on("tap", "node", (event) => {
     const [summary] = summaries.get(event.target.id()) || [];
-    choose(event.target.id(), false);
+    choose(event.target.id());
     if (!summary) return;
     summary.parentElement.open = true;
     summary.scrollIntoView({ block: "nearest" });
+  });
+  cy.on("tap", (event) => {
+    if (event.target === cy) { clear(); show(); }
   });
   const zoom = (by, at) => cy.zoom({ level: cy.zoom() * by, renderedPosition: at || { x: cy.width() / 2, y: cy.height() / 2 } });
   box.addEventListener("wheel", (event) => {
@@ -124,10 +164,9 @@ document.addEventListener("DOMContentLoaded", async () => {
     else if (event.key === "-") zoom(1 / 1.25);
     else if (event.key === "0") fit();
   });
-  const tools = { in: () => zoom(1.25), out: () => zoom(1 / 1.25), fit,
+  const tools = { in: () => zoom(1.25), out: () => zoom(1 / 1.25), fit: () => { clear(); show(); },
     larger: (button) => {
       const on = box.classList.toggle("larger");
-      drawing.classList.toggle("alone", on);
       button.setAttribute("aria-pressed", String(on));
       fit();
     } };
@@ -135,7 +174,7 @@ document.addEventListener("DOMContentLoaded", async () => {
     button.addEventListener("click", () => tools[button.dataset.tool](button));
   }
   document.addEventListener("theme", () => cy.style(style()));
-  new ResizeObserver(() => cy.resize()).observe(box);
+  addEventListener("resize", fit);
   // Tests ask it where things are.
   box.dataset.nodes = String(cy.nodes().length);
   box.dataset.zoom = cy.zoom().toFixed(3);
