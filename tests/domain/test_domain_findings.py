@@ -90,7 +90,8 @@ def rule(effect, **more):
         (table(model("bad")), {"use": "another"}, "d:a holds generation output of p/bad via c, whose terms (bad) leave "
          "open another. The clause of bad."),
         (table(model("bad")), {"rules": (rule(None, at_most=Effect.WARN),)}, "d:a holds generation output of p/bad "
-         "via c, whose terms (bad) do not permit train_competing; rule r goes no further than warn. The clause of bad."),
+         "via c, whose terms (bad) do not permit "
+         "train_competing; rule r goes no further than warn. The clause of bad."),
         (table(model("lab")), {"purpose": Purpose.COMMERCIAL}, "d:a holds generation output of p/lab via c, whose "
          "terms (lab) do not permit train_competing; this organisation is commercial. The clause of lab."),
         (table(model("mild")), {"rules": (rule(Effect.BLOCK),)}, "d:a holds generation output of p/mild via c, whose "
