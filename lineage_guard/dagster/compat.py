@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -184,12 +184,26 @@ def with_asset_checks(defs: dg.Definitions, checks: Sequence[Any]) -> dg.Definit
     return replace(defs, asset_checks=checks)
 
 
-def with_specs(defs: dg.Definitions, changed: Callable[[dg.AssetSpec], dg.AssetSpec]) -> dg.Definitions:
-    """The same definitions with other specs; what has none, source assets, stays as it is."""
-    kinds = (dg.AssetsDefinition, dg.AssetSpec)
+def with_specs(
+    defs: dg.Definitions,
+    changed: Callable[[dg.AssetSpec], dg.AssetSpec],
+    only: Collection[dg.AssetKey] | None = None,
+) -> dg.Definitions:
+    """The same definitions with other specs; what has none, source assets, stays as it is.
+
+    Args:
+        defs: definitions.
+        changed: gives the new spec for an old one.
+        only: assets of which one has to be written by a definition for it to be touched; all when ``None``.
+    """
     assets: list[Any] = []
     for asset in defs.assets or ():
-        assets += dg.map_asset_specs(changed, [asset]) if isinstance(asset, kinds) else [asset]
+        if isinstance(asset, dg.AssetsDefinition | dg.AssetSpec):
+            keys = asset.keys if isinstance(asset, dg.AssetsDefinition) else {asset.key}
+            if only is None or any(key in only for key in keys):
+                assets += dg.map_asset_specs(changed, [asset])
+                continue
+        assets.append(asset)
     return replace(defs, assets=assets)
 
 

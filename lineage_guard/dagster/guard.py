@@ -14,6 +14,7 @@ from lineage_guard.dagster.gate.enter import Entry
 from lineage_guard.dagster.gate.sign import put_up
 from lineage_guard.dagster.gate.wrap import wrap, wrapped_by
 from lineage_guard.dagster.keys import CHECK_NAME, DECLARATION_KEY, SENSOR_NAME, WRITES_KEY, use_of
+from lineage_guard.dagster.kinds import with_kinds
 from lineage_guard.dagster.marks import check_marks
 from lineage_guard.dagster.modes import check_selections, modes_from, selection_of
 from lineage_guard.dagster.observed import observe
@@ -199,6 +200,12 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
     check_selections(assets, settings.select, settings.mode)
     _wrap_all(assets, settings)
     tell(defs.asset_checks or (), settings)
+    marked = with_kinds(defs, settings)
+    if marked is not defs:
+        # Other definitions around the same ops. Wrapping them again changes nothing, and none is left out by accident.
+        defs = marked
+        assets = list(defs.assets or ())
+        _wrap_all(assets, settings)
     if not sensor:
         return defs
     from lineage_guard.dagster.sensor.check import training_checks

@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from lineage_guard.dagster.gate.gate import Request, cannot_see, check, record
+from lineage_guard.dagster.gate.gate import Answer, Request, cannot_see, check, record
 from lineage_guard.dagster.gate.narrow import Outputs, narrowed
-from lineage_guard.dagster.gate.present import metadata_of_verdict, show
+from lineage_guard.dagster.gate.present import metadata_of_sources, metadata_of_verdict, show
 from lineage_guard.dagster.keys import use_of
 from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
@@ -23,6 +23,7 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy, ReasonCode
 from lineage_guard.domain.runs import ParentRun, asset_run_id
+from lineage_guard.domain.sources import Source, sources
 
 #: Findings spelled out in a failure's message; the metadata holds all of them.
 _SPELLED_OUT = 5
@@ -55,11 +56,12 @@ def hold(context: dg.OpExecutionContext, settings: Settings) -> Outputs | None:
         return _pass_or_end(context, unknown, sentence, settings, at)
     if not uses:
         return None
-    verdicts = _verdicts(context, settings, uses, modes, at, since)
+    behind: dict[dg.AssetKey, tuple[Source, ...]] = {}
+    verdicts = _verdicts(context, settings, uses, modes, at, since, behind)
     show(context, {key: verdict for key, verdict in verdicts.items() if verdict.stops})
     for key, verdict in verdicts.items():
         if not verdict.blocks:
-            _tell(context, key, verdict)
+            _tell(context, key, verdict, behind.get(key, ()))
     blocked = {key: verdict for key, verdict in verdicts.items() if verdict.blocks}
     if not blocked:
         return None
@@ -99,10 +101,12 @@ def _verdicts(
     modes: Mapping[dg.AssetKey, Mode],
     at: datetime,
     since: float,
+    behind: dict[dg.AssetKey, tuple[Source, ...]],
 ) -> dict[dg.AssetKey, Verdict]:
     """A verdict for each training asset of a step. Never raises: what goes wrong is in the verdict.
 
     The step has waited since ``since`` (monotonic seconds); each verdict is filed with its part of that.
+    What assets that may run learn from is put into ``behind``.
     """
     from lineage_guard.dagster.events import name_of
 
@@ -152,12 +156,15 @@ def _verdicts(
             if not whole and answered is not None and left == ledger.watermark():
                 verdicts[step.key] = answered
                 continue
-            verdict = check(request, ledger, catalog).verdict
+            answer = check(request, ledger, catalog)
+            verdict = answer.verdict
             doing = "write the decision to the ledger"
             until = time.monotonic()
             recorded = record(verdict, step.target, step.parent, at, ledger, until - since)
             since = until
             verdicts[step.key] = verdict
+            if not verdict.blocks:
+                behind[step.key] = _sources(context, answer, policy)
             # Kept only when what was recorded is all that came to the ledger since the answer was reached.
             # Evidence is beside the log, so an answer that rests on it is reached anew.
             if (
@@ -178,6 +185,15 @@ def _verdicts(
         }
         _record_unseen(context, settings, unseen.values(), at, time.monotonic() - since)
         return unseen
+
+
+def _sources(context: dg.OpExecutionContext, answer: Answer, policy: Policy) -> tuple[Source, ...]:
+    """What the asset learns from, to be shown on it. Never raises."""
+    try:
+        return sources(answer.closure, policy.terms)
+    except Exception as error:  # noqa: BLE001 - the verdict stands; this only shows what it was reached from
+        context.log.warning(f"lineage_guard could not list the sources: {_said(error)}")
+        return ()
 
 
 def _batch(watermark: str) -> int:
@@ -210,14 +226,15 @@ def _record_unseen(
         context.log.warning(f"lineage_guard could not write down its decision: {_said(error)}")
 
 
-def _tell(context: dg.OpExecutionContext, key: dg.AssetKey, verdict: Verdict) -> None:
+def _tell(context: dg.OpExecutionContext, key: dg.AssetKey, verdict: Verdict, behind: Sequence[Source]) -> None:
     """Say the verdict on an asset that runs, in the log and on its materialisation. Never raises."""
     try:
         blind = any(f.reason is ReasonCode.GUARD_CANNOT_SEE for f in verdict.findings)
         remarkable = verdict.stops or verdict.waivers
         log = context.log.error if blind else context.log.warning if remarkable else context.log.info
         log(explain(verdict, most=_SPELLED_OUT))
-        dg.AssetExecutionContext.get().add_asset_metadata(metadata_of_verdict(verdict), asset_key=key)
+        shown = {**metadata_of_verdict(verdict), **metadata_of_sources(behind)}
+        dg.AssetExecutionContext.get().add_asset_metadata(shown, asset_key=key)
     except Exception as error:  # noqa: BLE001 - the step may run, and the ledger has the decision
         context.log.warning(f"lineage_guard could not show its verdict ({outcome(verdict)}): {_said(error)}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,7 +10,9 @@ import dagster as dg
 from lineage_guard.dagster.keys import CHECK_NAME, NAMESPACE
 from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.explain import explain, headline, outcome, path_text, terms_text
+from lineage_guard.domain.sources import Source
 
+_SOURCES = ("source", "what", "did", "terms", "influence", "found in", "versions")
 _COLUMNS = ("effect", "reason", "model", "terms", "rule", "path", "why", "fix")
 #: Rows of the findings table; Dagster keeps metadata in its event log.
 _MOST_ROWS = 100
@@ -44,6 +46,32 @@ def metadata_of_verdict(verdict: Verdict) -> dict[str, Any]:
     if verdict.waivers:
         entries["waivers"] = dg.MetadataValue.json(list(verdict.waivers))
     return {f"{NAMESPACE}/{key}": value for key, value in entries.items()}
+
+
+def metadata_of_sources(found: Sequence[Source]) -> dict[str, Any]:
+    """Metadata ``lineage_guard/sources`` of what is trained: the models and the data behind it, with their terms.
+
+    Args:
+        found: see ``domain.sources``; nothing is shown of none.
+    """
+    if not found:
+        return {}
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=c, type="string") for c in _SOURCES])
+    rows = [
+        dg.TableRecord(
+            {
+                "source": s.name,
+                "what": s.kind.value.lower(),
+                "did": s.usage.lower(),
+                "terms": ", ".join(s.terms),
+                "influence": s.influence.value.lower(),
+                "found in": str(s.found_in),
+                "versions": str(s.versions),
+            }
+        )
+        for s in found
+    ]
+    return {f"{NAMESPACE}/sources": dg.MetadataValue.table(records=rows, schema=schema)}
 
 
 def evaluation(key: dg.AssetKey, verdict: Verdict, *, trained: bool = False) -> dg.AssetCheckEvaluation:
