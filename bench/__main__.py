@@ -40,6 +40,7 @@ SECTIONS = (
     Section("closure", "Upstream closure and downstream impact", markdown=True, sized=True),
     Section("decide", "Decisions over closures of 1,000 versions", markdown=True),
     Section("delivery", "Draining a backlog of OpenLineage events", markdown=True),
+    Section("serve", "What the pages of `lineage-guard serve` ask", markdown=True),
     Section("observe", "What observing a model call adds", markdown=True),
     Section("write", "Writing one event", markdown=True),
     Section("ingest", "Taking in events", markdown=True),

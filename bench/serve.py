@@ -29,7 +29,7 @@ from uuid import UUID
 import duckdb
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.decide import Decision, Verdict, decide
+from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
 from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
 from lineage_guard.domain.terms import TRAIN_COMPETING
@@ -195,10 +195,10 @@ def measure(place: Path, world: World, rules: Rules, took: float) -> None:
     ledger = open_ledger(place)
     held = ledger.check()
     bare = Bare(ledger, place)
-    stopped = next(r for r in questions.verdicts(ledger, decision=Decision.BLOCK).rows)
-    target = stopped.target
-    made, start = world.made("train", int(target.name.rpartition("_")[2]), ROUNDS - 1), world.version("source", 0, 0)
-    size = judged(ledger, made, rules).closure_size
+    # Of some training assets, the last run of the one that learnt from most.
+    last = [world.made("train", n, ROUNDS - 1) for n in range(min(40, world.training))]
+    size, made = max(((judged(ledger, m, rules).closure_size, m) for m in last), key=lambda found: found[0])
+    target, start = made.outputs[0], world.version("source", 0, 0)
 
     def decided(handle: Ledger) -> Callable[[], object]:
         return lambda: judged(handle, made, rules)
