@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -183,6 +183,49 @@ def test_dead_sink_and_dead_backend_raise_nothing_and_lose_nothing(w: World, tmp
     state = w.ledger.load("delivery-openlineage")
     assert state is not None
     assert state["error"]
+
+
+def test_with_every_sink_dead_no_tick_fails_and_verdict_and_gate_are_the_same(
+    w: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.run("synth")
+    well = Ticks(w, sinks=[Pager()])
+    well()
+    said = well.check()
+    dead = {
+        "LINEAGE_GUARD_WEBHOOK_URL": "http://127.0.0.1:9/x",
+        "LINEAGE_GUARD_PAGERDUTY_ROUTING_KEY": "0" * 32,
+        "LINEAGE_GUARD_PAGERDUTY_URL": "http://127.0.0.1:9",
+        "LINEAGE_GUARD_SLACK_TOKEN": "xoxb-1",
+        "LINEAGE_GUARD_SLACK_CHANNEL": "C1",
+        "LINEAGE_GUARD_SLACK_URL": "http://127.0.0.1:9",
+        "LINEAGE_GUARD_SMTP_URL": "smtp://127.0.0.1:9?tls=off",
+        "LINEAGE_GUARD_MAIL_FROM": "guard@example.com",
+        "LINEAGE_GUARD_MAIL_TO": "on-call@example.com",
+        "LINEAGE_GUARD_APPRISE_URLS": "json://127.0.0.1:9/",
+        "LINEAGE_GUARD_SNS_TOPIC_ARN": "not one",
+        "LINEAGE_GUARD_ALERT_ROUTES": str(tmp_path / "none.yaml"),
+    }
+    for name, value in dead.items():
+        monkeypatch.setenv(name, value)
+    w.ledger.archive.put("state/alerts.json", b"{}")
+    ticks = Ticks(w, sinks=None)
+    ticks()
+    assert ticks.check().description == said.description
+    state = w.ledger.load("alerts")
+    assert state is not None
+    waiting = cast("dict[str, Any]", state["outbox"])["waiting"]
+    assert {sink for _, sink, *_ in waiting} == {
+        "webhook:127.0.0.1:9",
+        "pagerduty",
+        "slack",
+        "mail",
+        "apprise:json",
+        "sns",
+    }
+    with pytest.raises(dg.Failure, match="gpt-4o"):
+        w.run("student")
 
 
 def test_events_are_delivered(w: World, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, cast
 
 from lineage_guard.alerts.sinks.base import Undelivered
@@ -17,6 +19,8 @@ from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
 TIMEOUT = 5.0
 #: Bytes of an answer that are read; none of these receivers sends more.
 _ANSWER = 65_536
+#: Variables that name other certificate authorities.
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float, sink
     """
     import httpx
 
-    client = httpx.Client(timeout=timeout, follow_redirects=False)
+    client = httpx.Client(timeout=timeout, follow_redirects=False, verify=_trusted(*map(os.environ.get, _AUTHORITIES)))
 
     def exchange() -> Answer:
         with client, client.stream("POST", url, content=body, headers=dict(headers)) as response:
@@ -78,6 +82,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float, sink
         return within(timeout, exchange, client.close)
     except (httpx.HTTPError, httpx.InvalidURL, DeadlineExceeded) as error:
         raise unanswered(error, sink) from None
+
+
+@cache
+def _trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """The certificate authorities, read once: that takes longer than most exchanges."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def unanswered(error: BaseException, sink: str) -> Undelivered:

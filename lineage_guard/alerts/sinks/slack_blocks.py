@@ -20,8 +20,7 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
     """
     parts: list[str] = [escaped(alert.message, SECTION)]
     if alert.path:
-        parts.append("*Path*")
-        parts += _fenced(f"{'└─> ' if n else ''}{step}" for n, step in enumerate(alert.path))
+        parts += _titled("*Path*", (f"{'└─> ' if n else ''}{step}" for n, step in enumerate(alert.path)))
     if alert.changed:
         parts.append("*What changed:* " + escaped(alert.changed, SECTION - 20))
     facts = [
@@ -33,8 +32,7 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
     ]
     parts.append("\n".join(f"*{name}:* {escaped(value, 550)}" for name, value in facts if value))
     for n, way in enumerate(alert.ways, 1):
-        parts.append(f"*{n}.* {escaped(way.title, SECTION - 20)}")
-        parts += _fenced(way.commands)
+        parts += _titled(f"*{n}.* {escaped(way.title, SECTION - 20)}", way.commands)
     links = [_link(url, name) for name, url in {**alert.links, "Runbook": alert.runbook}.items()]
     header = {"type": "header", "text": {"type": "plain_text", "text": _cut(alert.headline, HEADER), "emoji": False}}
     context = [_text("  ".join(link for link in links if link)[:CONTEXT]), _text(escaped(alert.incident, CONTEXT))]
@@ -44,7 +42,7 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
 
 
 def escaped(text: str, limit: int) -> str:
-    """Text that Slack shows as it is: no mention, no link, and no more than ``limit`` characters when escaped.
+    """Text that Slack shows as it is: no mention, no link, no block, and at most ``limit`` characters when escaped.
 
     Example:
         >>> escaped("<!channel> & co", 100)
@@ -52,6 +50,7 @@ def escaped(text: str, limit: int) -> str:
         >>> escaped("<<<<", 10)
         '&lt;&lt;…'
     """
+    text = text.replace(_FENCE, "'''")
     whole = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if len(whole) <= limit:
         return whole
@@ -64,12 +63,19 @@ def escaped(text: str, limit: int) -> str:
     return out + "…"
 
 
+def _titled(title: str, lines: Iterable[str]) -> list[str]:
+    """Preformatted lines below a title, in one section where they fit."""
+    first, *rest = _fenced(lines) or [""]
+    whole = f"{title}\n{first}".strip()
+    return [whole, *rest] if len(whole) <= SECTION else [title, first, *rest]
+
+
 def _fenced(lines: Iterable[str]) -> list[str]:
     """Lines in as few preformatted blocks as hold them. A name cannot end its block."""
     blocks: list[str] = []
     room = SECTION - 2 * len(_FENCE) - 2
     for line in lines:
-        one = escaped(line.replace(_FENCE, "'''"), room)
+        one = escaped(line, room)
         if blocks and len(blocks[-1]) + 1 + len(one) <= room:
             blocks[-1] += "\n" + one
         else:
