@@ -162,6 +162,7 @@ def test_a_click_in_the_drawing_opens_the_line_that_says_the_same(open_page: Any
     page = watched.page
     page.goto(VIEWS["blocked"])
     drawn(page)
+    page.locator("#graph").scroll_into_view_if_needed()
     box = page.locator("#graph").bounding_box()
     assert box is not None
     # Cytoscape keeps itself with its container.
