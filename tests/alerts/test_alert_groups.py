@@ -1,0 +1,212 @@
+"""Groups, storms and waivers as receivers hear of them: what is sent, to whom, and that all of it ends."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+
+from alerting import CLAUDE, GPT, T0, TextLedger, at, verdict
+
+from lineage_guard.alerts import Alert, Context, send
+from lineage_guard.alerts.digests import LIST
+from lineage_guard.alerts.routing import Destinations, Route, Routes
+from lineage_guard.alerts.standing import Standing, standing
+from lineage_guard.alerts.state import parse_state
+from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.waivers import Waiver
+
+
+class Keep:
+    """A sink that keeps what it was sent, and knows what a receiver would hold open."""
+
+    def __init__(self, name: str = "keep") -> None:
+        self.name = name
+        self.alerts: list[Alert] = []
+        self.open: dict[str, bool] = defaultdict(bool)
+
+    def send(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+        begins = alert.event in ("OPEN", "REOPEN")
+        assert self.open[alert.incident] != begins, "it begins once, and nothing goes on that did not begin"
+        self.open[alert.incident] = alert.event != "RESOLVE"
+
+    def take(self) -> list[Alert]:
+        taken, self.alerts = self.alerts, []
+        return taken
+
+
+class Named(TextLedger):
+    """The same, with the names of its states."""
+
+    def names(self, prefix: str = "") -> tuple[str, ...]:
+        return tuple(sorted(name for name in self.texts if name.startswith(prefix)))
+
+
+OWNED = Context(
+    "prod",
+    owners={"a": ("team:nlp",), "b": ("team:nlp", "ann@x.example"), "c": ("team:vision",), "d": ()},
+    serve_url="https://guard.example",
+)
+
+
+def models(count: int) -> list[ModelSource]:
+    return [ModelSource("openai", "gpt-4o", channel=f"c{n:03}") for n in range(count)]
+
+
+def stands(ledger: Named) -> tuple[Standing, ...]:
+    return standing(ledger)
+
+
+def test_fifty_assets_under_one_model_are_one_page_with_the_first_few_and_how_many() -> None:
+    ledger, sink = Named(), Keep()
+    blocked = [verdict(0, GPT, target=f"m{n:02}") for n in range(50)]
+    send(blocked, [sink], ledger, at(0), Context("prod"))
+    (page,) = sink.take()
+    assert (page.event, page.page, page.assets) == ("OPEN", True, 50)
+    assert page.headline == (
+        "[BLOCKED] 50 assets (default:m00, default:m01, default:m02 and 47 more) would learn from "
+        "openai/gpt-4o via api.openai.com"
+    )
+    assert "The same stops 50 assets" in page.message
+    assert page.targets[:2] == ("default:m00", "default:m01")
+    send([verdict(1, GPT, target="late")], [sink], ledger, at(1), Context("prod"))
+    (wider,) = sink.take()
+    assert (wider.event, wider.page, wider.incident, wider.assets) == ("WIDEN", False, page.incident, 51)
+    (one,) = stands(ledger)
+    assert len(one.targets) == 51
+    assert one.alert is not None
+    assert one.alert.event == "WIDEN"
+
+
+def test_owners_with_a_route_of_their_own_each_hear_of_theirs_once() -> None:
+    log, nlp, vision, rest = sinks = [Keep(n) for n in ("log", "nlp", "vision", "rest")]
+    routes = Routes((Route(("nlp",), owners=("team:nlp",)), Route(("vision",), owners=("team:vision",))), ("rest",))
+    to, ledger = Destinations(tuple(sinks), routes), Named()
+    send([verdict(0, GPT, target=t) for t in "abcd"], to, ledger, at(0), OWNED)
+    assert [(a.event, a.page, a.targets) for a in nlp.take()] == [("OPEN", True, ("default:a", "default:b"))]
+    assert [(a.owners, a.targets) for a in vision.take()] == [(("team:vision",), ("default:c",))]
+    assert [(a.owners, a.targets) for a in rest.take()] == [((), ("default:d",))]
+    assert len(log.take()) == 3
+    send([verdict(1, target=t) for t in "abc"], to, ledger, at(1), OWNED)
+    assert [a.event for a in nlp.take()] == ["RESOLVE"]
+    assert [a.event for a in vision.take()] == ["RESOLVE"]
+    assert rest.take() == []
+
+
+def test_more_than_ten_at_once_are_one_digest_that_lists_them_and_each_still_ends() -> None:
+    ledger, sink = Named(), Keep()
+    send([verdict(0, *models(12), target="a")], [sink], ledger, at(0), OWNED)
+    (digest,) = sink.take()
+    assert (digest.event, digest.page, digest.reason, digest.kind) == ("OPEN", True, "STORM", "BLOCKED")
+    assert digest.headline == "[STORM] 12 incidents at once, 1 training assets stopped"
+    assert len(digest.scope) == 12
+    assert all(f"via c{n:03}" in digest.scope[n] for n in range(12))
+    assert digest.scope[11] in digest.text()
+    assert digest.links["Incidents"] == f"https://guard.example/incidents?id={digest.incident}"
+    assert digest.runbook == "https://guard.example/runbooks/storm"
+    assert digest.owners == ("team:nlp",)
+    assert {s.storm for s in stands(ledger)} == {digest.incident}
+    assert {s.alert.id for s in stands(ledger) if s.alert} == {digest.id}
+
+    send([verdict(1, *models(13), target="a")], [sink], ledger, at(1), OWNED)
+    (wider,) = sink.take()
+    assert (wider.event, wider.page, len(wider.scope)) == ("WIDEN", False, 13)
+
+    send([verdict(2, *models(3), target="a")], [sink], ledger, at(2), OWNED)
+    (fewer,) = sink.take()
+    assert (fewer.event, len(fewer.scope)) == ("NARROW", 3)
+    assert "3 still stand" in fewer.headline
+    assert "10 of them ended just now" in fewer.message
+
+    send([verdict(3, target="a")], [sink], ledger, at(3), OWNED)
+    (over,) = sink.take()
+    assert (over.event, over.incident) == ("RESOLVE", digest.incident)
+    assert stands(ledger) == ()
+
+    send([verdict(4, *models(1), target="a")], [sink], ledger, at(4), OWNED)
+    (back,) = sink.take()
+    assert (back.event, back.page, back.reason) == ("REOPEN", False, "RESTRICTED_MODEL")
+
+
+def test_ten_at_once_are_ten_pages_and_what_begins_after_a_storm_pages_by_itself() -> None:
+    ledger, sink = Named(), Keep()
+    send([verdict(0, *models(10), target="a")], [sink], ledger, at(0), Context("prod"))
+    assert [(a.event, a.page) for a in sink.take()] == [("OPEN", True)] * 10
+    send([verdict(1, *models(10), CLAUDE, target="a")], [sink], ledger, at(1), Context("prod"))
+    assert [a.reason for a in sink.take()] == ["STORM"], "the eleventh within the window"
+    late = [verdict(7, *models(10), CLAUDE, GPT, target="a")]
+    send(late, [sink], ledger, at(7), Context("prod"))
+    assert [(a.reason, a.page) for a in sink.take()] == [("RESTRICTED_MODEL", True)]
+
+
+def test_a_limit_of_ones_own_and_a_storm_of_what_is_only_observed_wakes_nobody() -> None:
+    ledger, sink = Named(), Keep()
+    observed = replace(verdict(0, *models(3), target="a"), mode=Mode.OBSERVE)
+    send([observed], [sink], ledger, at(0), Context("prod", storm_limit=2))
+    (digest,) = sink.take()
+    assert (digest.reason, digest.page) == ("STORM", False)
+    assert digest.headline == "[STORM] 3 incidents at once, 1 training assets observed; nothing was stopped"
+
+
+def test_the_list_of_a_digest_fits_every_sink_whatever_things_are_called() -> None:
+    ledger, sink = Named(), Keep()
+    policy_blocks = [verdict(0, gap=True, sources=tuple(f"{'é' * 300}{n}" for n in range(300)), target="a")]
+    send(policy_blocks, [sink], ledger, at(0), OWNED)
+    (digest,) = sink.take()
+    listed = sum(len(line.encode()) for line in digest.scope)
+    assert listed < LIST + 1000
+    assert "more: https://guard.example/incidents?id=lg-storm-" in digest.scope[-1]
+    assert len(stands(ledger)) == 300, "nothing is missed: all of it stands"
+
+
+def test_what_is_open_in_one_code_location_is_not_ended_by_another() -> None:
+    ledger, sink = Named(), Keep()
+    send([verdict(0, GPT, target="a")], [sink], ledger, at(0), OWNED, state="alerts-one")
+    send([verdict(0, GPT, target="c")], [sink], ledger, at(0), OWNED, state="alerts-two")
+    one, two = sink.take()
+    assert one.incident != two.incident
+    send([verdict(1, target="a")], [sink], ledger, at(1), OWNED, state="alerts-one")
+    assert [a.incident for a in sink.take()] == [one.incident]
+    assert [s.location for s in stands(ledger)] == ["two"]
+
+
+def test_the_end_of_a_waiver_is_told_to_the_owners_of_what_passes_by_it_and_the_block_pages_by_itself() -> None:
+    ledger, sink = Named(), Keep()
+    end = at(60 * 24 * 8)
+    waiver = Waiver("w1", "restricted-model", "*", "r", "ann", "bob", "T-9", end, model="gpt-4o")
+    days = 60 * 24
+
+    def tick(minutes: float) -> list[tuple[str, str, bool]]:
+        seen = [verdict(minutes, GPT, target=t, waivers=(waiver,)) for t in "ac"]
+        send(seen, [sink], ledger, at(minutes), OWNED, waivers=(waiver,))
+        return [(a.event, a.kind, a.page) for a in sink.alerts]
+
+    assert tick(0) == []
+    tick(10)
+    assert tick(1.5 * days) == [("OPEN", "WAIVER", False)]
+    (told,) = sink.take()
+    assert told.owners == ("team:nlp", "team:vision")
+    assert told.headline == "[WAIVER ENDS] Waiver w1 ends within 7 days, on 2026-11-09 12:00 UTC."
+    assert (told.reason, told.runbook) == ("WAIVER_ENDS", "https://guard.example/runbooks/waiver-ends")
+    assert "(T-9), approved by bob" in told.message
+    assert "lineage-guard waive request a --by <you>" in told.text()
+    assert tick(7.5 * days) == [("WIDEN", "WAIVER", False)]
+    sink.take()
+    assert sorted(tick(8 * days)) == [("OPEN", "BLOCKED", True), ("RESOLVE", "WAIVER", False)]
+    blocked = next(a for a in sink.take() if a.page)
+    assert "waiver w1 ended or was taken back" in blocked.changed
+    assert tick(8 * days + 1) == []
+
+
+def test_an_alert_of_a_newer_version_can_still_be_read() -> None:
+    ledger, sink = Named(), Keep()
+    send([verdict(0, GPT)], [sink], ledger, at(0), OWNED)
+    stored = json.loads(ledger.texts["alerts"])
+    for said in stored["incidents"]["told"].values():
+        said["invented_tomorrow"] = 1
+    assert parse_state(stored)[2]
+    ledger.texts["alerts"] = json.dumps(stored)
+    assert stands(ledger)[0].alert == sink.alerts[0]
+    assert stands(ledger)[0].since == T0
