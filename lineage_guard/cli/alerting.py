@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lineage_guard.alerts.letters import Letter
     from lineage_guard.ledger import Ledger
 
+_KINDS = ["BLOCKED", "BLIND", "WAIVER"]
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _sink_option = click.option("--sink", metavar="NAME", help="Only this sink.")
 _ledger_option = click.option(
@@ -120,7 +121,7 @@ def test(sink: str | None, page: bool, as_json: bool) -> int:
 @alert.command()
 @click.argument("asset")
 @click.option("--owner", "owners", multiple=True, metavar="OWNER", help="Owner of ASSET. Repeatable.")
-@click.option("--kind", type=click.Choice(["BLOCKED", "BLIND", "WAIVER"]), default="BLOCKED", show_default=True)
+@click.option("--kind", type=click.Choice(_KINDS), default="BLOCKED", show_default=True, help="Kind of alert.")
 def route(asset: str, owners: Sequence[str], kind: str) -> int:
     """Print the sinks that are told when training ASSET is stopped, as the environment and its routes say."""
     from lineage_guard.alerts import destinations
