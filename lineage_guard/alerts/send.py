@@ -37,6 +37,8 @@ from lineage_guard.domain.waivers import Waiver
 
 #: Seconds one call may spend on delivery; what is left waits for the next one.
 BUDGET = 20.0
+#: Incidents of a storm of which the page is kept that nobody was sent; the others have that of the storm.
+_KEPT = 100
 _TRIES = 100
 _T = TypeVar("_T")
 _log = logging.getLogger("lineage_guard.alerts")
@@ -125,7 +127,8 @@ def send(
             asked = [t for t in tellings if isinstance(t, Notice) and t.id not in known]
             known.update(neighbourhood.around(asked))
         alerts = [_alert_of(t, context, known) for t in tellings]
-        after = _noted(after, alerts)
+        members = [n for t in tellings if isinstance(t, Digest) for n in t.new[:_KEPT]]
+        after = _noted(after, [*(alert_of(n, context) for n in members), *alerts])
         whom = {a.id: _audience(t) for a, t in zip(alerts, tellings, strict=True)}
         box = box.put(alerts, lambda a: to.names_for(a, whom[a.id]), now)
         box = box.forgetting(_spoken_of(after, manner.deployment))

@@ -24,6 +24,7 @@ from lineage_guard.cli.reading import read
 from lineage_guard.cli.reporting import report
 from lineage_guard.cli.serving import serve
 from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
+from lineage_guard.cli.telling import incidents, runbook
 from lineage_guard.cli.waiving import waive
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 
@@ -115,6 +116,8 @@ cli.add_command(report)
 cli.add_command(metrics)
 cli.add_command(health)
 cli.add_command(alert)
+cli.add_command(incidents)
+cli.add_command(runbook)
 
 
 @cli.command()

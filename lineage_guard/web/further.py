@@ -28,10 +28,10 @@ _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def incidents(request: Request) -> Response:
-    """Every open incident, or one."""
+    """Every open incident, one, or those of a storm."""
     site, asked = site_of(request), request.query_params.get("id")
     found = questions.incidents(site.ledger)
-    chosen = [each for each in found if each.id == asked] if asked else list(found)
+    chosen = [each for each in found if asked in (each.id, each.storm)] if asked else list(found)
     context = {"found": chosen, "asked": asked, "open": len(found), "now": site.clock()}
     return page(request, "incidents.html", context)
 

@@ -108,7 +108,7 @@ def test_more_than_ten_at_once_are_one_digest_that_lists_them_and_each_still_end
     assert digest.runbook == "https://guard.example/runbooks/storm"
     assert digest.owners == ("team:nlp",)
     assert {s.storm for s in stands(ledger)} == {digest.incident}
-    assert {s.alert.id for s in stands(ledger) if s.alert} == {digest.id}
+    assert {s.alert.headline for s in stands(ledger) if s.alert} == {f"[BLOCKED] {line}" for line in digest.scope}
 
     send([verdict(1, *models(13), target="a")], [sink], ledger, at(1), OWNED)
     (wider,) = sink.take()
