@@ -77,9 +77,7 @@ def sources(closure: Closure, terms: TermsSource, most: int = 50) -> tuple[Sourc
             key = (str(model), model.usage, influence, bound)
             if key in models or len(models) < most:
                 first = models[key].found_in if key in models else closure.rows.versions(indexes[:1])[0]
-                found = Source(
-                    SourceKind.MODEL, str(model), model.usage.value, bound, kind.influence, first, len(indexes)
-                )
+                found = Source(SourceKind.MODEL, str(model), model.usage.value, bound, influence, first, len(indexes))
                 models[key] = _more(models.get(key), found)
         if kind.licenses or kind.artefact:
             licences = tuple(dict.fromkeys(x.expression for x in kind.licenses))

@@ -37,6 +37,11 @@ def test_a_student_of_the_family_runs_and_its_duties_are_listed_on_it(lane: Lane
     duties = metadata["lineage_guard/obligations"].value
     assert NAMED in duties
     assert "CC-BY-4.0: Name the authors." in duties
+    rows = {r.data["source"]: r.data for r in metadata["lineage_guard/sources"].value.records}
+    assert set(rows) == {str(TEACHER), str(BASE), "default:human"}
+    assert (rows["default:human"]["what"], rows["default:human"]["terms"]) == ("data", "CC-BY-4.0")
+    assert rows[str(TEACHER)]["did"] == "generation"
+    assert rows[str(TEACHER)]["terms"].startswith("llama-3")
     [decision] = lane.ledger.decisions("default", "student", 10)
     assert decision["obligations"] == duties
 
