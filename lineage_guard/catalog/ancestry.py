@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -60,6 +61,9 @@ _USAGE = {
     Relation.FILTERED_BY: Usage.FILTER,
 }
 ALLEGED = "alleged"
+MEMORY = "memory"
+#: Namespace of whatever else an artefact may hold of which nobody has read how it was made.
+UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ class PublicArtefact:
         edges: what it was made from, alleged edges included.
         aliases: other public ids, shell patterns allowed.
         sources: where the facts were read.
-        confidence: how well the artefact as a whole was checked.
+        date_read: when.
+        confidence: how well the artefact as a whole was checked. What nobody has read has an ancestor of
+            which nothing is known.
         note: what a reader should know.
     """
 
@@ -112,6 +118,7 @@ class PublicArtefact:
     edges: tuple[Edge, ...] = ()
     aliases: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    date_read: date | None = None
     confidence: str = "memory"
     note: str | None = None
 
@@ -149,7 +156,18 @@ class CatalogAncestry:
     @cached_property
     def _digest(self) -> str:
         facts = sorted(
-            repr((a.id, a.artefact, a.version, a.terms, a.root, sorted(map(repr, a.edges)), sorted(a.aliases)))
+            repr(
+                (
+                    a.id,
+                    a.artefact,
+                    a.version,
+                    a.terms,
+                    a.root,
+                    sorted(map(repr, a.edges)),
+                    sorted(a.aliases),
+                    a.confidence,
+                )
+            )
             for a in self.artefacts
         )
         return "sha256:" + sha256("\n".join(facts).encode()).hexdigest()
@@ -198,6 +216,10 @@ class CatalogAncestry:
     def _production(self, a: PublicArtefact) -> Production:
         inputs: dict[Input, None] = {}
         models: dict[ModelSource, None] = {}
+        if a.confidence == MEMORY:
+            # An edge joins whatever else is on record; that a record is incomplete, whoever registers the data
+            # under its public id might overrule without having read any more.
+            inputs[Input(Version(UNREAD, a.artefact))] = None
         if a.type == "model" and (a.terms or a.root):
             models[self._model(a, Usage.GENERATION, None)] = None
         for edge in a.edges:
@@ -218,7 +240,9 @@ class CatalogAncestry:
             asserted_by=Assertion.DECLARED if a.confidence == "verified" else Assertion.INFERRED,
             licenses=_licenses(a),
             artefact=a.artefact,
-            note=a.note,
+            note=a.note
+            if a.confidence != MEMORY
+            else " ".join(filter(None, ("nobody has read how it was made", a.note))),
         )
 
     def _model(
@@ -275,6 +299,7 @@ def _artefact(row: Mapping[str, Any]) -> PublicArtefact:
         ),
         aliases=tuple(row.get("aliases", ())),
         sources=tuple(row.get("sources", ())),
+        date_read=date.fromisoformat(row["date_read"]) if row.get("date_read") else None,
         confidence=row["confidence"],
         note=row.get("note"),
     )

@@ -59,7 +59,7 @@ def lint(paths: Sequence[Path], today: date) -> list[Problem]:
         for i, (row, entry) in enumerate(zip(_rows(document, "terms"), entries_of(document), strict=True)):
             found += _entry(document, i, row, entry, theirs, today)
         for i, row in enumerate(_rows(document, "artefacts")):
-            found += _artefact(document, i, row)
+            found += _artefact(document, i, row, today)
     everything = [e for document in (*shipped, *(documents if paths else ())) for e in entries_of(document)]
     for document in documents:
         found += _series(document, everything)
@@ -118,7 +118,7 @@ def _entry(
                 yield at("models", what, fix, False)
 
 
-def _artefact(document: Document, i: int, row: Mapping[str, Any]) -> Iterator[Problem]:
+def _artefact(document: Document, i: int, row: Mapping[str, Any], today: date) -> Iterator[Problem]:
     def at(key: str, what: str, fix: str, wrong: bool = True) -> Problem:
         return Problem(document.place(("artefacts", i, key)), f"{row['id']}: {what}", fix, wrong)
 
@@ -126,6 +126,14 @@ def _artefact(document: Document, i: int, row: Mapping[str, Any]) -> Iterator[Pr
         yield at("license", problem, "use an id of the SPDX licence list, or LicenseRef-...")
     if not row.get("sources") and not row.get("terms") and not row.get("root"):
         yield at("sources", "nothing says where this was read", "name the sources, or the terms that have them")
+    read = row.get("date_read")
+    if row["confidence"] == "memory":
+        fix = "read its card, then name the sources and date_read"
+        yield at("confidence", "nobody has read how it was made, so it may hold anything", fix, False)
+    elif row["confidence"] != "root" and not row.get("terms") and not read:
+        yield at("sources", "nothing says when they were read", "give date_read", False)
+    if read and date.fromisoformat(read) > today:
+        yield at("date_read", f"{read} is to come", "give the day on which it was read")
     for j, edge in enumerate(cast("list[Mapping[str, str]]", row.get("upstream", []))):
         if edge["confidence"] == "alleged":
             place = document.place(("artefacts", i, "upstream", j, "confidence"))

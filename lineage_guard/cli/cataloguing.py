@@ -191,6 +191,7 @@ def _artefact_json(a: PublicArtefact) -> dict[str, Any]:
         "terms": a.terms,
         "made from": [f"{e.relation.value} {e.source} ({e.confidence})" for e in a.edges],
         "sources": list(a.sources),
+        "read on": a.date_read and str(a.date_read),
         "confidence": a.confidence,
         "note": a.note,
     }

@@ -8,8 +8,9 @@ from importlib import resources
 import pytest
 
 from lineage_guard.catalog import DISCLAIMER, PRESETS, check_shipped, load_catalog, load_policy
+from lineage_guard.catalog.ancestry import UNREAD
 from lineage_guard.catalog.documents import schema
-from lineage_guard.domain.facts import Influence, ModelSource, Usage
+from lineage_guard.domain.facts import Influence, ModelSource, Usage, Version
 from lineage_guard.domain.spdx import expression_error
 from lineage_guard.domain.terms import USES, Confidence, Effect, Restriction
 
@@ -101,6 +102,11 @@ def test_named_shapes():
 def test_artefact_can_be_traced(artefact):
     terms = CATALOG.terms.get(artefact.terms) if artefact.terms else None
     assert artefact.sources or terms, "an artefact has sources, or terms that have"
+    if artefact.confidence in ("verified", "secondary"):
+        assert artefact.date_read, "what was read was read on a day"
+    elif artefact.confidence == "memory":
+        made = CATALOG.ancestry.productions()[artefact.version]
+        assert Version(UNREAD, artefact.artefact) in {i.version for i in made.inputs}, "it may hold anything"
     assert artefact.declared_license
     assert artefact.license is None or expression_error(artefact.license) is None
     for edge in artefact.edges:

@@ -136,3 +136,17 @@ def test_what_nobody_has_read_permits_nothing(written):
     found = verdict(load_catalog(), shipped)
     assert (found.decision.value, found.stops) == ("UNKNOWN", True)
     assert "Nobody has read this text" in found.findings[0].message
+
+
+def test_a_dataset_of_which_nobody_has_read_how_it_was_made_is_not_clean(written):
+    """Without a model among its ancestors it would be allowed; that there is none is from memory."""
+    row = {"id": "acme-set", "type": "dataset", "artefact": "acme/set", "declared_license": "MIT"}
+    row |= {"declared_class": "permissive", "sources": ["https://acme.example"]}
+
+    def judged(confidence):
+        return verdict(written({"format": 1, "artefacts": [{**row, "confidence": confidence}]}), artefact="acme/set")
+
+    assert judged("verified").decision.value == "ALLOW"
+    found = judged("memory")
+    assert (found.decision.value, found.stops) == ("UNKNOWN", True)
+    assert "Nothing on record says what unread:acme/set was made from" in found.findings[0].message
