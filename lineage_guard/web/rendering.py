@@ -157,7 +157,8 @@ def runbook(reason: str, rule: str = "") -> str:
     """The address of the runbook of a reason, ``""`` when there is none."""
     from lineage_guard.alerts import runbooks
 
-    known = runbooks.name_of(ReasonCode(reason), rule) if reason in set(ReasonCode) else ""
+    plain = reason.lower().replace("_", "-")  # what is no finding has a runbook of its own name: storm, waiver-ends
+    known = runbooks.name_of(ReasonCode(reason), rule) if reason in set(ReasonCode) else plain
     return to(f"/runbooks/{quote(known, safe='')}") if known in runbooks.names() else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from serve_ledger import (
     EVIL,
     HOSTILE,
     MANY,
+    NOW,
     ODD,
     ORPHAN,
     RTL,
@@ -26,8 +28,10 @@ from serve_ledger import (
 )
 from starlette.testclient import TestClient
 
+from lineage_guard.alerts import Alert, Context, send
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger import open_ledger
+from lineage_guard.web import questions
 from lineage_guard.web.access import Access
 from lineage_guard.web.rendering import to_version
 from lineage_guard.web.site import ROWS
@@ -295,8 +299,6 @@ def test_a_part_that_cannot_be_made_says_so_and_hides_no_other(place: Path, tmp_
 
 
 def test_an_error_nobody_foresaw_has_a_page_and_no_traceback(place: Path, monkeypatch):
-    from lineage_guard.web import questions
-
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
@@ -329,3 +331,39 @@ def test_the_same_as_json(client: TestClient):
     assert graph["target"] in ids
     assert all(edge["source"] in ids and edge["target"] in ids for edge in graph["edges"])
     assert not re.search("[\u200b\u202e\u2066]", "".join(node["shown"] for node in graph["nodes"]))
+
+
+def test_the_links_of_alerts_lead_to_their_pages(client: TestClient):
+    here = Context(serve_url="http://testserver/")
+    for version in (STUDENT, EVIL, WAIVED, STUDENT._replace(run=None)):
+        address = here.path(version)
+        assert address is not None
+        assert "Nothing is on record" not in read(client, address.removeprefix("http://testserver")).text
+    assert "A restricted model is upstream" in read(client, here.runbook("restricted-model")).text
+    assert "lg-nobody" in read(client, here.incident("lg-nobody") or "").text
+
+
+def test_an_incident_says_what_on_call_was_told(place: Path, tmp_path: Path):
+    ledger = open_ledger(Path(shutil.copytree(place / "ledger", tmp_path / "ledger")))
+    told: list[Alert] = []
+
+    class Pager:
+        name = "pager"
+
+        def send(self, alert: Alert) -> None:
+            told.append(alert)
+
+    view = questions.verdict(ledger, *EVIL)
+    assert view is not None
+    assert view.verdict is not None
+    send([view.verdict], [Pager()], ledger, NOW, Context(serve_url="http://testserver"))
+    [alert] = told
+    client = TestClient(application(ledger), raise_server_exceptions=False)
+    for address in ("/incidents", f"/incidents?id={alert.incident}"):
+        page = read(client, address)
+        assert "Blocked" in page.text
+        assert "<script>hacked=1</script>" in page.text
+        assert "gpt-4o" in page.text
+        assert "/runbooks/restricted-model" in page.links
+    assert "lineage-guard waive request" in page.text
+    assert "is over" in read(client, "/incidents?id=lg-other").text
