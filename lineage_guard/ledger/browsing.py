@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.ledger.index import Index, connect, micros, moment, sql
 from lineage_guard.ledger.joining import joined
+from lineage_guard.ledger.listed import ListedVerdict, ListedVersion
 from lineage_guard.ledger.log import GENESIS, Log
 from lineage_guard.ledger.tail import DecisionRecord, Facts, Tail, facts_in
 
@@ -39,83 +40,6 @@ _SHAPE = """{
         "subject": {"namespace": "VARCHAR", "name": "VARCHAR", "partition": "VARCHAR", "run": "VARCHAR"}
     }]
 }"""
-
-
-class ListedVerdict(NamedTuple):
-    """A verdict as a list shows it; texts are as they are on record.
-
-    Attributes:
-        at: when it was decided, as it says itself; else the time of the event.
-        run: run of the event.
-        mark: tells verdicts of one run and time apart.
-        ord: place in the log, see ``tail.DecisionRecord``.
-        target: what would be written.
-        parent: the orchestrator's run.
-        decision: ``None`` when the record makes no sense.
-        stops: whether the policy stops the step.
-        enforced: whether it could stop the run.
-        mode: ``None`` for the usual one.
-        use: what it is for.
-        policy: its name.
-        findings: how many there are.
-        rule: of the strictest finding.
-        reason: its code.
-        effect: what follows.
-        what: the model, or the version with a gap.
-        message: its first thousand characters.
-        waivers: ids of waivers.
-    """
-
-    at: datetime
-    run: str
-    mark: str
-    ord: int
-    target: Version
-    parent: str | None
-    decision: str | None
-    stops: bool
-    enforced: bool
-    mode: str | None
-    use: str | None
-    policy: str | None
-    findings: int
-    rule: str | None
-    reason: str | None
-    effect: str | None
-    what: str | None
-    message: str | None
-    waivers: tuple[str, ...]
-
-    @property
-    def age(self) -> int:
-        """What it is sorted by, the greatest first."""
-        return micros(self.at) or 0
-
-
-class ListedVersion(NamedTuple):
-    """A version as a list shows it.
-
-    Attributes:
-        version: the version.
-        kind: ``trained``, ``model``, ``dataset`` or ``source``.
-        at: when it was made, by its first record that says so.
-        recorded: whether there is a record of its making.
-        head: how its name begins: versions of one time are sorted by it.
-        mark: tells versions apart whose names begin alike.
-    """
-
-    version: Version
-    kind: str
-    at: datetime | None
-    recorded: bool
-    head: str
-    mark: str
-
-    @property
-    def age(self) -> int:
-        """What it is sorted by, the greatest first."""
-        at = micros(self.at)
-        return _NEVER if at is None else at
 
 
 class Browsing:
@@ -345,8 +269,6 @@ class Browsing:
 
 _READING = {"shape": _SHAPE, "restates": ReasonCode.EXPECTATIONS_FAILED.value}
 _OURS = "CREATE OR REPLACE VIEW every_version AS FROM versions"
-#: Older than anything that has a time.
-_NEVER = -(1 << 63)
 
 
 def _verdict(row: tuple[Any, ...]) -> ListedVerdict:

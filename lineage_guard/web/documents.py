@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from lineage_guard.domain.facts import Version
 from lineage_guard.web.contents import Rules
@@ -21,4 +21,5 @@ def report_bytes(ledger: Ledger, rules: Rules, version: Version, format_: str) -
 
     texts = tuple(texts_of(rules.waivers)) if rules.waivers else ()
     book = Rulebook(rules.policy, rules.catalog.ancestry, rules.catalog.digest, texts)
-    return render(compile_report(as_of(ledger.archive, None, version.name), version, book, upstream), format_)
+    past = as_of(ledger.archive, None, version.name)
+    return render(compile_report(past, version, book, cast("Any", upstream)), format_)

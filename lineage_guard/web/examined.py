@@ -27,7 +27,7 @@ from lineage_guard.web import recorded
 if TYPE_CHECKING:
     from lineage_guard.domain.waivers import Waivers
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.browsing import ListedVerdict
+    from lineage_guard.ledger.listed import ListedVerdict
     from lineage_guard.web.contents import Rules
 
 

@@ -17,7 +17,7 @@ from lineage_guard.web.contents import Cause, Page, VerdictRow, VersionKind, Ver
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.browsing import ListedVerdict
+    from lineage_guard.ledger.listed import ListedVerdict
 
 
 def verdicts(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Versions, partitions, models, licences and sentences of one node that are spelled out.
 SPELLED = 20
 _WORST = ("BLOCK", "UNKNOWN", "WARN", "WAIVED")
+_NO_RECORD = "nothing on record says what it was made from"
+_INCOMPLETE = "its record does not say all it was made from"
 Causes = Mapping[int, Sequence["Judged"]]
 
 
@@ -215,7 +217,8 @@ def _sentence(found: Examined, judged: Judged) -> str:
     """Why rules speak of it, in one sentence that is the same for all versions of a kind."""
     ruling = judged.ruling
     effect = _effect(found, judged)
-    what = f"{ruling.model} took part ({ruling.model.usage.value.lower()})" if ruling.model else ruling.how or "a gap"
+    gap = _INCOMPLETE if judged.reached.recorded else _NO_RECORD
+    what = f"{ruling.model} took part ({ruling.model.usage.value.lower()})" if ruling.model else ruling.how or gap
     terms = f" under terms {ruling.terms.id}" if ruling.terms else ""
     how = f", {ruling.how}" if ruling.how and ruling.model else ""
     return f"{effect} by rule {ruling.rule.id} ({ruling.reason.value}): {what}{terms}{how}"

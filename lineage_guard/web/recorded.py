@@ -18,7 +18,7 @@ from lineage_guard.web.contents import FindingView, VerdictView
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.browsing import ListedVerdict
+    from lineage_guard.ledger.listed import ListedVerdict
 
 #: Verdicts on the same asset that are shown beside one.
 _HISTORY = 20
