@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ WHOLE = "() => performance.getEntriesByType('navigation')[0].loadEventEnd"
 
 
 @contextmanager
-def serving(ledger: Path) -> Iterator[str]:
+def serving(ledger: Path) -> Generator[str]:
     command = [sys.executable, "-m", "lineage_guard.cli", "serve", "--port", "0", "--ledger", str(ledger)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -150,7 +150,7 @@ def application(ledger: Ledger, access: Access | None = None, waivers: Path | No
 
 
 @contextmanager
-def running(served: Starlette) -> Iterator[str]:
+def running(served: Starlette) -> Generator[str]:
     """Serve on a free port, in a thread."""
     up = threading.Event()
 
