@@ -222,6 +222,32 @@ def test_what_another_handle_compacted_is_not_missed(tmp_path: Path, monkeypatch
             assert mine == fresh
 
 
+def test_what_other_producers_wrote_is_listed_beside_our_own(tmp_path: Path) -> None:
+    def told(n: int, source: str, target: str) -> dict[str, Any]:
+        at = (DAY + timedelta(minutes=n)).isoformat()
+        schema = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
+        run, job = {"runId": run_id(700 + n)}, {"namespace": "airflow", "name": f"dag.{n}"}
+        reads, writes = ([{"namespace": "s3://lake", "name": name}] for name in (source, target))
+        said = {"eventType": "COMPLETE", "eventTime": at, "producer": "https://airflow", "schemaURL": schema}
+        return {**said, "run": run, "job": job, "inputs": reads, "outputs": writes}
+
+    ledger = open_ledger(tmp_path)
+    ledger.append([event(SOURCES[0]), told(1, "raw", "clean/<b>")])
+    seen: list[list[Version]] = []
+    for n in (2, 3):
+        ledger.append([told(n, "clean/<b>", "wide"), event(SOURCES[n])])
+        seen.append(everything(ledger))
+        ledger.compact()
+        assert everything(ledger) == everything(open_ledger(tmp_path)) == seen[-1]
+        assert len(set(seen[-1])) == len(seen[-1])
+    names = {v.name for v in seen[-1] if v.namespace == "s3://lake"}
+    assert names == {"raw", "clean/<b>", "wide"}
+    assert {SOURCES[n].outputs[0] for n in (0, 2, 3)} <= set(seen[-1])
+    assert [v.run for v in seen[-1] if v.name == "wide" and v.run] == [run_id(703), run_id(702)]
+    rows = {r.version.name: r for r in questions.versions(ledger, limit=50).rows}
+    assert rows["raw"].kind is VersionKind.SOURCE
+
+
 def test_a_pruned_ledger_is_browsed_as_it_is(tmp_path: Path) -> None:
     ledger = fill(open_ledger(tmp_path), compact=True)
     assert everything(ledger)
