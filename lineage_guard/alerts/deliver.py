@@ -12,7 +12,7 @@ from lineage_guard.alerts.sinks.base import FollowingSink, LogSink, Sink, Undeli
 from lineage_guard.alerts.sinks.deadline import within
 
 #: Seconds any sink may take for one alert. Ours hold themselves to less; this is for anybody's.
-PATIENCE = 10.0
+PATIENCE = 12.0
 _log = logging.getLogger("lineage_guard.alerts")
 
 

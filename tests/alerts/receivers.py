@@ -196,6 +196,7 @@ class Slack:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     error: str | None = None
     only: str = ""
+    token: str = SLACK_TOKEN
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         said = json.loads(body)
@@ -212,7 +213,7 @@ class Slack:
         return 200, {}, json.dumps({"ok": True, "channel": SLACK_CHANNEL, "ts": ts}).encode()
 
     def _wrong(self, method: str, headers: dict[str, str], said: dict[str, Any]) -> str:
-        if headers.get("authorization") != f"Bearer {SLACK_TOKEN}":
+        if headers.get("authorization") != f"Bearer {self.token}":
             return "invalid_auth"
         if method not in ("chat.postMessage", "chat.update"):
             return "unknown_method"

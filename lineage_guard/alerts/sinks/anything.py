@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from typing import Any, cast
@@ -14,10 +15,21 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.incidents import Event
 
 
+class _WithoutUrls(logging.Filter):
+    """Apprise writes whole URLs, secrets and all, at DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+logging.getLogger("apprise").addFilter(_WithoutUrls())
+
+
 class AppriseSink:
     """One Apprise URL, e.g. ``msteams://…`` or ``opsgenie://…``; headline as title, the page as text.
 
-    Apprise says no more than whether it worked: why not is in the log of the logger ``apprise``.
+    Apprise says no more than whether it worked: why not is in the log of the logger ``apprise`` (not at DEBUG,
+    where it writes URLs).
 
     Args:
         url: its secrets are never shown.
@@ -38,8 +50,9 @@ class AppriseSink:
             raise ConfigError(
                 "Apprise is not installed", where=self._name, fix="pip install 'lineage-guard[apprise]'"
             ) from None
-        self._kinds = cast("Any", apprise.NotifyType)
-        self._apprise = cast("Any", apprise).Apprise(asset=cast("Any", apprise).AppriseAsset(app_id="Lineage Guard"))
+        package = cast("Any", apprise)
+        self._kinds = package.NotifyType
+        self._apprise = package.Apprise(asset=package.AppriseAsset(app_id="Lineage Guard"))
         if not self._apprise.add(url):
             raise ConfigError(
                 "Apprise does not take this URL", where=self._name, fix="see the service's page in Apprise's wiki"

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
+#: Whether what runs is an exchange of ours; Apprise carries it into its own threads.
+EXCHANGE = ContextVar("lineage_guard_exchange", default=False)
 _T = TypeVar("_T")
 
 
@@ -24,6 +27,7 @@ class _Exchange(Generic[_T]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
+        EXCHANGE.set(True)
         try:
             self._result = self._call()
         except BaseException as error:  # noqa: BLE001 - raised again where it was asked for

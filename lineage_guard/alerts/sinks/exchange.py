@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from functools import cache
 from typing import Any, cast
 
 from lineage_guard.alerts.sinks.base import Undelivered
-from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
+from lineage_guard.alerts.sinks.deadline import EXCHANGE, DeadlineExceeded, within
 
 #: Seconds one exchange may take, from looking up the name to the last byte of the answer.
 TIMEOUT = 5.0
@@ -21,6 +22,17 @@ TIMEOUT = 5.0
 _ANSWER = 65_536
 #: Variables that name other certificate authorities.
 _AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class _WithoutUrls(logging.Filter):
+    """Keeps the URLs of our exchanges out of the logs of HTTP clients: their paths may be tokens."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not EXCHANGE.get()
+
+
+for _name in ("httpx", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_WithoutUrls())
 
 
 @dataclass(frozen=True)
