@@ -109,7 +109,7 @@ def incidents_to_dict(state: Incidents) -> dict[str, Any]:
             [s.id, s.audience, s.page, s.since.isoformat(), s.joined_at.isoformat(), list(s.members), s.updates]
             for s in state.storms.values()
         ],
-        "begun": [[b.audience, b.page, b.at.isoformat(), b.count] for b in state.begun],
+        "begun": [[b.audience, b.page, b.at.isoformat(), b.number] for b in state.begun],
         "endings": [[e.id, e.expires.isoformat(), e.told, list(e.targets)] for e in state.endings.values()],
     }
 

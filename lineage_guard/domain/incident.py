@@ -165,13 +165,13 @@ class Begun(NamedTuple):
         audience: whom they are told.
         page: whether they page.
         at: when.
-        count: how many.
+        number: how many.
     """
 
     audience: str
     page: bool
     at: datetime
-    count: int
+    number: int
 
 
 @dataclass(frozen=True)

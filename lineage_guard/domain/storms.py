@@ -132,7 +132,7 @@ class _Gathering:
         self.begun += [Begun(*group, self.at, count) for group, count in now.items()]
         counts: Counter[tuple[str, bool]] = Counter()
         for b in self.begun:
-            counts[b.audience, b.page] += b.count
+            counts[b.audience, b.page] += b.number
         return {group for group, count in counts.items() if count > self.limit}
 
     def _join(self, notice: Notice) -> str:
