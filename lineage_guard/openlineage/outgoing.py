@@ -12,6 +12,10 @@ check reads the data it checks. Backends go by that:
 So the verdict on a training asset, and the checks of any asset, go out as one more event: a run
 that read the dataset and checked it, as OpenLineage's own integrations for tests do it. It is
 derived when it is sent; the archive holds each fact once.
+
+A verdict that is filed again for a version that was trained long ago (a COMPLETE that no
+orchestrator reported) goes out as the run of its checks alone: as a COMPLETE it would make the
+old version the current one.
 """
 
 from __future__ import annotations
@@ -20,13 +24,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID, uuid5
 
-from lineage_guard.openlineage.facets import DECISION, Json, facet, present
+from lineage_guard.openlineage.facets import DECISION, SOURCE, Json, facet, present
 
 #: What the name of a job is followed by in the job that checks what it wrote.
 CHECKS = ".checks"
 
 _KEY = "dataQualityAssertions"
-_OVER = frozenset({"COMPLETE", "FAIL", "ABORT"})
 _STOPPING = frozenset({"BLOCK", "UNKNOWN"})
 
 
@@ -38,7 +41,8 @@ def outgoing(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
             with it.
 
     Returns:
-        The event itself, and after it the run of its checks when it has any.
+        The event itself, and after it the run of its checks when it has any; of a verdict that
+        was filed again, only that.
 
     Example:
         >>> assertions = {"_producer": "p", "_schemaURL": "s", "assertions": [{"assertion": "a", "success": True}]}
@@ -48,15 +52,20 @@ def outgoing(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         >>> [(e["job"]["name"], len(e["outputs"])) for e in outgoing(event)]
         [('t', 1), ('t.checks', 0)]
     """
-    if event.get("eventType") not in _OVER or not event.get("outputs"):
+    if not event.get("outputs"):
         return (event,)
-    checked = list(_checked(event))
-    return (_standard(event), _run_of(event, checked)) if checked else (event,)
+    run_facets = _facets(event["run"])
+    decision: Json | None = run_facets.get(DECISION)
+    checked = list(_checked(event, decision))
+    if not checked:
+        return (event,)
+    again = decision is not None and event.get("eventType") == "COMPLETE" and SOURCE not in run_facets
+    check = _run_of(event, checked, str((decision or event).get("evaluatedAt") or event.get("eventTime")))
+    return (check,) if again else (_standard(event), check)
 
 
-def _checked(event: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Json]]]:
+def _checked(event: Mapping[str, Any], decision: Json | None) -> Iterator[tuple[Mapping[str, Any], list[Json]]]:
     """Each output with its assertions, those without any left out."""
-    decision = _facets(event["run"]).get(DECISION)
     verdict = _of_verdict(decision) if decision else []
     said = {assertion["assertion"] for assertion in verdict}
     for output in cast("Sequence[Mapping[str, Any]]", event["outputs"]):
@@ -111,13 +120,13 @@ def _facets(of: Mapping[str, Any]) -> Json:
     return cast("Json", of.get("facets") or {})
 
 
-def _run_of(event: Mapping[str, Any], checked: Sequence[tuple[Mapping[str, Any], list[Json]]]) -> Json:
+def _run_of(event: Mapping[str, Any], checked: Sequence[tuple[Mapping[str, Any], list[Json]]], at: str) -> Json:
     by = str(event.get("producer"))
     run, job = event["run"], event["job"]
     facets = {key: value for key, value in _facets(run).items() if key in {"parent", "processing_engine"}}
     kind = facet("jobType", by, {"processingType": "BATCH", "integration": "DAGSTER", "jobType": "CHECK"})
-    # The same run has the same checks, however often it is sent.
-    run_id = str(uuid5(UUID(str(run["runId"])), "lineage-guard" + CHECKS))
+    # One run of checks for each time they were done, and the same one however often it is sent.
+    run_id = str(uuid5(UUID(str(run["runId"])), f"lineage-guard{CHECKS} {at}"))
     inputs = [
         {
             "namespace": output["namespace"],
@@ -128,8 +137,9 @@ def _run_of(event: Mapping[str, Any], checked: Sequence[tuple[Mapping[str, Any],
     ]
     # The checks ran to their end, whatever they found: COMPLETE, also where the asset's run failed.
     return {
-        **{key: value for key, value in event.items() if key in {"eventTime", "producer", "schemaURL"}},
+        **{key: value for key, value in event.items() if key in {"producer", "schemaURL"}},
         "eventType": "COMPLETE",
+        "eventTime": at,
         "run": {"runId": run_id, "facets": facets},
         "job": {"namespace": job["namespace"], "name": f"{job['name']}{CHECKS}", "facets": {"jobType": kind}},
         "inputs": inputs,

@@ -38,10 +38,11 @@ def send(sender: Sender, event: Mapping[str, Any], left: Callable[[], float]) ->
         Refused: when the backend will never take it.
         Failed: when all attempts failed.
     """
+    if not sender.wants(event):
+        return 0
     ours = written_by_us(event)
     for each in outgoing(event) if ours else (event,):
-        if not sender.send(each, left, as_it_is=ours):
-            return 0
+        sender.send(each, left, as_it_is=ours)
     return 1
 
 

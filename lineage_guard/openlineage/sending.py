@@ -14,6 +14,7 @@ from lineage_guard.domain.errors import ConfigError, EventError
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
+    from openlineage.client.client import Event
 
 # What a backend answers to an event that it will never take, however often it is sent.
 _NEVER_TAKEN = frozenset({400, 413, 422})
@@ -67,8 +68,17 @@ class Sender:
         """Whether there is anything to send to."""
         return self._client is not None
 
-    def send(self, event: Mapping[str, Any], left: Callable[[], float], *, as_it_is: bool = True) -> bool:
-        """Send an event; whether the configuration's filters let it through.
+    def wants(self, event: Mapping[str, Any]) -> bool:
+        """Whether the configuration's filters let an event through.
+
+        Raises:
+            Refused: when it is no event.
+        """
+        assert self._client is not None
+        return not self._client.config.filters or self._client.filter_event(_built(event)) is not None
+
+    def send(self, event: Mapping[str, Any], left: Callable[[], float], *, as_it_is: bool = True) -> None:
+        """Send an event.
 
         Args:
             event: as parsed JSON.
@@ -82,22 +92,14 @@ class Sender:
             Failed: when all attempts failed.
         """
         assert self._client is not None
-        client, transport = self._client, self._client.transport
+        transport = self._client.transport
         if as_it_is and self._as_it_is:
             self._try(lambda: transport.emit(event), left)  # type: ignore[arg-type]
-            return True
-        from lineage_guard.openlineage.rebuild import rebuild
-
-        try:
-            built = rebuild(event)
-        except EventError as e:
-            raise Refused(str(e)) from e
+            return
+        built = _built(event)
         # Straight to the transport: ``client.emit`` would add this process's environment,
         # tags and git commit, which are not those of the run.
-        if client.filter_event(built) is None:
-            return False
         self._try(lambda: transport.emit(copy.deepcopy(built)), left)
-        return True
 
     def lost(self) -> int:
         """Wait for transports that send in the background; how many events they lost since the start."""
@@ -170,11 +172,20 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
     return client
 
 
+def _built(event: Mapping[str, Any]) -> Event:
+    from lineage_guard.openlineage.rebuild import rebuild
+
+    try:
+        return rebuild(event)
+    except EventError as e:
+        raise Refused(str(e)) from e
+
+
 def _takes_dictionaries(client: OpenLineageClient) -> bool:
-    """Whether the transport does nothing with an event but make JSON of it, and no filter looks into it."""
+    """Whether the transport does nothing with an event but make JSON of it."""
     from openlineage.client.transport.http import HttpTransport
 
-    return type(client.transport) is HttpTransport and not client.config.filters
+    return type(client.transport) is HttpTransport
 
 
 def _leave_retries_to_us(transport: Any) -> None:

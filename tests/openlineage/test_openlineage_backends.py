@@ -154,6 +154,26 @@ def test_the_colour_follows_the_latest_verdict_and_no_version_is_replaced(ledger
     assert marquez.current["default:student"].endswith(later.run_id)
 
 
+def test_the_gates_verdict_counts_before_the_step_has_failed(ledger: Ledger, marquez: Marquez) -> None:
+    """The gate files a RUNNING event with its verdict; the FAIL that is collected later has none."""
+    asked = replace(blocked_run(), state=RunState.RUNNING, error=None, source=None)
+    failed = replace(blocked_run(), verdict=None)
+    ledger.append([event_of(asked), event_of(failed)])
+    drain(ledger, to(marquez))
+    assert marquez.colour("default", "student") == "red"
+    assert [e["job"]["name"] for e in marquez.accepted] == ["student", "student.checks", "student"]
+
+
+def test_a_verdict_filed_again_shows_and_makes_no_old_version_current(ledger: Ledger, marquez: Marquez) -> None:
+    old, new = allowed(0), allowed(1)
+    ledger.append([event_of(old), event_of(new)])
+    stopped = replace(verdict(), at=AT + timedelta(days=3), target=old.production.outputs[0])
+    ledger.append([event_of(replace(old, verdict=stopped, source=None, parent=None, code_version=None))])
+    drain(ledger, to(marquez))
+    assert marquez.current["default:student"].endswith(new.run_id)
+    assert marquez.colour("default", "student") == "red"
+
+
 def test_results_of_asset_checks_hang_on_what_was_checked(ledger: Ledger, marquez: Marquez) -> None:
     checks = (CheckResult("not_null", True, "response"), CheckResult("unique", False, "prompt"))
     ledger.append([event_of(replace(synthetic_run(), checks=checks))])

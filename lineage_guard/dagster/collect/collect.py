@@ -171,7 +171,10 @@ class Collector:
         """Append what says more than the ledger already knows; how many events were new."""
         known = self.ledger.productions([v for r in runs for v in r.production.outputs])
         fresh = [r for r in runs if not _says_no_more(known.get(r.production.outputs[0]), r.production)]
-        said = [*starts, *fresh]
+        # Of a run whose end a gate has collected already, no beginning follows: to whom these events are delivered
+        # the run would go on for ever.
+        ended = {r.run_id for r in fresh}
+        said = [*(s for s in starts if s.run_id in ended), *fresh]
         refused: dict[int, EventError] = {}
         new = self.ledger.append([_event(r) for r in said], refused).new if said else 0
         if not refused:
