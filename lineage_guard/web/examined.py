@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
     from lineage_guard.ledger.listed import ListedVerdict
     from lineage_guard.web.contents import Rules
+
+
+#: What was examined last, by handle.
+_LAST: WeakKeyDictionary[Ledger, tuple[object, Examined | None]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,17 @@ def examine(ledger: Ledger, rules: Rules, version: Version, at: datetime, use: s
         SuiteError: there is a quarantine, and the rows suite cannot be loaded.
         WaiverError: the waivers cannot be read.
     """
+    # A page asks twice: for the graph and for the explanation.
+    key = (ledger.watermark(), version, at, use, id(rules), _waivers(rules))
+    last = _LAST.get(ledger)
+    if last is not None and last[0] == key and (last[1] is None or last[1].rules is rules):
+        return last[1]
+    found = _examined(ledger, rules, version, at, use)
+    _LAST[ledger] = (key, found)
+    return found
+
+
+def _examined(ledger: Ledger, rules: Rules, version: Version, at: datetime, use: str | None) -> Examined | None:
     target, made = recorded.made(ledger, version)
     if target is None:
         return None

@@ -200,8 +200,6 @@ def _nearest(groups: Sequence[Group], links: Sequence[Link], effects: Effects, e
     places = {p for g in drawn for p in g.places}
     gone = [p for g in groups for p in g.places if p not in places]
     causes = sum(p in effects for p in gone)
-    told = (
-        f"{len(gone):,} versions on a way are not drawn, {causes:,} of which a rule speaks of; "
-        "the nearest of them come first in the explanation.",
-    )
+    spoken = f"; rules speak of {causes:,} of them, which the explanation names, the nearest first" if causes else ""
+    told = (f"{len(gone):,} versions on a way are not drawn{spoken}.",)
     return Grouped(tuple(drawn), _linked(drawn, edges), told if gone else ())
