@@ -196,6 +196,8 @@ def _nearest(groups: Sequence[Group], links: Sequence[Link], effects: Effects, e
             way.reverse()
             short = [_merged(groups[each] for each in way[ends:-ends])]
             kept.update(dict.fromkeys((*way[:ends], *way[-ends:])))
+    if not short:
+        _widened(kept, order, around, most)
     drawn = [*(groups[n] for n in kept), *short]
     places = {p for g in drawn for p in g.places}
     gone = [p for g in groups for p in g.places if p not in places]
@@ -203,3 +205,15 @@ def _nearest(groups: Sequence[Group], links: Sequence[Link], effects: Effects, e
     spoken = f"; rules speak of {causes:,} of them, which the explanation names, the nearest first" if causes else ""
     told = (f"{len(gone):,} versions on a way are not drawn{spoken}.",)
     return Grouped(tuple(drawn), _linked(drawn, edges), told if gone else ())
+
+
+def _widened(kept: dict[int, None], order: Sequence[int], around: Sequence[_Around], most: int) -> None:
+    """Other ways between what is drawn, as long as there is room: nothing that leads nowhere."""
+    grown = True
+    while grown:
+        grown = False
+        for n in order:
+            joins = any(c in kept for c in around[n].children) and any(p in kept for p in around[n].parents)
+            if n not in kept and joins and len(kept) < most:
+                kept[n] = None
+                grown = True

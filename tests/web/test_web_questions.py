@@ -471,6 +471,65 @@ def test_a_graph_that_is_too_large_says_what_it_leaves_out(tmp_path: Path, seed:
             assert inner <= len(edges)
 
 
+def told_of(tmp_path: Path, made: list[Production], most: int) -> PathGraph:
+    ledger = open_ledger(tmp_path)
+    ledger.append([event(p) for p in made])
+    graph = questions.path_graph(ledger, RULES, made[-1].outputs[0], at=NOW, most=most)
+    assert graph is not None
+    assert len(graph.nodes) <= most
+    return graph
+
+
+def rows(count: int, width: int) -> list[Production]:
+    """So many rows of tables with names of their own, each reading the whole row before; GPT-4o made the first."""
+    made: list[Production] = []
+    for n in range(count):
+        below = made[-width:] if n else []
+        for w in range(width if n else 1):
+            out = version(f"row/{n}/{w}", 3_000 + n * width + w)
+            models = () if n else (GPT,)
+            made.append(Production((out,), tuple(Input(p.outputs[0]) for p in below), models, DAY))
+    return [*made, Production((version("end", 9_000),), tuple(Input(p.outputs[0]) for p in made[-width:]), (), DAY)]
+
+
+def test_a_long_row_of_tables_is_one_node(tmp_path: Path) -> None:
+    graph = told_of(tmp_path, rows(40, 1), 10)
+    kinds = [n.kind for n in graph.nodes]
+    assert kinds == [NodeKind.TARGET, NodeKind.CHAIN, NodeKind.DATASET, NodeKind.MODEL]
+    chain = graph.nodes[1]
+    assert (chain.count, chain.depth) == (39, 1)
+    assert chain.label == "row/39/0 … row/1/0 (39 datasets)"
+    assert graph.left_out == ()
+    assert {(e.source, e.target) for e in graph.edges} == {("n1", "n0"), ("n2", "n1"), ("m0", "n2")}
+
+
+def test_of_ways_that_are_too_long_and_too_many_one_is_drawn_whole(tmp_path: Path) -> None:
+    graph = told_of(tmp_path, rows(20, 2), 10)
+    assert [n.kind for n in graph.nodes].count(NodeKind.CHAIN) == 1
+    way = ["m0"]
+    onward = {e.source: e.target for e in graph.edges}
+    while way[-1] in onward:
+        way.append(onward[way[-1]])
+    assert way[-1] == graph.target
+    assert set(way) == {n.id for n in graph.nodes}
+    assert graph.left_out == ("19 versions on a way are not drawn.",)
+
+
+def test_partitions_are_one_node_that_says_how_many(tmp_path: Path) -> None:
+    parts = [
+        Production((version("days", 4_000 + n, f"2026-{n:03}"),), models=(GPT,), produced_at=DAY) for n in range(300)
+    ]
+    end = Production((version("end", 9_001),), tuple(Input(p.outputs[0]) for p in parts), produced_at=DAY)
+    graph = told_of(tmp_path, [*parts, end], 200)
+    assert [n.kind for n in graph.nodes] == [NodeKind.TARGET, NodeKind.DATASET, NodeKind.MODEL]
+    days = graph.nodes[1]
+    assert days.count == 300
+    assert days.partitions[:2] == ("2026-000", "2026-001")
+    assert days.why[0].endswith("(300 of 300 versions)")
+    assert {e.count for e in graph.edges} == {300}
+    assert graph.left_out == ()
+
+
 def test_an_explanation_is_that_of_the_command_line(ledger: Ledger) -> None:
     for student in (*STUDENTS[1::2], CLEAN):
         told = questions.explanation(ledger, RULES, student.outputs[0], at=NOW)
