@@ -1,15 +1,30 @@
 """What was found stays found: nothing that joins a closure, and nothing that is forgotten, takes a finding away."""
 
 from dataclasses import replace
+from datetime import date
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lineage_worlds import NOW, inputs, licenses, models, productions, targets, uses, wide_policies
+from lineage_worlds import (
+    NOW,
+    effects,
+    inputs,
+    licenses,
+    models,
+    policies,
+    productions,
+    rules,
+    targets,
+    terms_sources,
+    uses,
+    wide_policies,
+)
 
 from lineage_guard.domain.closure import close
 from lineage_guard.domain.decide import Decision, decide
-from lineage_guard.domain.facts import Completeness
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.facts import Completeness, Production, Version
+from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.terms import FixedTerms
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 
@@ -41,7 +56,7 @@ def holds_all(after, before):
     assert set(before.obligations) <= set(after.obligations)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(targets, productions, impartial_policies, uses, inputs, models, licenses)
 def test_what_joins_takes_nothing_away(target, known, policy, use, edge, model, licence):
     before = decide(close(target, known), policy, (), use, NOW)
@@ -59,7 +74,7 @@ def test_what_joins_takes_nothing_away(target, known, policy, use, edge, model, 
             holds_all(after, before)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(targets, productions, impartial_policies, uses, st.sampled_from([Completeness.UNKNOWN, Completeness.INCOMPLETE]))
 def test_what_is_forgotten_excuses_nothing(target, known, policy, use, completeness):
     """A record that is not complete, a day nobody remembers: what is not known may be anything that it may be."""
@@ -74,9 +89,73 @@ def test_what_is_forgotten_excuses_nothing(target, known, policy, use, completen
     undated = decide(close(unknown_days(target), [unknown_days(p) for p in whole]), policy, (), use, NOW)
     assert undated.stops >= before.stops
     assert ORDER.index(undated.decision) >= ORDER.index(before.decision)
+    # A version that nobody remembers anything of is a gap, as far as the policy speaks of what is not on record.
     lost = decide(close(target, whole[1:]), policy, (), use, NOW)
     gone = {v for p in whole[:1] for v in p.outputs} - {v for p in whole[1:] for v in p.outputs}
-    # A version that nobody remembers anything of is a gap, as far as the policy speaks of what is not on record.
     for v in gone & {r.version for r in close(target, whole[1:]).reached[1:]}:
         here = [f for f in lost.findings if f.subject == v]
         assert all(f.reason in (ReasonCode.NO_PROVENANCE, ReasonCode.NO_RULE) for f in here)
+
+
+licence_rules = st.builds(
+    lambda n, effect, match: Rule(f"l{n}", Subject.LICENSE, effect, "why", "fix", match),
+    st.integers(0, 9),
+    effects,
+    st.builds(Match, license=st.sampled_from([(), ("MIT",), ("CC-*",), ("!CC-*",), ("GPL-*",)])),
+)
+
+
+@settings(max_examples=50)
+@given(
+    targets,
+    st.lists(licenses, min_size=1, max_size=2).map(tuple),
+    licenses,
+    st.lists(licence_rules, min_size=1, max_size=3).map(tuple),
+    uses,
+)
+def test_another_licence_takes_nothing_away(target, has, more, rules, use):
+    policy = Policy("p", rules, FixedTerms())
+    step = replace(target, licenses=has)
+    before = decide(close(step, []), policy, (), use, NOW)
+    for grown in ((*has, more), (more, *has)):
+        holds_all(decide(close(replace(step, licenses=grown), []), policy, (), use, NOW), before)
+
+
+dated_rules = st.builds(
+    lambda n, effect, begins, ends: Rule(
+        f"d{n}", Subject.MODEL, effect, "why", "fix", Match(generated_from=begins, generated_until=ends)
+    ),
+    st.integers(0, 9),
+    st.none() | effects,
+    st.none() | st.dates(date(2026, 1, 1), date(2026, 12, 1)),
+    st.none() | st.dates(date(2026, 1, 1), date(2026, 12, 1)),
+)
+
+
+@settings(max_examples=50)
+@given(
+    terms_sources,
+    st.lists(models, min_size=1, max_size=2).map(tuple),
+    st.lists(dated_rules, min_size=1, max_size=2).map(tuple),
+    uses,
+)
+def test_a_day_that_nobody_knows_is_no_better_than_any_day(terms, used, rules, use):
+    policy = Policy("p", rules, terms, counts_indirect=True)
+    undated = tuple(replace(m, generated_at=None) for m in used)
+    step = Production((Version("d", "out"),), models=undated)
+    unknown = decide(close(step, []), policy, (), use, NOW)
+    for month in range(1, 13):
+        dated = tuple(replace(m, generated_at=NOW.replace(month=month)) for m in used)
+        known = decide(close(replace(step, models=dated), []), policy, (), use, NOW)
+        assert unknown.stops >= known.stops
+        assert ORDER.index(unknown.decision) >= ORDER.index(known.decision)
+
+
+@settings(max_examples=50)
+@given(targets, productions, policies, uses, rules)
+def test_a_rule_that_narrows_takes_nothing_away(target, known, policy, use, rule):
+    """Not even where the policy it is added to is silent."""
+    closure = close(target, known)
+    before = decide(closure, policy, (), use, NOW)
+    narrower = replace(policy, rules=(*policy.rules, replace(rule, id="team", narrows=True)))
+    holds_all(decide(closure, narrower, (), use, NOW), before)
