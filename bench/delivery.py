@@ -74,25 +74,26 @@ def events(count: int) -> list[dict[str, Any]]:
     return made
 
 
-def bare(url: str, bodies: list[bytes]) -> float:
-    """Events a second of a client that does nothing but post."""
+def bare(url: str, bodies: list[bytes]) -> tuple[float, float]:
+    """Events a second of a client that does nothing but post, and its milliseconds of CPU for each."""
     session = requests.Session()
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     for body in bodies:
         session.post(
             url + "/api/v1/lineage", data=body, headers={"Content-Type": "application/json"}
         ).raise_for_status()
-    return len(bodies) / (time.perf_counter() - began)
+    took, used = time.perf_counter() - began, time.process_time() - cpu
+    return len(bodies) / took, used / len(bodies) * 1000
 
 
-def drained(ledger: Ledger, url: str, name: str, limit: int | None) -> float:
-    """Events a second of ``drain``."""
+def drained(ledger: Ledger, url: str, name: str, limit: int | None) -> tuple[float, float]:
+    """Events a second of ``drain``, and its milliseconds of CPU for each."""
     config = {"transport": {"type": "http", "url": url}}
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     report = drain(ledger, config, name=name, limit=limit, seconds=float("inf"))
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, time.process_time() - cpu
     assert report.error is None, report.error
-    return report.delivered / took
+    return report.delivered / took, used / report.delivered * 1000
 
 
 def main() -> None:
@@ -115,7 +116,7 @@ def main() -> None:
     assert read == len(made)
     del made
     context = multiprocessing.get_context("spawn")
-    rows: list[tuple[str, float, float]] = []
+    rows: list[tuple[str, tuple[float, float], tuple[float, float]]] = []
     for delay, part in ((0.0, None), (SLOW, PART // 5)):
         ports: Queue[int] = context.Queue()
         server = context.Process(target=serve, args=(ports, delay), daemon=True)
@@ -124,19 +125,23 @@ def main() -> None:
         few = bodies[:part]
         before = bare(url, few)
         ours = drained(ledger, url, f"at {delay}", part)
-        plain = (before + bare(url, few)) / 2
+        after = bare(url, few)
+        plain = ((before[0] + after[0]) / 2, (before[1] + after[1]) / 2)
         what = f"a backend that takes {delay * 1000:.0f} ms for each" if delay else "a backend that answers at once"
         rows.append((what, ours, plain))
         server.kill()
         server.join()
     print(f"{count:,} events of {size:.1f} kB on average.\n")
-    print("| to | drain, events/s | bare client | of it |\n|---|---|---|---|")
+    print(
+        "| to | drain, events/s | bare client | of it | drain, CPU ms each | bare client |\n|---|---|---|---|---|---|"
+    )
     for what, ours, plain in rows:
-        print(f"| {what} | {ours:,.0f} | {plain:,.0f} | {ours / plain:.0%} |")
+        rates = f"{ours[0]:,.0f} | {plain[0]:,.0f} | {ours[0] / plain[0]:.0%}"
+        print(f"| {what} | {rates} | {ours[1]:.2f} | {plain[1]:.2f} |")
     print(
         f"\nReading the backlog from the ledger: {reading:.1f} s; counting it for the progress bar: {counting:.1f} s."
     )
-    print(f"The backlog drains in {count / rows[0][1]:,.0f} s where the backend answers at once.")
+    print(f"The backlog drains in {count / rows[0][1][0]:,.0f} s where the backend answers at once.")
 
 
 if __name__ == "__main__":

@@ -148,10 +148,15 @@ def test_the_colour_follows_the_latest_verdict_and_no_version_is_replaced(ledger
     assert marquez.current["default:student"] == version
     assert "schema" in marquez.shown("default", "student")
 
-    ledger.append([event_of(later)])
+    # What the gate files when it lets the step run, and what is collected when it has ended.
+    ledger.append([event_of(replace(later, state=RunState.RUNNING, source=None))])
     drain(ledger, to(marquez))
     assert marquez.colour("default", "student") == "primary"
+    assert marquez.current["default:student"] == version
+    ledger.append([event_of(replace(later, verdict=None))])
+    drain(ledger, to(marquez))
     assert marquez.current["default:student"].endswith(later.run_id)
+    assert marquez.colour("default", "student") is None
 
 
 def test_the_gates_verdict_counts_before_the_step_has_failed(ledger: Ledger, marquez: Marquez) -> None:
