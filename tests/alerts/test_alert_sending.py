@@ -7,10 +7,12 @@ import hmac
 import json
 import logging
 import socket
+import threading
 from hashlib import sha256
 
 import pytest
 from alerting import CLAUDE, GPT, TextLedger, at, verdict
+from receivers import Http, certificate, serving, webhook
 
 from lineage_guard.alerts import Context, LogSink, Undelivered, WebhookSink, send
 from lineage_guard.alerts.outbox import ATTEMPTS
@@ -271,3 +273,47 @@ def test_two_code_locations_keep_their_states_apart(receiver):
     assert set(ledger.texts) == {"alerts-a", "alerts-b"}
     assert len(send([], [sink_for(receiver)], ledger, at(5), state="alerts-a").delivered) == 1
     assert {a["target"] for a in receiver.alerts} == {"default:student", "default:other"}
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_named(monkeypatch):
+    with serving(Http(webhook), tls=True) as hook:
+        sink = WebhookSink(f"{hook.url}/x", name="webhook")
+        report = send([verdict(0, GPT)], [sink], TextLedger(), at(0))
+        assert "TLS failed (SSLCertVerificationError)" in report.failed[0][2]
+        monkeypatch.setenv("SSL_CERT_FILE", certificate()[0])
+        assert len(send([verdict(0, GPT)], [sink], TextLedger(), at(0)).delivered) == 1
+
+
+def test_a_sink_that_never_comes_back_is_left_behind(monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr("lineage_guard.alerts.deliver.PATIENCE", 0.2)
+    report = send([verdict(0, GPT)], [_Foreign("stuck", over), LogSink()], TextLedger(), at(0))
+    over.set()
+    assert "DeadlineExceeded" in report.failed[0][2]
+    assert [s for _, s in report.delivered] == ["log"]
+
+
+class _Foreign:
+    """Somebody's own sink, which waits for something."""
+
+    def __init__(self, name: str, over: threading.Event) -> None:
+        self.name = name
+        self.over = over
+
+    def send(self, alert) -> None:
+        self.over.wait(30)
+
+
+def test_dead_sinks_do_not_use_up_the_time_of_the_others(receiver):
+    ledger = TextLedger()
+    receiver.answers = [(500, {})]
+    at_once = threading.Event()
+    at_once.set()
+    dead, well = sink_for(receiver, name="a-dead"), _Foreign("z-well", at_once)
+    send([verdict(0, GPT)], [dead, well], ledger, at(0))
+    order: list[str] = []
+    for sink in (dead, well):
+        monkey = sink.send
+        sink.send = lambda alert, name=sink.name, send=monkey: (order.append(name), send(alert))
+    send([verdict(1, GPT, CLAUDE)], [dead, well], ledger, at(1))
+    assert order[0] == "z-well"
