@@ -7,8 +7,11 @@ Run ``make demo`` first, then
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +22,7 @@ from playwright.sync_api import Page
 from screenshots import IMAGES, browser_page
 
 from dagster_project.demo.execute import DAGSTER_HOME
+from dagster_project.settings import ROOT
 
 BLOCKED = "/v?namespace=default&name=models%2Fmixed_student"
 PUBLIC = "/v?namespace=default&name=finetune%2Fsmoltalk_assistant"
@@ -37,15 +41,19 @@ VIEWS: tuple[tuple[str, str, str | None, bool], ...] = (
 
 
 @contextmanager
-def serving(ledger: Path, *arguments: str) -> Generator[str]:
+def serving(ledger: Path, folder: Path, *arguments: str) -> Generator[str]:
     """The server on a free port; yields its address.
 
     Args:
         ledger: folder of the ledger.
+        folder: to run in.
         arguments: further ones of ``lineage-guard serve``.
     """
-    command = [sys.executable, "-m", "lineage_guard.cli", "serve", "--port", "0", "--ledger", str(ledger), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    place = str(ledger.resolve())
+    command = [sys.executable, "-m", "lineage_guard.cli", "serve", "--port", "0", "--ledger", place, *arguments]
+    # The demo's own models are in a catalog file of its own, as guard() is told.
+    env = {**os.environ, "LINEAGE_GUARD_CATALOG": str(ROOT / "dagster_project" / "catalog.yaml")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=folder) as server:
         try:
             assert server.stdout is not None
             said = server.stdout.readline()
@@ -75,7 +83,11 @@ def shoot(page: Page, url: str, to: Path) -> None:
         if part:
             page.locator(part).evaluate("e => e.scrollIntoView()")
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=to / f"serve-{name}.png")
+        if dark:
+            page.get_by_role("button", name="Show all").click()
+        bottom = page.locator("footer").bounding_box()
+        height = min(860.0, bottom["y"] + bottom["height"]) if bottom else 860.0
+        page.screenshot(path=to / f"serve-{name}.png", clip={"x": 0, "y": 0, "width": 1280, "height": height})
 
 
 @click.command()
@@ -84,8 +96,13 @@ def shoot(page: Page, url: str, to: Path) -> None:
 def main(to: Path, ledger: Path) -> None:
     """Take them all; fails when a view is not there."""
     to.mkdir(parents=True, exist_ok=True)
-    with serving(ledger) as url, browser_page() as page:
-        shoot(page, url, to)
+    with tempfile.TemporaryDirectory() as folder:
+        waivers = Path(folder) / "waivers.yaml"
+        # Nothing is waived in the demo; this is the example of the page on waivers.
+        [example] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "waivers.md").read_text("utf-8"), re.DOTALL)
+        waivers.write_text(example, "utf-8")
+        with serving(ledger, Path(folder), "--waivers", waivers.name) as url, browser_page() as page:
+            shoot(page, url, to)
     for image in sorted(to.glob("serve-*.png")):
         click.echo(f"{image} {image.stat().st_size // 1024} kB")
 

@@ -32,7 +32,13 @@ def incidents(request: Request) -> Response:
     site, asked = site_of(request), request.query_params.get("id")
     found = questions.incidents(site.ledger)
     chosen = [each for each in found if asked in (each.id, each.storm)] if asked else list(found)
-    context = {"found": chosen[::-1], "asked": asked, "open": len(found), "now": site.clock()}
+    context = {
+        "found": chosen[::-1],
+        "asked": asked,
+        "open": len(found),
+        "now": site.clock(),
+        "home": f"{site.namespace}:",
+    }
     return page(request, "incidents.html", context)
 
 

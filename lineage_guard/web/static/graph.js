@@ -76,13 +76,14 @@ document.addEventListener("DOMContentLoaded", async () => {
   const PAD = 18, REM = 16; // pixels
   const fit = () => {
     // As high as the drawing needs at this width: neither a wide empty field nor names too small to be read.
-    const whole = cy.elements().boundingBox();
+    const shown = cy.elements().not(".away");
+    const whole = shown.boundingBox();
     const scale = Math.min(1.1, (box.clientWidth - 2 * PAD) / whole.w);
     const most = box.classList.contains("larger") ? innerHeight * 0.85 : 40 * REM;
     box.style.height = `${Math.round(Math.min(most, Math.max(9 * REM, whole.h * scale + 2 * PAD)))}px`;
     cy.resize();
-    cy.fit(undefined, PAD);
-    if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(); }
+    cy.fit(shown, PAD);
+    if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(shown); }
   };
   const lay = (elements) => elements.layout({ name: "dagre", rankDir: "LR", nodeSep: 14, edgeSep: 8, rankSep: 46, animate: false, fit: false }).run();
   lay(cy.elements());
@@ -98,7 +99,10 @@ document.addEventListener("DOMContentLoaded", async () => {
   const crowded = cy.zoom() < 0.6;
   drawing.classList.toggle("crowded", crowded);
   let opened = null;
+  const hint = drawing.querySelector(".hint");
+  const advice = hint.textContent;
   const clear = () => {
+    hint.textContent = advice;
     cy.elements().removeClass("chosen aside away");
     for (const each of drawing.querySelectorAll(".chosen")) each.classList.remove("chosen");
   };
@@ -118,8 +122,8 @@ document.addEventListener("DOMContentLoaded", async () => {
     if (crowded && !all) {
       cy.elements().not(way).addClass("away");
       lay(way);
-      cy.fit(way, PAD);
-      if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(way); }
+      fit();
+      hint.textContent = `Only the way from ${node.data("label").split("\n")[0]} is shown: ${way.nodes().length} of ${cy.nodes().length} nodes. Choose another in the list, or show all.`;
       return;
     }
     if (crowded) { show(); return; }
@@ -175,6 +179,10 @@ document.addEventListener("DOMContentLoaded", async () => {
   }
   document.addEventListener("theme", () => cy.style(style()));
   addEventListener("resize", fit);
+  // What cannot be read at once begins with the nearest source that stops it; the others are one step away.
+  const [source] = told.nodes.filter((n) => n.kind === "model" && effect(n) !== "none")
+    .sort((a, b) => RANK.indexOf(effect(a)) - RANK.indexOf(effect(b)) || a.depth - b.depth);
+  if (crowded && source) choose(source.id);
   // Tests ask it where things are.
   box.dataset.nodes = String(cy.nodes().length);
   box.dataset.zoom = cy.zoom().toFixed(3);
