@@ -26,6 +26,8 @@ from dagster_project.settings import HOME, ROOT
 IMAGES = ROOT / "docs" / "images"
 #: What Dagster's interface draws dialogs in, behind which nothing can be seen well.
 DIALOG = ".bp5-overlay-backdrop, .bp4-overlay-backdrop, [role=dialog]"
+#: The run that the demo left behind.
+NEWEST_RUN = "{ runsOrError(limit: 1) { ... on Runs { results { runId } } } }"
 #: How long to wait for a welcome that may not come, in milliseconds.
 WELCOME_MS = 5_000
 FLAGS = [
@@ -99,11 +101,57 @@ def close_banners(page: Page) -> None:
     expect(dialogs).to_have_count(0, timeout=30_000)
 
 
+def open_page(page: Page, url: str, until: str) -> None:
+    """Open a page and wait until a text stands there."""
+    page.goto(url)
+    page.get_by_text(until).first.wait_for(timeout=120_000)
+
+
 def open_asset(page: Page, url: str, asset: str, view: str, until: str) -> None:
     """Open a tab of an asset's page and wait until a text stands there."""
-    page.goto(f"{url}/assets/{asset}?view={view}")
-    page.get_by_text(until).first.wait_for(timeout=120_000)
-    close_banners(page)
+    open_page(page, f"{url}/assets/{asset}?view={view}", until)
+
+
+def asset_graph(page: Page, url: str, image: Path) -> None:
+    """What is upstream of the asset that was stopped, as the graph draws it."""
+    open_asset(page, url, "models/mixed_student", "lineage&lineageScope=upstream&lineageDepth=4", "0 / 1 Passed")
+    for kind in ("restricted", "guarded"):
+        expect(page.get_by_text(kind, exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("1 / 1 Passed").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Loading...")).to_have_count(0, timeout=60_000)
+    page.screenshot(path=image)
+
+
+def step_failure(page: Page, url: str, image: Path) -> None:
+    """The failure of the step that was stopped, opened."""
+    answer = httpx.post(f"{url}/graphql", json={"query": NEWEST_RUN}, timeout=60).json()
+    run = answer["data"]["runsOrError"]["results"][0]["runId"]
+    open_page(page, f"{url}/runs/{run}?logs=step%3Amodels__mixed_student", "STEP_FAILURE")
+    page.get_by_text("View full message").last.click()
+    dialog = page.get_by_role("dialog").last
+    for text in ("Failure: BLOCKED", "lineage_guard/findings", "RESTRICTED_MODEL", "curated/mixed_set"):
+        expect(dialog.get_by_text(text).first).to_be_visible(timeout=30_000)
+    page.screenshot(path=image)
+
+
+def check_history(page: Page, url: str, image: Path) -> None:
+    """Every verdict on the asset that was stopped: the step's, and those of the sensor."""
+    open_asset(page, url, "models/mixed_student", "checks", "BLOCKED")
+    page.get_by_text("Execution history").click()
+    rows = page.get_by_text("BLOCKED default:models/mixed_student")
+    expect(rows.nth(1)).to_be_visible(timeout=30_000)
+    page.screenshot(path=image)
+
+
+def trained_version(page: Page, url: str, image: Path) -> None:
+    """What was trained, with its sources and the duties that travel with it."""
+    open_asset(page, url, "finetune/magpie_assistant", "events", "lineage_guard/sources")
+    expect(page.get_by_text("meta-llama/Llama-3.1-405B-Instruct").first).to_be_attached()
+    duties = page.get_by_text("Built with Llama").first
+    duties.scroll_into_view_if_needed()
+    page.get_by_text("lineage_guard/declaration").first.scroll_into_view_if_needed()
+    expect(duties).to_be_in_viewport(timeout=30_000)
+    page.screenshot(path=image)
 
 
 @click.command()
@@ -113,10 +161,15 @@ def main(to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     with webserver(HOME / "webserver.log") as url, browser_page() as page:
         open_asset(page, url, "models/mixed_student", "overview", "Failed")
+        close_banners(page)
         page.screenshot(path=to / "blocked-training-asset.png")
+        asset_graph(page, url, to / "dagster-graph.png")
+        step_failure(page, url, to / "dagster-step-failure.png")
+        check_history(page, url, to / "dagster-check-history.png")
         page.set_viewport_size({"width": 2100, "height": 900})
         open_asset(page, url, "models/mixed_student", "checks", "BLOCKED")
         page.screenshot(path=to / "blocked-check.png")
+        trained_version(page, url, to / "dagster-trained-version.png")
     for image in sorted(to.glob("*.png")):
         click.echo(f"{image} {image.stat().st_size // 1024} kB")
 

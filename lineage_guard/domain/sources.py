@@ -15,9 +15,10 @@ _LOOKED_AT = 500
 
 
 class SourceKind(StrEnum):
-    """MODEL: a model that took part. DATA: data with a licence of its own, or a known public artefact."""
+    """MODEL: a model that took part. PUBLIC: a known public dataset or model. DATA: other data with its own licence."""
 
     MODEL = "MODEL"
+    PUBLIC = "PUBLIC"
     DATA = "DATA"
 
 
@@ -26,7 +27,7 @@ class Source:
     """One source.
 
     Attributes:
-        kind: model or data.
+        kind: what it is.
         name: the model and its channel, or the data.
         usage: what the model did; empty for data.
         terms: ids of catalog entries and SPDX expressions that bind; empty when none is known.
@@ -85,7 +86,8 @@ def sources(closure: Closure, terms: TermsSource, most: int = 50) -> tuple[Sourc
                 name = kind.artefact or f"{version.namespace}:{version.name}"
                 key = (name, kind.influence, licences)
                 if key in data or len(data) < most:
-                    found = Source(SourceKind.DATA, name, "", licences, kind.influence, version, 1)
+                    what = SourceKind.PUBLIC if kind.artefact else SourceKind.DATA
+                    found = Source(what, name, "", licences, kind.influence, version, 1)
                     data[key] = _more(data.get(key), found)
     return (*models.values(), *data.values())[:most]
 

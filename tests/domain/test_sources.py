@@ -65,7 +65,7 @@ def test_data_is_a_source_by_its_licence_or_its_public_name() -> None:
     assert [(s.kind, s.name, s.terms) for s in found] == [
         (SourceKind.DATA, "d:a", ("CC-BY-4.0",)),
         (SourceKind.DATA, "d:b", ("CC-BY-4.0",)),
-        (SourceKind.DATA, "simplescaling/s1K", ()),
+        (SourceKind.PUBLIC, "simplescaling/s1K", ()),
     ]
 
 

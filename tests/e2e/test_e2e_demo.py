@@ -82,7 +82,7 @@ def test_the_demo_blocks_what_must_be_blocked_and_runs_the_rest(
 
 
 @pytest.mark.browser
-def test_the_dagster_ui_shows_the_blocked_asset_and_its_verdict(
+def test_the_dagster_ui_shows_what_is_blocked_why_and_what_was_trained_on_what(
     demo: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     env = {**os.environ, "DEMO_HOME": str(demo[0] / "demo home"), "PYTHONPATH": str(ROOT)}
@@ -97,7 +97,16 @@ def test_the_dagster_ui_shows_the_blocked_asset_and_its_verdict(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     images = {p.name: p.read_bytes() for p in tmp_path.glob("*.png")}
-    assert set(images) == {"blocked-training-asset.png", "blocked-check.png"}
+    # The script fails when the UI does not show the kinds, the failed check, the findings and the path, each verdict,
+    # and the sources and duties of what was trained.
+    assert set(images) == {
+        "blocked-training-asset.png",
+        "blocked-check.png",
+        "dagster-graph.png",
+        "dagster-step-failure.png",
+        "dagster-check-history.png",
+        "dagster-trained-version.png",
+    }
     assert all(data.startswith(b"\x89PNG") and len(data) > 20_000 for data in images.values())
 
 
