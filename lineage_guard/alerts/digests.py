@@ -38,7 +38,7 @@ def alert_of_storm(digest: Digest, context: Context) -> Alert:
         id=digest.id,
         incident=storm.id,
         event=digest.event.value,
-        kind=IncidentKind.BLOCKED.value,
+        kind=storm.kind.value,
         page=digest.page,
         at=digest.at.isoformat(),
         deployment=cut(context.deployment, NAME),
@@ -57,7 +57,7 @@ def alert_of_storm(digest: Digest, context: Context) -> Alert:
         terms_url=None,
         path=(),
         changed=cut(_changed(digest), TEXT),
-        owners=some(context.owners_of(targets)),
+        owners=() if storm.kind is IncidentKind.BLIND else some(context.owners_of(targets)),
         ways=() if over else _ways(listed),
         links=kept({"Incidents": link}),
         runbook=context.runbook(STORM_RUNBOOK),
@@ -126,9 +126,13 @@ def _headline(digest: Digest, targets: tuple[str, ...]) -> str:
     count, stand = len(digest.members), len(digest.standing)
     if digest.event is Event.RESOLVE:
         return f"[RESOLVED] All {count} incidents that began at once are over"
-    stopped = "stopped" if digest.storm.page else "observed; nothing was stopped"
-    what = f"{count} incidents at once, {len(targets)} training assets {stopped}"
-    word = {Event.WIDEN: "STORM, WIDER", Event.NARROW: "STORM, FEWER"}.get(digest.event, "STORM")
+    assets = f"{len(targets)} training asset{'' if len(targets) == 1 else 's'}"
+    enforced = any(i.paged for i in digest.members)
+    what = f"{count} incidents at once, {assets} {'stopped' if enforced else 'observed; nothing was stopped'}"
+    if digest.storm.kind is IncidentKind.BLIND:
+        what = f"{count} incidents at once: the guard cannot see"
+    again = "STORM AGAIN" if enforced and not digest.storm.page else "STORM"
+    word = {Event.WIDEN: f"{again}, WIDER", Event.NARROW: f"{again}, FEWER"}.get(digest.event, again)
     return f"[{word}] {what}" if stand == count else f"[{word}] {what}; {stand} still stand"
 
 

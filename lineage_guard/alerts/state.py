@@ -106,10 +106,10 @@ def incidents_to_dict(state: Incidents) -> dict[str, Any]:
         "seen": seen,
         "told": {id_: dict(said) for id_, said in state.told.items()},
         "storms": [
-            [s.id, s.audience, s.page, s.since.isoformat(), s.joined_at.isoformat(), list(s.members), s.updates]
+            [s.id, s.kind, s.audience, s.page, s.since.isoformat(), s.joined_at.isoformat(), list(s.members), s.updates]
             for s in state.storms.values()
         ],
-        "begun": [[b.audience, b.page, b.at.isoformat(), b.number] for b in state.begun],
+        "begun": [[b.kind, b.audience, b.page, b.at.isoformat(), b.number] for b in state.begun],
         "endings": [[e.id, e.expires.isoformat(), e.told, list(e.targets)] for e in state.endings.values()],
     }
 
@@ -123,12 +123,12 @@ def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
     incidents = [_incident(item) for item in cast(list[dict[str, Any]], data["incidents"])]
     seen = [_seen(*line) for line in cast(list[list[Any]], data["seen"])]
     storms = [
-        Storm(id_, whom, page, datetime.fromisoformat(since), datetime.fromisoformat(joined_at), tuple(members), n)
-        for id_, whom, page, since, joined_at, members, n in cast(list[list[Any]], data.get("storms", []))
+        Storm(id_, IncidentKind(kind), whom, page, *map(datetime.fromisoformat, (since, joined)), tuple(members), n)
+        for id_, kind, whom, page, since, joined, members, n in cast(list[list[Any]], data.get("storms", []))
     ]
     begun = [
-        Begun(whom, page, datetime.fromisoformat(at), count)
-        for whom, page, at, count in cast(list[list[Any]], data.get("begun", []))
+        Begun(IncidentKind(kind), whom, page, datetime.fromisoformat(at), count)
+        for kind, whom, page, at, count in cast(list[list[Any]], data.get("begun", []))
     ]
     endings = [
         Ending(id_, datetime.fromisoformat(expires), told, tuple(targets))

@@ -141,8 +141,9 @@ class Storm:
 
     Attributes:
         id: names it; also its dedup key.
+        kind: whose trouble it is.
         audience: whom it is told.
-        page: whether its incidents page.
+        page: whether its incidents page; what is only observed, and what came back, does not.
         since: when it began.
         joined_at: when an incident joined it last.
         members: ids of the incidents that it told, in order.
@@ -150,6 +151,7 @@ class Storm:
     """
 
     id: str
+    kind: IncidentKind
     audience: str
     page: bool
     since: datetime
@@ -162,12 +164,14 @@ class Begun(NamedTuple):
     """How many incidents began at once.
 
     Attributes:
+        kind: whose trouble they are.
         audience: whom they are told.
         page: whether they page.
         at: when.
         number: how many.
     """
 
+    kind: IncidentKind
     audience: str
     page: bool
     at: datetime

@@ -4,7 +4,8 @@ A pager that rings fifty times says less than one that rings once with a list of
 when more than ``LIMIT`` incidents of one audience begin within ``WINDOW``, those that begin
 from then on are members of a storm. Its digest opens once, goes on with each further member,
 says which of them are over, and ends with the last of them. What a storm told is not told
-once more by itself, unless it ends and comes back.
+once more by itself, unless it ends and comes back; what comes back in masses is a storm, too,
+which pages nobody.
 
 A storm is joined only while it rages: what begins later pages by itself, however many members
 of an old storm still stand.
@@ -17,11 +18,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 from lineage_guard.domain.incident import Begun, Event, Incident, IncidentKind, Incidents, Notice, Storm
 
 LIMIT = 10
 WINDOW = timedelta(minutes=5)
+_BEGINS = (Event.OPEN, Event.REOPEN)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ def gather(
     return _Gathering(before, state, at, limit, window).of(tuple(notices))
 
 
+class _Group(NamedTuple):
+    """What is gathered together."""
+
+    kind: IncidentKind
+    audience: str
+    page: bool
+
+
 class _Gathering:
     """One ``gather`` at work."""
 
@@ -107,7 +118,7 @@ class _Gathering:
         alone: list[Notice] = []
         for notice in notices:
             id_ = notice.incident.key.id
-            if notice.event is Event.OPEN and self._group(notice.incident) in stormy and _gathers(notice.incident):
+            if notice.event in _BEGINS and _group(notice) in stormy:
                 member[id_] = self._join(notice)
             elif id_ not in member:
                 alone.append(notice)
@@ -121,33 +132,26 @@ class _Gathering:
         after = replace(self.state, by_id=self.incidents, storms=self.storms, begun=tuple(self.begun))
         return after, (*alone, *digests)
 
-    def _group(self, incident: Incident) -> tuple[str, bool]:
-        return incident.key.audience, incident.paged
-
-    def _stormy(self, notices: tuple[Notice, ...]) -> set[tuple[str, bool]]:
+    def _stormy(self, notices: tuple[Notice, ...]) -> set[_Group]:
         """The audiences to which more begins than they can read."""
-        opened = [n.incident for n in notices if n.event is Event.OPEN and _gathers(n.incident)]
-        now = Counter(map(self._group, opened))
+        now = Counter(_group(n) for n in notices if n.event in _BEGINS)
         self.begun = [b for b in self.state.begun if self.at - b.at < self.window]
         self.begun += [Begun(*group, self.at, count) for group, count in now.items()]
-        counts: Counter[tuple[str, bool]] = Counter()
+        counts: Counter[_Group] = Counter()
         for b in self.begun:
-            counts[b.audience, b.page] += b.number
+            counts[_Group(b.kind, b.audience, b.page)] += b.number
         return {group for group, count in counts.items() if count > self.limit}
 
     def _join(self, notice: Notice) -> str:
-        audience, page = self._group(notice.incident)
-        raging = [
-            s
-            for s in self.storms.values()
-            if (s.audience, s.page) == (audience, page) and self.at - s.joined_at < self.window
-        ]
+        group = _group(notice)
+        same = [s for s in self.storms.values() if _Group(s.kind, s.audience, s.page) == group]
+        raging = [s for s in same if self.at - s.joined_at < self.window]
         if raging:
             storm = max(raging, key=lambda s: (s.joined_at, s.id))
         else:
             # What begins it begins once, so it names one storm only.
             id_ = "lg-storm-" + sha256(notice.id.encode()).hexdigest()[:32]
-            storm = Storm(id_, audience, page, self.at, self.at, ())
+            storm = Storm(id_, *group, self.at, self.at, ())
         id_ = notice.incident.key.id
         members = storm.members if id_ in storm.members else (*storm.members, id_)
         self.storms[storm.id] = replace(storm, joined_at=max(storm.joined_at, self.at), members=members)
@@ -175,6 +179,5 @@ class _Gathering:
         return found
 
 
-def _gathers(incident: Incident) -> bool:
-    """A guard that cannot see is one page to other people; it is never one of many."""
-    return incident.kind is IncidentKind.BLOCKED
+def _group(notice: Notice) -> _Group:
+    return _Group(notice.incident.kind, notice.incident.key.audience, notice.page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 
 from alerting import CLAUDE, GPT, T0, TextLedger, at, verdict
 
@@ -14,6 +15,7 @@ from lineage_guard.alerts.routing import Destinations, Route, Routes
 from lineage_guard.alerts.standing import Standing, standing
 from lineage_guard.alerts.state import parse_state
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.heartbeat import Heartbeat, verdict_on
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.waivers import Waiver
 
@@ -100,7 +102,7 @@ def test_more_than_ten_at_once_are_one_digest_that_lists_them_and_each_still_end
     send([verdict(0, *models(12), target="a")], [sink], ledger, at(0), OWNED)
     (digest,) = sink.take()
     assert (digest.event, digest.page, digest.reason, digest.kind) == ("OPEN", True, "STORM", "BLOCKED")
-    assert digest.headline == "[STORM] 12 incidents at once, 1 training assets stopped"
+    assert digest.headline == "[STORM] 12 incidents at once, 1 training asset stopped"
     assert len(digest.scope) == 12
     assert all(f"via c{n:03}" in digest.scope[n] for n in range(12))
     assert digest.scope[11] in digest.text()
@@ -147,7 +149,32 @@ def test_a_limit_of_ones_own_and_a_storm_of_what_is_only_observed_wakes_nobody()
     send([observed], [sink], ledger, at(0), Context("prod", storm_limit=2))
     (digest,) = sink.take()
     assert (digest.reason, digest.page) == ("STORM", False)
-    assert digest.headline == "[STORM] 3 incidents at once, 1 training assets observed; nothing was stopped"
+    assert digest.headline == "[STORM] 3 incidents at once, 1 training asset observed; nothing was stopped"
+
+
+def test_a_storm_that_comes_back_is_one_message_that_wakes_nobody() -> None:
+    ledger, sink = Named(), Keep()
+    for minutes, found in ((0, models(12)), (1, []), (2, models(12))):
+        send([verdict(minutes, *found, target="a")], [sink], ledger, at(minutes), Context("prod"))
+    assert [(a.event, a.page) for a in sink.alerts] == [("OPEN", True), ("RESOLVE", False), ("OPEN", False)]
+    assert sink.alerts[-1].headline == "[STORM AGAIN] 12 incidents at once, 1 training asset stopped"
+    assert sink.alerts[-1].incident != sink.alerts[0].incident
+    for minutes in (3, 33):
+        send([verdict(3, target="a")], [sink], ledger, at(minutes), Context("prod"))
+    assert [a.event for a in sink.alerts[3:]] == ["RESOLVE"]
+    assert stands(ledger) == ()
+
+
+def test_a_dead_daemon_is_one_page_and_not_one_for_each_sensor_it_ran() -> None:
+    ledger, sink = Named(), Keep()
+    beats = [Heartbeat(f"location-{n}", "dagster:1", at(0), timedelta(seconds=30)) for n in range(11)]
+    send([verdict_on(b, at(60), silent=True) for b in beats], [sink], ledger, at(60), OWNED)
+    (page,) = sink.take()
+    assert (page.kind, page.reason, page.page, page.owners) == ("BLIND", "STORM", True, ())
+    assert page.headline == "[STORM] 11 incidents at once: the guard cannot see"
+    assert "location-7 is silent" in page.text()
+    send([verdict_on(b, at(61), silent=False) for b in beats], [sink], ledger, at(61), OWNED)
+    assert [a.event for a in sink.take()] == ["RESOLVE"]
 
 
 def test_the_list_of_a_digest_fits_every_sink_whatever_things_are_called() -> None:

@@ -123,7 +123,8 @@ def members(telling: Telling) -> dict[str, Incident]:
     if isinstance(telling, Notice):
         return {telling.incident.key.id: telling.incident}
     assert isinstance(telling, Digest)
-    return {i.key.id: i for i in telling.members} | {n.incident.key.id: n.incident for n in telling.new}
+    # A member may have changed within the same look; the digest lists it as it is at its end.
+    return {n.incident.key.id: n.incident for n in telling.new} | {i.key.id: i for i in telling.members}
 
 
 def thread(telling: Telling) -> str:

@@ -100,19 +100,21 @@ def test_a_storm_is_told_as_one_and_no_more_than_the_limit_are_told_alone(histor
     for look in told(history, owned):
         for telling in look.tellings:
             if isinstance(telling, Notice):
-                if telling.event is Event.OPEN and telling.incident.kind is IncidentKind.BLOCKED:
-                    alone.append((look.now, telling.incident.key.audience, telling.page))
+                if telling.event in BEGINS:
+                    alone.append((look.now, telling.incident.kind, telling.incident.key.audience, telling.page))
                 continue
             assert all(n.page == telling.storm.page for n in telling.new)
             assert telling.page == (telling.event is Event.OPEN and telling.storm.page)
             assert {n.incident.key.id for n in telling.new} <= set(telling.storm.members)
-            assert all(i.key.audience == telling.storm.audience for i in telling.members)
+            assert all(
+                (i.kind, i.key.audience) == (telling.storm.kind, telling.storm.audience) for i in telling.members
+            )
             if telling.event is Event.RESOLVE:
                 assert telling.standing == ()
             else:
                 assert telling.standing or telling.event is Event.OPEN
-        for now, whom, page in alone:
-            same = [t for t, w, p in alone if (w, p) == (whom, page) and timedelta(0) <= now - t < WINDOW]
+        for now, *group in alone:
+            same = [t for t, *other in alone if other == group and timedelta(0) <= now - t < WINDOW]
             assert len(same) <= LIMIT
 
 
