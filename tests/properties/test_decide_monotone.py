@@ -6,25 +6,25 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage_worlds import (
+    MODELS,
     NOW,
     effects,
     inputs,
     licenses,
     models,
-    policies,
     productions,
     rules,
     targets,
-    terms_sources,
+    terms_of,
     uses,
     wide_policies,
 )
 
 from lineage_guard.domain.closure import close
 from lineage_guard.domain.decide import Decision, decide
-from lineage_guard.domain.facts import Completeness, Production, Version
+from lineage_guard.domain.facts import Completeness, Input, Production, Version
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.terms import USES, FixedTerms
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 
@@ -132,9 +132,15 @@ dated_rules = st.builds(
 )
 
 
+answers = st.tuples(*[effects] * len(USES)).map(lambda row: dict(zip(USES, row, strict=True)))
+all_known = st.tuples(*[answers] * len(MODELS)).map(
+    lambda rows: FixedTerms({m: (terms_of(f"{m}-0", said),) for m, said in zip(MODELS, rows, strict=True)})
+)
+
+
 @settings(max_examples=50)
 @given(
-    terms_sources,
+    all_known,
     st.lists(models, min_size=1, max_size=2).map(tuple),
     st.lists(dated_rules, min_size=1, max_size=2).map(tuple),
     uses,
@@ -152,10 +158,13 @@ def test_a_day_that_nobody_knows_is_no_better_than_any_day(terms, used, rules, u
 
 
 @settings(max_examples=50)
-@given(targets, productions, policies, uses, rules)
-def test_a_rule_that_narrows_takes_nothing_away(target, known, policy, use, rule):
+@given(all_known, st.lists(rules, max_size=1).map(tuple), rules, models, st.booleans(), uses)
+def test_a_rule_that_narrows_takes_nothing_away(terms, has, added, model, recorded, use):
     """Not even where the policy it is added to is silent."""
-    closure = close(target, known)
+    policy = Policy("p", has, terms, counts_indirect=True)
+    table = Version("d", "n0")
+    step = Production((Version("d", "out"),), inputs=(Input(table),), models=(model, replace(model, model="m9")))
+    closure = close(step, [Production((table,))] if recorded else [])
     before = decide(closure, policy, (), use, NOW)
-    narrower = replace(policy, rules=(*policy.rules, replace(rule, id="team", narrows=True)))
+    narrower = replace(policy, rules=(*has, replace(added, id="team", narrows=True)))
     holds_all(decide(closure, narrower, (), use, NOW), before)

@@ -4,7 +4,20 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage_worlds import NODES, NOW, PUBLIC, ancestries, inputs, models, policies, productions, rules, targets, uses
+from lineage_worlds import (
+    NODES,
+    NOW,
+    PUBLIC,
+    ancestries,
+    inputs,
+    models,
+    policies,
+    productions,
+    productions_of,
+    rules,
+    targets,
+    uses,
+)
 
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Decision, decide, judge
@@ -59,10 +72,13 @@ def test_what_is_observed_never_loosens(target, known, policy, use, model, by):
         no_looser(decide(close(target, grown), policy, (), use, NOW), before)
 
 
-@given(targets, productions, policies, uses, ancestries)
-def test_public_ancestry_never_loosens_what_is_recorded(target, known, policy, use, ancestry):
+public = st.lists(productions_of(st.sampled_from(PUBLIC).map(lambda v: (v,))), max_size=2)
+
+
+@given(targets, productions, public, policies, uses, ancestries)
+def test_public_ancestry_never_loosens_what_is_recorded(target, known, copies, policy, use, ancestry):
     """Only two kinds of ignorance may end: "it is that artefact" and "nothing is on record"."""
-    known = [replace(p, completeness=Completeness.COMPLETE) for p in known]
+    known = [replace(p, completeness=Completeness.COMPLETE) for p in (*known, *copies)]
     known += [type(target)((v,)) for v in NODES + PUBLIC]
     closure = close(replace(target, completeness=Completeness.COMPLETE), known)
     no_looser(decide(extend(closure, ancestry), policy, (), use, NOW), decide(closure, policy, (), use, NOW))

@@ -21,8 +21,9 @@ from lineage_worlds import (
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.organisation import Purpose
 from lineage_guard.domain.policy import ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.terms import USES, Above, Effect, Limits, Restriction, Terms
 from lineage_guard.domain.uniting import Conflict, united
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
@@ -135,6 +136,26 @@ def test_more_facts_against_an_organisation_never_loosen(target, known, policy, 
     no_looser(
         decide(closure, replace(policy, organisation=stricter), (), use, NOW), decide(closure, policy, (), use, NOW)
     )
+
+
+numbers = st.none() | st.integers(0, 3)
+any_terms = st.builds(
+    Terms,
+    *map(st.just, ("t", "m0-0", "", "MIT")),
+    st.tuples(*[effects] * len(USES)).map(lambda row: dict(zip(USES, row, strict=True))),
+    st.frozensets(st.sampled_from(Restriction), max_size=2),
+    limits=st.none() | st.builds(Limits, numbers, numbers, above=st.sampled_from(Above)),
+)
+
+
+@given(any_terms, organisations, numbers, uses)
+def test_each_fact_against_an_organisation_never_loosens_terms(terms, facts, revenue, use):
+    facts = replace(facts, annual_revenue_usd=revenue)
+    more = [{"competes_with": None}, {"distributes_models": True}, {"purpose": Purpose.COMMERCIAL}]
+    more += [{"monthly_users": n} for n in range(4) if n >= (facts.monthly_users or 0)]
+    more += [{"annual_revenue_usd": n} for n in range(4) if n >= (revenue or 0)]
+    before = facts.apply(terms, use).effect
+    assert all(replace(facts, **fact).apply(terms, use).effect >= before for fact in more)
 
 
 @settings(max_examples=25)
