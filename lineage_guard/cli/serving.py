@@ -58,7 +58,7 @@ def serve(
     try:
         import uvicorn
 
-        from lineage_guard.web import questions
+        from lineage_guard.web.app import warm
         from lineage_guard.web.monitoring import watching
     except ImportError as e:
         raise ConfigError(
@@ -72,7 +72,7 @@ def serve(
     place = ledger_location(ledger)
     opened = open_ledger(place)
     # A ledger that cannot be read is an error now, not with the first page; and the first page need not wait for it.
-    questions.counts(opened)
+    warm(opened)
     made = application(host, opened, policy, waivers, names, unguarded=unguarded, namespace=namespace)
     config = uvicorn.Config(made, log_level="warning", server_header=False, timeout_graceful_shutdown=_GRACE)
     with _listening(host, port) as listening, watching(opened) if watch else nullcontext():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,15 +14,17 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from lineage_guard.domain.errors import ConfigError, LedgerError, LineageGuardError
-from lineage_guard.web import api, further, views
+from lineage_guard.web import api, further, questions, views
 from lineage_guard.web.access import Access, Guarded
 from lineage_guard.web.receiver import MAX_BYTES, TOKENS_VARIABLE, receiver
-from lineage_guard.web.rendering import STATIC, page
+from lineage_guard.web.rendering import STATIC, environment, page
 from lineage_guard.web.site import Site
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
+
+    from lineage_guard.ledger import Ledger
 
 _TITLES = {404: "Not found", 405: "Not done here"}
 
@@ -65,6 +68,24 @@ def app(
     made.mount("/static", _Files(directory=STATIC), name="static")
     made.state.site = site
     return made
+
+
+def warm(ledger: Ledger) -> None:
+    """Do once what the first reader would wait for: read what is browsed, load modules, compile templates.
+
+    Args:
+        ledger: what is served.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    questions.counts(ledger)
+    questions.versions(ledger, limit=1)
+    for module in ("paths", "recorded", "downstream", "waived", "documents", "runbooks"):
+        import_module(f"lineage_guard.web.{module}")
+    made = environment()
+    for name in made.list_templates():
+        made.get_template(name)
 
 
 def _pages() -> list[BaseRoute]:
