@@ -123,7 +123,7 @@ def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
     incidents = [_incident(item) for item in cast(list[dict[str, Any]], data["incidents"])]
     seen = [_seen(*line) for line in cast(list[list[Any]], data["seen"])]
     storms = [
-        Storm(id_, IncidentKind(kind), whom, page, *map(datetime.fromisoformat, (since, joined)), tuple(members), n)
+        Storm(id_, IncidentKind(kind), whom, page, _moment(since), _moment(joined), tuple(members), n)
         for id_, kind, whom, page, since, joined, members, n in cast(list[list[Any]], data.get("storms", []))
     ]
     begun = [
@@ -142,6 +142,10 @@ def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
         begun=tuple(begun),
         endings={e.id: e for e in endings},
     )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _incident(item: Mapping[str, Any]) -> Incident:
