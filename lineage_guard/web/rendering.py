@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote as shell
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -101,7 +102,7 @@ def _pieces(made: Iterator[str]) -> Iterator[bytes]:
 @cache
 def environment() -> Environment:
     """The templates, with what they may call."""
-    made = templates(_TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome)
+    made = templates(_TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome, shell=shell)
     own: dict[str, Any] = {"flush": _FLUSH, "to": to, "to_version": to_version, "static": static, "web": web}
     made.globals.update(own)
     return made

@@ -225,6 +225,7 @@ def test_impact_leads_to_what_was_trained(client: TestClient):
     assert to_version(WAIVED) in page.links
     assert to_version(CURATED) in page.links
     assert to_version(CURATED) in read(client, to_version(SYNTHETIC, "/impact")).links
+    assert "lineage-guard impact --model 'gpt-4o*'" in page.text
     assert "Nothing is downstream" in read(client, "/impact?model=nobody").text
     assert "Name a model" in read(client, "/impact").text
 
