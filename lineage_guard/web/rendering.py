@@ -102,7 +102,9 @@ def _pieces(made: Iterator[str]) -> Iterator[bytes]:
 @cache
 def environment() -> Environment:
     """The templates, with what they may call."""
-    made = templates(_TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome, shell=shell)
+    made = templates(
+        _TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome, shell=shell
+    )
     own: dict[str, Any] = {"flush": _FLUSH, "to": to, "to_version": to_version, "static": static, "web": web}
     made.globals.update(own)
     return made
