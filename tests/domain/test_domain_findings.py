@@ -271,6 +271,8 @@ def test_a_waiver_for_certain_data_leaves_the_rest_of_a_finding_open():
         (C, 1, "w-c", (OUT, C)),
     ]
     assert (verdict.decision, verdict.stops, verdict.waivers) == (Decision.BLOCK, True, ("w-b", "w-c"))
+    verdict = verdict_on(*tables, waivers=(replace(here[0], use=TRAIN_COMPETING),))
+    assert [(f.versions, f.waived_by) for f in verdict.findings] == [(2, None), (1, "w-b")]
     everywhere = replace(here[0], id="w-all", dataset=None)
     verdict = verdict_on(*tables, waivers=(*here, everywhere))
     assert [(f.versions, f.waived_by) for f in verdict.findings] == [(3, "w-all")]
@@ -339,3 +341,27 @@ def test_rows_are_judged_one_by_one_in_order_with_the_model_of_each():
     closure = close(Production((OUT,), inputs=(Input(A), Input(B))), made)
     judged = list(judge(closure, Policy("p", (AS_TERMS,), KNOWN), TRAIN_COMPETING))
     assert [(j.index, j.reached.version, j.ruling.model.version) for j in judged] == [(1, A, "v0"), (2, B, "v1")]
+
+
+def test_every_rule_that_speaks_of_a_gap_has_its_say_of_each():
+    rules = (GAPS, replace(GAPS, id="g2", effect=Effect.WARN), replace(GAPS, id="g3", effect=Effect.ALLOW))
+    made = [table(completeness=Completeness.UNKNOWN, at=v) for v in (A, B)]
+    verdict = verdict_on(*made, rules=rules)
+    assert [(f.rule, f.subject, f.versions) for f in verdict.findings] == [
+        ("gaps", A, 1), ("gaps", B, 1), ("g2", A, 1), ("g2", B, 1)
+    ]  # fmt: skip
+    allowed_first = verdict_on(*made, rules=rules[::-1])
+    assert allowed_first.findings == verdict.findings
+
+
+def test_what_is_unknown_stops_training_and_not_an_evaluation():
+    for use, stops in ((TRAIN_COMPETING, True), (EVALUATE, False)):
+        verdict = verdict_on(table(model("new")), use=use)
+        assert (verdict.decision, verdict.stops, verdict.use) == (Decision.UNKNOWN, stops, use)
+
+
+def test_a_rule_applies_terms_as_they_stand_to_nobody_in_particular():
+    assert AS_TERMS.effect_of(BAD, TRAIN_COMPETING) is Effect.BLOCK
+    assert AS_TERMS.effect_of(BAD, "another") is Effect.UNKNOWN
+    assert AS_TERMS.effect_of(LAB, TRAIN_COMPETING, Organisation(purpose=Purpose.COMMERCIAL)) is Effect.BLOCK
+    assert AS_TERMS.effect_of(LAB, TRAIN_COMPETING) is Effect.WARN
