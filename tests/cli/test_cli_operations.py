@@ -121,7 +121,7 @@ def test_doctor_goes_on_past_what_is_broken(run_json, tmp_path, monkeypatch):
     assert code == 1
     assert found["ledger"]["state"] == "fail"
     assert "DAGSTER_HOME is not set" in found["Dagster instance"]["found"]
-    assert "LINEAGE_GUARD_WEBHOOK_URL is not" in found["alerts"]["found"]
+    assert "LINEAGE_GUARD_WEBHOOK_URL is not" in found["alert sinks"]["found"]
     assert found["policy"]["state"] == "ok"
 
 
