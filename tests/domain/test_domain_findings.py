@@ -122,6 +122,7 @@ def rule(effect, **more):
 def test_a_finding_says_what_was_found_in_one_sentence(made, given, said):
     [found] = verdict_on(made, **given).findings
     assert found.message == said
+    assert found.pin is given.get("pin", Pin.EXACT)
 
 
 @pytest.mark.parametrize(
@@ -365,3 +366,28 @@ def test_a_rule_applies_terms_as_they_stand_to_nobody_in_particular():
     assert AS_TERMS.effect_of(BAD, "another") is Effect.UNKNOWN
     assert AS_TERMS.effect_of(LAB, TRAIN_COMPETING, Organisation(purpose=Purpose.COMMERCIAL)) is Effect.BLOCK
     assert AS_TERMS.effect_of(LAB, TRAIN_COMPETING) is Effect.WARN
+
+
+def test_the_family_of_a_base_model_is_the_one_of_its_day():
+    """A base under last year's terms is not of the family that this year's terms open."""
+    shut = terms("shut", Effect.BLOCK, Restriction.OTHER_MODEL_FAMILIES, permitted_families=("t2026",))
+
+    class ByYear:
+        digest = ""
+
+        def resolve(self, model, on):
+            years = [on.year] if on else [2025, 2026]
+            bound = (shut,) if model.model == "shut" else tuple(terms(f"t{y}", Effect.ALLOW) for y in years)
+            return Resolution(bound)
+
+    def decided(made, generated):
+        base = ModelSource("p", "base", usage=Usage.BASE_MODEL, generated_at=generated)
+        step = Production((OUT,), inputs=(Input(A),), models=(base,), produced_at=made)
+        closure = close(step, [table(model("shut"))])
+        return decide(closure, Policy("p", (AS_TERMS,), ByYear()), (), TRAIN_COMPETING, NOW).decision
+
+    last = NOW.replace(year=2025)
+    assert decided(NOW, None) is Decision.UNKNOWN, "the bar falls; the terms say nothing of an internal model"
+    assert decided(last, None) is Decision.BLOCK
+    assert decided(last, NOW) is Decision.UNKNOWN
+    assert decided(NOW, last) is Decision.BLOCK
