@@ -131,7 +131,9 @@ def step_failure(page: Page, url: str, image: Path) -> None:
     dialog = page.get_by_role("dialog").last
     for text in ("Failure: BLOCKED", "lineage_guard/findings", "RESTRICTED_MODEL", "curated/mixed_set"):
         expect(dialog.get_by_text(text).first).to_be_visible(timeout=30_000)
-    page.screenshot(path=image)
+    # The dialog fades in: shown as it is when it has.
+    page.wait_for_function("document.getAnimations().every(a => a.playState !== 'running')")
+    page.screenshot(path=image, animations="disabled")
 
 
 def check_history(page: Page, url: str, image: Path) -> None:
