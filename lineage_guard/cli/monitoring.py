@@ -111,13 +111,19 @@ def _look(ledger: Ledger, after: timedelta | None, now: datetime) -> Watched:
 
 
 def _print(found: Health, watched: Watched | None) -> None:
+    from lineage_guard.domain.incident import Notice
+    from lineage_guard.domain.storms import Digest
+
     for check in found.checks:
         click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.said}")
         if check.fix:
             click.echo(f"      To fix: {check.fix}")
     report = watched.report if watched else None
     for notice in report.notices if report else ():
-        click.echo(f"Told: {notice.event.value} {notice.incident.title}")
+        told = [notice.incident] if isinstance(notice, Notice) else []
+        told = list(notice.members) if isinstance(notice, Digest) else told
+        for incident in told:
+            click.echo(f"Told: {notice.event.value} {incident.title}")
     for _, sink, why in report.failed if report else ():
         click.echo(f"Not delivered to {sink}: {why}", err=True)
 

@@ -138,6 +138,22 @@ def test_each_sensor_is_a_trouble_of_its_own(ledger: Ledger) -> None:
     assert sorted(a.cause for a in pager.alerts) == ["sensor:serving", "sensor:training"]
 
 
+def test_a_daemon_that_died_does_not_page_once_for_each_location(ledger: Ledger) -> None:
+    pager = Pager()
+    for n in range(30):
+        ticked(ledger, f"location{n:02d}")
+    Clock(ledger, pager, stays=False).look(1000)
+    assert 0 < sum(a.page for a in pager.alerts) < 30
+    for n in range(30):
+        ticked(ledger, f"location{n:02d}", 2000)
+    for n in range(2000, 9000, 600):
+        for m in range(30):
+            ticked(ledger, f"location{m:02d}", n)
+        Clock(ledger, pager, stays=False).look(n + 1)
+    ends = {a.incident for a in pager.alerts if a.event == "RESOLVE"}
+    assert ends == {a.incident for a in pager.alerts if a.event == "OPEN"}
+
+
 def test_a_location_that_was_removed_can_be_forgotten(ledger: Ledger) -> None:
     pager = Pager()
     ticked(ledger, "training")
