@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource
-from lineage_guard.domain.judging import rulings_on
+from lineage_guard.domain.closure import close
+from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource, Production, Version
+from lineage_guard.domain.judging import judge, rulings_on
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind
 from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms, Unresolved
@@ -116,3 +117,28 @@ def test_terms_that_are_known_in_part_are_ruled_on_and_so_is_the_rest():
     ]
     assert said(kind(none), *rules, terms=Half()) == [("unread", "UNKNOWN_TERMS", "UNKNOWN", "DIRECT", none)]
     assert said(kind(half), *rules, terms=Half(), use="another")[0][2] == "UNKNOWN"
+
+
+def test_what_no_rule_speaks_of_is_ruled_unknown_with_its_terms():
+    [ruling] = rulings_on(kind(source("bad")), Policy("p", (), KNOWN), TRAIN_COMPETING)
+    assert (ruling.rule.id, ruling.effect, ruling.model, ruling.terms) == (
+        "no-rule",
+        Effect.UNKNOWN,
+        source("bad"),
+        BAD,
+    )
+
+
+def test_rows_are_judged_for_their_use():
+    rules = (replace(ALLOW, match=Match(use=("evaluate",))), replace(ALLOW, id="s", match=Match(use=("train_*",))))
+    closure = close(Production((Version("d", "out"),), models=(source("bad"),)), [])
+    for use, id in (("evaluate", "r"), (TRAIN_COMPETING, "s")):
+        assert [j.ruling.rule.id for j in judge(closure, Policy("p", rules, KNOWN), use)] == [id]
+
+
+def test_a_model_that_was_seen_and_stands_in_for_a_declaration_is_said_to():
+    inferred = replace(source("bad"), asserted_by=Assertion.INFERRED)
+    assert [x[:2] for x in said(kind(inferred), ALLOW)] == [
+        ("r", "PERMITTED_MODEL"),
+        ("observed-differs", "INFERRED_DECLARATION"),
+    ]
