@@ -19,6 +19,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import sys
 import threading
 from bisect import bisect_right, insort
 from collections.abc import Generator
@@ -70,7 +71,9 @@ class Segments:
         self._sorted: list[str] = []
 
     def __del__(self) -> None:
-        self._forget()
+        # At the end of the interpreter modules are gone, and the system closes the files.
+        if not sys.is_finalizing():
+            self._forget()
 
     @property
     def opened(self) -> bool:
