@@ -140,7 +140,7 @@ def main() -> None:
                     lambda ledger=ledger, step=step: ledger.closure(step),
                     lambda place=place, step=step: open_ledger(place).closure(step),
                 ),
-                "listed": (lambda listed=listed: replace(listed),) * 2,
+                "listed": (lambda listed=listed: replace(listed), lambda listed=listed: replace(listed)),
             }
             found: list[Verdict] = []
             for way, (fresh, opened) in ways.items():
