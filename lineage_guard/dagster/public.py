@@ -64,7 +64,8 @@ def specs_of(
     while queue:
         version = queue.pop(0)
         if version not in drawn:
-            drawn[version] = _parents(version, known, ancestry)
+            # What nobody has read of an artefact's making is no artefact. It joins when the gate decides, and stops.
+            drawn[version] = {v: i for v, i in _parents(version, known, ancestry).items() if v in known}
             queue.extend(drawn[version] if ancestors else ())
     _refuse_collisions(drawn)
     return [

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pytest
 
 from lineage_guard import declaration_of, public_assets
-from lineage_guard.catalog import load_catalog
+from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.dagster.public import RESTRICTED_TAG, asset_key_of, specs_of
 from lineage_guard.domain.closure import close, extend
+from lineage_guard.domain.decide import decide
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Production, Usage, Version
 from lineage_guard.domain.provenance import production_facts
 from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.waivers import Waivers
 
 SMOLTALK = "HuggingFaceTB/smoltalk"
 
@@ -58,6 +62,23 @@ def test_a_drawn_artefact_is_complete_only_through_the_catalog() -> None:
     closure = extend(close(step, [recorded]), catalog.ancestry)
     assert all(r.completeness.value == "COMPLETE" for r in closure.reached)
     assert any(m.model.startswith("gpt-4") for r in closure.reached for m in r.models)
+
+
+def test_what_nobody_has_read_of_an_artefact_is_not_drawn_and_stops_training() -> None:
+    catalog = load_catalog()
+    known = catalog.ancestry.productions()
+    unread = {v: [i.version for i in p.inputs if i.version.namespace == "unread"] for v, p in known.items()}
+    [public, *_] = [v for v, inputs in unread.items() if inputs]
+    [spec, *_] = public_assets(public.name)
+    assert not any("unread" in part for dep in spec.deps for part in dep.asset_key.path)
+    facts = production_facts(declaration_of(spec.metadata), has_deps=False, is_external=True)
+    made = Version("default", "/".join(spec.key.path))
+    recorded = Production((made,), completeness=facts.completeness, artefact=facts.artefact)
+    step = Production((Version("default", "student"),), inputs=(Input(made),))
+    closure = extend(close(step, [recorded]), catalog.ancestry)
+    verdict = decide(closure, load_policy("default", catalog), Waivers(), "train_competing", datetime.now(UTC))
+    assert verdict.stops
+    assert any(f.subject in unread[public] for f in verdict.findings)
 
 
 class Two:
