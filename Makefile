@@ -31,6 +31,10 @@ demo: $(READY) ## Run the main job for real and explain what was blocked (about 
 ui: $(READY) ## Look at the demo's result in the Dagster UI (after make demo)
 	@$(BIN)/python -m dagster_project.ui
 
+.PHONY: view
+view: $(READY) ## Look at the demo's result in the path view, on http://127.0.0.1:4180 (after make demo)
+	@$(BIN)/python -m dagster_project.view
+
 .PHONY: test
 test: $(READY) ## Run the tests that need nothing but this folder
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not long and not browser" $(PYTEST_ARGS)

@@ -53,7 +53,10 @@ def main(module: str) -> None:
     alerts = len(execute.ALERTS.read_text("utf-8").splitlines())
     out.print(f"[bold]Alerts[/]    {alerts} in {execute.ALERTS}", highlight=False, soft_wrap=True)
     out.print(f"[bold]Run log[/]   {execute.LOG}", highlight=False, soft_wrap=True)
-    out.print("[bold]Look[/]      make ui   [dim](the same in the Dagster UI)[/]", highlight=False)
+    out.print(
+        "[bold]Look[/]      make ui   [dim](the same in the Dagster UI)[/], make view   [dim](the path view)[/]",
+        highlight=False,
+    )
     out.print(f"[bold]Total[/]     {time.monotonic() - began:.0f} s\n", highlight=False)
     if checked.problems:
         wrong.append(f"{len(checked.problems)} events are not valid")

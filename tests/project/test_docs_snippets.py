@@ -75,6 +75,6 @@ def test_every_file_that_is_linked_exists(name: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "types", "bench", "ui"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "types", "bench", "ui", "view"])
 def test_every_make_command_of_the_readme_is_in_the_makefile(target: str) -> None:
     assert re.search(rf"^{target}: .*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
