@@ -34,6 +34,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+#: Kinds that guard() puts on assets. Not imported: the project without guard() must not load it.
+KINDS = ("guarded", "restricted")
+
 PROBE = "lineage_guard_probe"
 
 
@@ -228,13 +231,14 @@ def _name(value: Any, number: int) -> str:
 
 
 def ours(difference: tuple[str, str]) -> bool:
-    """The sensor, the checks and the step that runs a check, all named ``lineage_guard``.
+    """The sensor, the checks and the step that runs a check, all named ``lineage_guard``, and our two kinds.
 
     A job that holds a check lists its op in the config of the whole job, which Dagster names by a hash
     of what is in it. What a user's own op takes stands elsewhere, with that op.
     """
     where, _ = difference
-    return "lineage_guard" in where or where.endswith("/root_config_key") or "/all_config_snaps_by_key/" in where
+    hashed = where.endswith("/root_config_key") or "/all_config_snaps_by_key/" in where
+    return "lineage_guard" in where or hashed or where.endswith(tuple(f"/tags/dagster/kind/{kind}" for kind in KINDS))
 
 
 def main() -> None:
@@ -287,7 +291,7 @@ def report(options: argparse.Namespace, rows: dict[bool, list[dict[str, Any]]]) 
         f"(median of {len(pairs)} pairs, quartiles {step[1]:+.1f} and {step[3]:+.1f}); "
         f"the first step of a process {first:+.1f} ms",
         f"ops    {guarded[0]['wrapped']} of {guarded[0]['ops']} watched or gated",
-        f"added  {len(found) - len(alien)} places, all of them the sensor and the checks named lineage_guard",
+        f"added  {len(found) - len(alien)} places, all of them the sensor, the checks named lineage_guard and kinds",
         f"other differences  {len(alien)}"
         + (f" (two loads without guard() differ in {len(unstable)})" * bool(unstable)),
         *(f"  {where}: {what}" for where, what in alien[:20]),

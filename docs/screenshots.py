@@ -81,7 +81,8 @@ def browser_page() -> Generator[Page]:
         path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         try:
-            yield browser.new_page(viewport={"width": 1500, "height": 950}, device_scale_factor=1)
+            # Waiting for a condition evaluates it, which the policy of Dagster's pages forbids.
+            yield browser.new_page(viewport={"width": 1500, "height": 950}, device_scale_factor=1, bypass_csp=True)
         finally:
             browser.close()
 
