@@ -51,7 +51,7 @@ FAULTS = {
     400: "400 (SMTP 554, content)",
     302: "redirect (SMTP 551)",
 }
-PATIENCE = 9.0
+PATIENCE = 60.0
 _SMTP = {
     429: ("mail", "421 4.7.0 slow down"),
     500: ("data", "451 4.3.0 try later"),
@@ -139,7 +139,8 @@ def faulty(sink: str, fault: str | int) -> Iterator[tuple[Sink, Callable[[], Sin
                 return _mail(well, PATIENCE)
 
             if fault == "refused":
-                yield _mail(f"127.0.0.1:{closed_port()}", patience), healthy
+                with closed_port() as place:
+                    yield _mail(place, patience), healthy
             elif isinstance(fault, str) and fault != "tls":
                 with slow_server(drip=fault == "drip") as place:
                     yield _mail(place, patience), healthy
@@ -152,8 +153,8 @@ def faulty(sink: str, fault: str | int) -> Iterator[tuple[Sink, Callable[[], Sin
         return
     answer, make = HTTP[sink]
     if fault == "refused":
-        with serving(Http(answer)) as http:
-            yield make(f"http://127.0.0.1:{closed_port()}", patience), lambda: make(http.url, PATIENCE)
+        with closed_port() as place, serving(Http(answer)) as http:
+            yield make(f"http://{place}", patience), lambda: make(http.url, PATIENCE)
         return
     with (
         serving(Http(answer, None if fault == "tls" else fault, _error(sink, fault)), tls=fault == "tls") as http,

@@ -100,11 +100,12 @@ def serving(http: Http, tls: bool = False) -> Iterator[Http]:
         thread.join(5)
 
 
-def closed_port() -> int:
-    """A port at which nobody listens."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """Host and port at which nobody listens, and nobody else can while the block lasts: it is bound."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 @cache
@@ -260,10 +261,17 @@ class Mailbox:
             self.logins.append((data.login, data.password))
             return AuthResult(success=self.fault is None or self.fault[0] != "auth", handled=False)
 
-        controller = Controller(
+        class Bound(Controller):
+            """On a socket that is bound already: a port that was free a moment ago may be taken."""
+
+            def _create_server(self) -> Any:
+                return self.loop.create_server(self._factory_invoker, sock=listener)
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        controller = Bound(
             self,
             hostname="127.0.0.1",
-            port=closed_port(),
+            port=listener.getsockname()[1],
             authenticator=login,
             auth_require_tls=False,
             tls_context=tls_context() if self._tls else None,

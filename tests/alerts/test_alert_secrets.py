@@ -22,8 +22,9 @@ def test_no_log_at_any_level_holds_a_secret(caplog, fault):
         serving(Http(Slack(token=token).answer, fault)) as slack,
         serving(Http(webhook, fault)) as hook,
         Mailbox().serving() as mail,
+        closed_port() as closed,
     ):
-        down = f"http://127.0.0.1:{closed_port()}" if fault == "refused" else ""
+        down = f"http://{closed}" if fault == "refused" else ""
         environ = {
             "LINEAGE_GUARD_PAGERDUTY_ROUTING_KEY": key,
             "LINEAGE_GUARD_PAGERDUTY_URL": down or pd.url,

@@ -6,13 +6,12 @@ import base64
 import hmac
 import json
 import logging
-import socket
 import threading
 from hashlib import sha256
 
 import pytest
 from alerting import CLAUDE, GPT, TextLedger, at, verdict
-from receivers import Http, certificate, serving, webhook
+from receivers import Http, certificate, closed_port, serving, webhook
 
 from lineage_guard.alerts import Context, LogSink, Undelivered, WebhookSink, send
 from lineage_guard.alerts.outbox import ATTEMPTS
@@ -106,11 +105,9 @@ def test_a_hung_receiver_times_out_once_per_tick_and_the_others_still_get_theirs
 
 
 def test_a_refused_connection_keeps_it(receiver):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
     ledger = TextLedger()
-    report = send([verdict(0, GPT)], [WebhookSink(f"http://127.0.0.1:{port}/x")], ledger, at(0))
+    with closed_port() as place:
+        report = send([verdict(0, GPT)], [WebhookSink(f"http://{place}/x")], ledger, at(0))
     assert "ConnectError" in report.failed[0][2]
     assert report.waiting == 1
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import email
 import logging
+import smtplib
 from dataclasses import replace
 from email.policy import default
 
 import pytest
 from alerting import GPT, TextLedger, at, verdict
-from receivers import Mailbox, certificate
+from receivers import Mailbox, certificate, slow_server
 
 from lineage_guard.alerts import Context, MailSink, Undelivered, send
 from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.sinks.exchange import unanswered
 from lineage_guard.alerts.sinks.mail import server_of
 from lineage_guard.domain.errors import ConfigError
 
@@ -126,3 +128,10 @@ def test_a_url_that_is_none_is_refused_without_showing_it(url):
 def test_addresses_are_plain(sender, to):
     with pytest.raises(ConfigError):
         MailSink(server_of("smtp://h"), sender, to)
+
+
+def test_a_read_that_timed_out_is_called_so_although_smtplib_says_disconnected():
+    # Whichever comes first, the deadline of the exchange or the timeout of the read.
+    with slow_server(drip=False) as place, pytest.raises(smtplib.SMTPServerDisconnected) as seen:
+        smtplib.SMTP(*place.split(":"), timeout=0.05)
+    assert "no answer in time" in str(unanswered(seen.value, "mail"))

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -106,27 +106,33 @@ def _trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
 
 def unanswered(error: BaseException, sink: str) -> Undelivered:
     """The error for an exchange that broke off; names the kind of ``error`` and never its text."""
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+    chain = list(_chain(error))
+    # smtplib wraps the timeout of a read: it calls the connection closed.
+    if any(isinstance(e, TimeoutError) or "Timeout" in type(e).__name__ for e in chain):
         return Undelivered(
             "no answer in time",
             where=sink,
             fix="see whether the receiver is well; it may have taken the alert, which is sent again",
         )
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            kind = type(cause).__name__
-            return Undelivered(
-                f"no answer: TLS failed ({kind})",
-                where=sink,
-                fix="check the receiver's certificate; for one of your own authority set SSL_CERT_FILE",
-            )
-        cause = cause.__cause__ or cause.__context__
+    tls = next((e for e in chain if isinstance(e, ssl.SSLError)), None)
+    if tls is not None:
+        return Undelivered(
+            f"no answer: TLS failed ({type(tls).__name__})",
+            where=sink,
+            fix="check the receiver's certificate; for one of your own authority set SSL_CERT_FILE",
+        )
     return Undelivered(
         f"no answer: {type(error).__name__}",
         where=sink,
         fix="check that the receiver runs and can be reached from here",
     )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from, outermost first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
