@@ -249,7 +249,9 @@ def test_no_report_no_log_and_no_name_holds_the_token(receiver, caplog):
     assert "hush-hush" not in everything
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "hooks.example.com", "https://"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "hooks.example.com", "https://", "https://[hooks.example", "https://x:hooks.example/"]
+)
 def test_a_url_that_cannot_be_posted_to_is_refused_without_showing_it(url):
     with pytest.raises(ConfigError) as caught:
         WebhookSink(url)

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.deadline import EXCHANGE, DeadlineExceeded, within
+from lineage_guard.domain.errors import ConfigError
 
 #: Seconds one exchange may take, from looking up the name to the last byte of the answer.
 TIMEOUT = 5.0
@@ -61,6 +63,32 @@ class Answer:
         except ValueError:
             return {}
         return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def host_of(url: str, receiver: str, *, where: str, fix: str) -> str:
+    """The host of a URL that alerts can be posted to, with its port when the URL names one.
+
+    Args:
+        url: http or https; may hold a token, so it is never part of an error.
+        receiver: whose URL it is, for errors.
+        where: named in errors.
+        fix: what to do when it is not one.
+
+    Raises:
+        ConfigError: it cannot be posted to.
+
+    Example:
+        >>> host_of("https://hooks.example.com:8443/token", "webhook", where="sinks", fix="give the full URL")
+        'hooks.example.com:8443'
+    """
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if scheme not in ("http", "https") or not host:
+        raise ConfigError(f"the {receiver} URL is not an http or https URL", where=where, fix=fix)
+    return f"{host}:{port}" if port else host
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float, sink: str) -> Answer:

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
-from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
+from lineage_guard.alerts.sinks.exchange import TIMEOUT, host_of, post
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.incidents import Event, IncidentKind
 
@@ -59,9 +58,7 @@ class PagerDutySink:
                 where=name,
                 fix="copy the integration key of an Events API v2 integration",
             )
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("the PagerDuty URL is not an http or https URL", where=name, fix=f"use {URL}, or none")
+        host_of(url, "PagerDuty", where=name, fix=f"use {URL}, or none")
         self._key = routing_key
         self._name = name
         self._url = url.rstrip("/")

@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
-from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
+from lineage_guard.alerts.sinks.exchange import TIMEOUT, host_of, post
 from lineage_guard.alerts.sinks.slack_blocks import blocks_of, escaped
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.incidents import Event
@@ -66,9 +65,7 @@ class SlackSink:
             )
         if not re.fullmatch(r"[#\w.-]{1,100}", channel):
             raise ConfigError("the Slack channel is not one", where=name, fix="give its id, e.g. C0123456789")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("the Slack URL is not an http or https URL", where=name, fix=f"use {URL}, or none")
+        host_of(url, "Slack", where=name, fix=f"use {URL}, or none")
         self._token = token
         self._channel = channel
         self._name = name

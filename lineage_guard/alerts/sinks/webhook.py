@@ -9,11 +9,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Undelivered
-from lineage_guard.alerts.sinks.exchange import TIMEOUT, post
+from lineage_guard.alerts.sinks.exchange import TIMEOUT, host_of, post
 from lineage_guard.domain.errors import ConfigError
 
 #: Refusals that speak of this one message; anything else says the receiver is not well.
@@ -50,15 +49,13 @@ class WebhookSink:
         timeout: float = TIMEOUT,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                "the webhook URL is not an http or https URL",
-                where="LINEAGE_GUARD_WEBHOOK_URL",
-                fix="give the full URL, e.g. https://hooks.example.com/services/…",
-            )
         self._url = url
-        self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
+        self._host = host_of(
+            url,
+            "webhook",
+            where="LINEAGE_GUARD_WEBHOOK_URL",
+            fix="give the full URL, e.g. https://hooks.example.com/services/…",
+        )
         self._secret = _key(secret) if secret else None
         self._name = name or f"webhook:{self._host}"
         self._timeout = timeout
