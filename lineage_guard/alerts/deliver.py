@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lineage_guard.alerts.outbox import Outbox, Waiting
+from lineage_guard.alerts.outbox import Outbox, Waiting, urgent
 from lineage_guard.alerts.sinks.base import FollowingSink, LogSink, Sink, Undelivered
 from lineage_guard.alerts.sinks.deadline import within
 
@@ -105,9 +105,15 @@ def deliver(
 
 
 def _well_first(due: tuple[Waiting, ...], sinks: Mapping[str, Sink]) -> list[Waiting]:
-    """The log first and what failed before last, so that dead sinks do not use up the time of the others."""
-    failing = {w.sink for w in due if w.attempts}
-    return sorted(due, key=lambda w: (not isinstance(sinks.get(w.sink), LogSink), w.sink in failing))
+    """The log first, then pages, then the rest; of each what failed before last.
+
+    So dead sinks do not use up the time of the others, and what wakes nobody does not use up that of a page,
+    whichever sinks they go to.
+    """
+    failing, early = {w.sink for w in due if w.attempts}, urgent(due)
+    return sorted(
+        due, key=lambda w: (not isinstance(sinks.get(w.sink), LogSink), w.place not in early, w.sink in failing)
+    )
 
 
 def handed(sink: Sink | None, item: Waiting, note: Mapping[str, str]) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -46,6 +46,11 @@ class Waiting:
         return self.alert.id, self.sink
 
     @property
+    def thread(self) -> tuple[str, str]:
+        """Which incident through which sink; within one, order is kept."""
+        return self.alert.incident, self.sink
+
+    @property
     def exhausted(self) -> bool:
         """Whether it has been tried often enough to give up."""
         return self.attempts >= ATTEMPTS
@@ -62,6 +67,22 @@ class Waiting:
         if retry_after is not None:
             wait = max(wait, timedelta(seconds=min(retry_after, LONGEST_WAIT.total_seconds())))
         return replace(self, attempts=self.attempts + 1, error=error[:500], next_at=now + wait)
+
+
+def urgent(items: Sequence[Waiting]) -> set[tuple[str, str]]:
+    """Places of the pages among ``items``, and of what has to reach the same incident and sink before them.
+
+    Args:
+        items: in the order in which each incident is told.
+    """
+    found: set[tuple[str, str]] = set()
+    paged: set[tuple[str, str]] = set()
+    for w in reversed(items):
+        if w.alert.page:
+            paged.add(w.thread)
+        if w.thread in paged:
+            found.add(w.place)
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,9 @@ class Outbox:
     def put(self, alerts: Iterable[Alert], route: Callable[[Alert], Iterable[str]], now: datetime) -> Outbox:
         """Queue each alert for its sinks, unless that very alert waits there already.
 
+        What a page has to wait for starts again with it: the end of an earlier episode that was put off for an
+        hour would put off the page for as long.
+
         Args:
             alerts: what to tell.
             route: names of the sinks for an alert that begins an incident, or whose beginning nobody
@@ -96,31 +120,33 @@ class Outbox:
             if alert.event == Event.OPEN or alert.incident not in talks:
                 talks[alert.incident] = Conversation(tuple(route(alert)))
             new += [Waiting(alert, s, now) for s in talks[alert.incident].sinks if (alert.id, s) not in held]
-        return replace(self, waiting=(*self.waiting, *new), conversations=talks) if new else self
+        paged = {w.thread for w in new if w.alert.page}
+        # What is put off for less may be on its way just now.
+        late = {w.place for w in self.waiting if w.thread in paged and w.next_at > now + LEASE}
+        before = tuple(replace(w, next_at=now, attempts=0) if w.place in late else w for w in self.waiting)
+        return replace(self, waiting=(*before, *new), conversations=talks) if new else self
 
     def due(self, now: datetime, rates: Mapping[str, Rate] | None = None) -> tuple[Waiting, ...]:
         """What may be tried now, pages first, and of each sink no more than it takes.
 
-        Behind an alert that waits, later ones of its incident and sink wait too.
+        Behind an alert that waits, later ones of its incident and sink wait too; what stands before a page goes
+        as early as the page.
 
         Args:
             now: timezone-aware UTC.
             rates: what sinks take, by name; those not named take any number.
         """
         held: set[tuple[str, str]] = set()
-        behind: set[tuple[str, str]] = set()
-        first: list[Waiting] = []
-        then: list[Waiting] = []
+        free: list[Waiting] = []
         for w in self.waiting:
-            place = (w.alert.incident, w.sink)
             if w.next_at > now:
-                held.add(place)
-            elif place not in held:
-                (first if w.alert.page and place not in behind else then).append(w)
-                behind.add(place)
-        left = {s: allowance(self.paces.get(s), (rates or {}).get(s), now) for s in {w.sink for w in first + then}}
+                held.add(w.thread)
+            elif w.thread not in held:
+                free.append(w)
+        left = {s: allowance(self.paces.get(s), (rates or {}).get(s), now) for s in {w.sink for w in free}}
+        early = urgent(free)
         ready: list[Waiting] = []
-        for w in (*first, *then):
+        for w in sorted(free, key=lambda w: w.place not in early):
             left[w.sink] -= 1
             if left[w.sink] >= 0:
                 ready.append(w)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lineage_guard.alerts import Alert, Context, LogSink, PagerDutySink, SlackSink, send
 from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.deliver import deliver
 from lineage_guard.alerts.outbox import Outbox
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, from_dict, spent, to_dict
 from lineage_guard.domain.facts import ModelSource
@@ -104,3 +105,75 @@ def test_no_minute_ever_sees_more_than_burst_and_a_minute_of_pace(burst, per_sec
 
 def test_a_clock_that_was_set_back_earns_nothing():
     assert allowance(Pace(1, at(10)), RATE, at(0)) == 1
+
+
+def ends(count: int) -> list[Alert]:
+    one = sample(T0, Context())
+    return [replace(one, id=f"end{n:03}", incident=f"i{n:03}", event="RESOLVE", page=False) for n in range(count)]
+
+
+def test_the_ends_of_a_storm_drain_in_order_at_the_pace_of_the_pager_and_a_new_page_goes_before_them():
+    rates, now = {"paced": PagerDutySink.rate}, T0
+    box = Outbox().put(ends(300), lambda _: ("paced",), now)
+    page = replace(sample(T0, Context()), id="page", incident="new", page=True)
+    sent: list[str] = []
+    for tick in range(20):
+        if tick == 2:
+            box = box.put([page], lambda _: ("paced",), now)
+        due = box.due(now, rates)
+        assert len(due) <= PagerDutySink.rate.burst, "what a receiver takes"
+        box = box.claimed(due, now, rates)
+        sent += [w.alert.id for w in due]
+        if tick == 2:
+            assert due[0].alert.id == "page", "though 180 ends wait before it"
+        for w in due:
+            box = box.delivered(w)
+        now += timedelta(seconds=30)
+    assert [id_ for id_ in sent if id_ != "page"] == [a.id for a in ends(300)], "all of them, in order, each once"
+    assert box.waiting == ()
+
+
+def test_a_page_takes_the_end_of_its_earlier_episode_with_it_past_all_others():
+    every = [*ends(40), replace(sample(T0, Context()), id="again", incident="i039", page=True)]
+    box = Outbox().put(every, lambda _: ("paced",), at(0))
+    assert [w.alert.id for w in box.due(at(0), {"paced": RATE})] == ["end039", "again", "end000"]
+
+
+def test_an_end_that_was_put_off_for_an_hour_does_not_put_off_the_page_behind_it():
+    box = Outbox().put(ends(2), lambda _: ("paced",), at(0))
+    for w in box.waiting:
+        for _ in range(9):
+            w = w.failed("PagerDuty answered 400", at(0))
+        box = box.put_off(w)
+    assert box.due(at(20)) == ()
+    again = replace(sample(T0, Context()), id="again", incident="i001", page=True)
+    box = box.put([again], lambda _: ("paced",), at(20))
+    assert [w.alert.id for w in box.due(at(20))] == ["end001", "again"]
+    box = box.claimed(box.due(at(20)), at(20))
+    more = replace(again, id="and again")
+    assert box.put([more], lambda _: ("paced",), at(20.5)).due(at(20.5)) == (), "what is on its way is not sent twice"
+
+
+def test_a_page_to_a_sink_that_failed_goes_before_what_wakes_nobody_at_any_other():
+    tried: list[str] = []
+
+    class Slow(Paced):
+        rate = None
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def send(self, alert: Alert) -> None:
+            tried.append(f"{alert.id} to {self.name}")
+
+    sinks = {name: Slow(name) for name in ("pager", "hook")}
+    now = at(0)
+    box = Outbox().put(ends(3), lambda _: ("hook",), now)
+    box = box.put([replace(ends(1)[0], id="bad", incident="bad")], lambda _: ("pager",), now)
+    box = box.put_off(box.waiting[-1].failed("PagerDuty answered 400", at(-10)))
+    page = replace(sample(T0, Context()), id="page", incident="new", page=True)
+    box = box.put([page], lambda _: ("pager", "hook"), now)
+    ticking = iter(range(100))
+    deliver(box.due(now), box, sinks, now, budget=3, clock=lambda: next(ticking))
+    assert tried == ["page to hook", "page to pager"], "the budget is spent on pages first"
