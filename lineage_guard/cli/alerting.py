@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lineage_guard.cli.targeting import ledger_at, ledger_place_option
 from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 _KINDS = ["BLOCKED", "BLIND", "WAIVER"]
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _sink_option = click.option("--sink", metavar="NAME", help="Only this sink.")
-_ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
 
 
 @click.group()
@@ -37,7 +33,7 @@ def alert() -> None:
 @alert.command("list")
 @_sink_option
 @_json_option
-@_ledger_option
+@ledger_place_option
 def list_(sink: str | None, as_json: bool, ledger: str | None) -> int:
     """List every alert that a sink has not taken: WAITING for the next attempt, or DEAD after twelve.
 
@@ -46,7 +42,7 @@ def list_(sink: str | None, as_json: bool, ledger: str | None) -> int:
     from lineage_guard.alerts.letters import letters
 
     now = datetime.now(UTC)
-    found = [letter for letter in letters(_open(ledger)) if sink in (None, letter.item.sink)]
+    found = [letter for letter in letters(ledger_at(ledger)) if sink in (None, letter.item.sink)]
     if as_json:
         click.echo(json.dumps({"alerts": [_shown(letter, now) for letter in found]}, indent=2))
     else:
@@ -61,7 +57,7 @@ def list_(sink: str | None, as_json: bool, ledger: str | None) -> int:
 @click.argument("id", required=False)
 @click.option("--all", "every", is_flag=True, help="Everything that waits or was given up.")
 @_sink_option
-@_ledger_option
+@ledger_place_option
 def resend(id: str | None, every: bool, sink: str | None, ledger: str | None) -> int:
     """Let the next tick of the sensor send the alert ID again: that of an alert or an incident, or its beginning.
 
@@ -69,7 +65,7 @@ def resend(id: str | None, every: bool, sink: str | None, ledger: str | None) ->
     """
     from lineage_guard.alerts.letters import resend as again
 
-    opened = _open(ledger)
+    opened = ledger_at(ledger)
     count = again(opened, _chosen(opened, id, every, sink), datetime.now(UTC))
     click.echo(f"{count} will be sent at the next tick of the sensor.")
     return 0
@@ -78,12 +74,12 @@ def resend(id: str | None, every: bool, sink: str | None, ledger: str | None) ->
 @alert.command()
 @click.argument("id")
 @_sink_option
-@_ledger_option
+@ledger_place_option
 def drop(id: str, sink: str | None, ledger: str | None) -> int:
     """Forget the alert ID: its sinks are never told."""
     from lineage_guard.alerts.letters import drop as forget
 
-    opened = _open(ledger)
+    opened = ledger_at(ledger)
     click.echo(f"{forget(opened, _chosen(opened, id, False, sink))} dropped.")
     return 0
 
@@ -207,10 +203,3 @@ def _print(letter: Letter, now: datetime) -> None:
     click.echo(f"         {said['headline']}")
     if said["error"]:
         click.echo(f"         {said['error']}")
-
-
-def _open(place: str | None) -> Ledger:
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
-
-    return open_ledger(ledger_location(place))

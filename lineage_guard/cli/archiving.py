@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
 
 #: Exit code of a verification that found something.
 EXIT_DAMAGED = 4
-_ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -31,7 +28,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print one J
     help="Watermark that was kept outside the ledger; the log must still contain that state. Repeatable.",
 )
 @_json_option
-@_ledger_option
+@ledger_place_option
 def verify(expected: tuple[str, ...], as_json: bool, ledger: str | None) -> int:
     """Read the whole ledger and find every changed, removed or inserted event.
 
@@ -42,7 +39,7 @@ def verify(expected: tuple[str, ...], as_json: bool, ledger: str | None) -> int:
     """
     from lineage_guard.ledger.verify import verify as verify_
 
-    found = verify_(_open(ledger).archive, expected)
+    found = verify_(ledger_at(ledger).archive, expected)
     if as_json:
         click.echo(json.dumps({"ok": not found.findings, **asdict(found)}, indent=2))
     else:
@@ -67,7 +64,7 @@ def verify(expected: tuple[str, ...], as_json: bool, ledger: str | None) -> int:
 )
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what would be dropped.")
 @_json_option
-@_ledger_option
+@ledger_place_option
 def prune(keep_days: int, keep: tuple[str, ...], yes: bool, as_json: bool, ledger: str | None) -> int:
     """Drop old events that no live version descends from.
 
@@ -75,7 +72,7 @@ def prune(keep_days: int, keep: tuple[str, ...], yes: bool, as_json: bool, ledge
     versions that were read together, verdicts, events of other producers, and what a destination
     still waits for. Dropped events leave their digests, so `verify` still proves the whole log.
     """
-    opened = _open(ledger)
+    opened = ledger_at(ledger)
     places = [_place(text) for text in keep]
     before = datetime.now(UTC) - timedelta(days=keep_days)
     plan = opened.prune(before, keep=places, until=_delivered(opened), dry_run=not yes)
@@ -88,13 +85,6 @@ def prune(keep_days: int, keep: tuple[str, ...], yes: bool, as_json: bool, ledge
         if not yes and plan.events:
             click.echo("Nothing was changed. Add --yes to do it.")
     return 0
-
-
-def _open(place: str | None) -> Ledger:
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
-
-    return open_ledger(ledger_location(place))
 
 
 def _place(text: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
     from lineage_guard.ledger.ingest import Ingested, Source
@@ -16,11 +18,6 @@ if TYPE_CHECKING:
 #: Exit code of an import that put events aside.
 EXIT_QUARANTINED = 1
 _SHOWN = 10
-_ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
 
 
 @click.command("import")
@@ -29,7 +26,7 @@ _ledger_option = click.option(
 @click.option(
     "--workers", type=click.IntRange(0), help="Processes that read events. [default: one per core from 64 MiB, else 0]"
 )
-@_ledger_option
+@ledger_place_option
 def import_(paths: tuple[str, ...], as_json: bool, workers: int | None, ledger: str | None) -> int:
     """Import OpenLineage events of any producer from files, folders and s3:// prefixes.
 
@@ -38,11 +35,9 @@ def import_(paths: tuple[str, ...], as_json: bool, workers: int | None, ledger: 
 
     Exits 0 when every event is in the ledger, 1 when some were put aside.
     """
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
     from lineage_guard.ledger.ingest import sources
 
-    opened = open_ledger(ledger_location(ledger))
+    opened = ledger_at(ledger)
     told = _run(opened, sources(paths), workers, quiet=as_json)
     opened.compact()
     if as_json:
@@ -59,7 +54,7 @@ def import_(paths: tuple[str, ...], as_json: bool, workers: int | None, ledger: 
 @click.option(
     "--max-body", default=16, show_default=True, metavar="MIB", help="Largest body, also once unpacked, in MiB."
 )
-@_ledger_option
+@ledger_place_option
 def receive(host: str, port: int, max_body: int, ledger: str | None) -> int:
     """Receive OpenLineage events over HTTP: POST /api/v1/lineage.
 
@@ -78,12 +73,9 @@ def receive(host: str, port: int, max_body: int, ledger: str | None) -> int:
             where="lineage-guard receive",
             fix="pip install 'lineage-guard[web]'",
         ) from e
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
-
     tokens = tokens_from()
     require_safe(host, tokens)
-    opened = open_ledger(ledger_location(ledger))
+    opened = ledger_at(ledger)
     opened.watermark()  # a ledger that cannot be read is an error now, not with the first event
     uvicorn.run(receiver(opened, tokens, max_body * 1024 * 1024), host=host, port=port, log_level="info")
     return 0

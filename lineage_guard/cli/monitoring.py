@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lineage_guard.cli.targeting import ledger_at, ledger_place_option
 from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 #: Exit codes of ``health`` beside 0 and those every command has.
 EXIT_NOT_WELL, EXIT_LEDGER = 1, 4
-_ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
 _stale_option = click.option(
     "--stale-after",
     type=click.FloatRange(min=1),
@@ -33,7 +29,7 @@ _stale_option = click.option(
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_stale_option
-@_ledger_option
+@ledger_place_option
 def metrics(as_json: bool, stale_after: float | None, ledger: str | None) -> int:
     """Print the guard's metrics as Prometheus text, for cron and textfile collectors.
 
@@ -42,7 +38,7 @@ def metrics(as_json: bool, stale_after: float | None, ledger: str | None) -> int
     from lineage_guard.health import Measuring, readings
     from lineage_guard.health.readings import to_dict
 
-    shown = readings(Measuring(_open(ledger), at_once=None).measure(datetime.now(UTC)), _after(stale_after))
+    shown = readings(Measuring(ledger_at(ledger), at_once=None).measure(datetime.now(UTC)), _after(stale_after))
     if as_json:
         click.echo(json.dumps(to_dict(shown), indent=2))
         return 0
@@ -63,7 +59,7 @@ def metrics(as_json: bool, stale_after: float | None, ledger: str | None) -> int
 @click.option("--forget", metavar="LOCATION", help="Stop missing the sensor of a code location that was removed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_stale_option
-@_ledger_option
+@ledger_place_option
 def health(page: bool, forget: str | None, as_json: bool, stale_after: float | None, ledger: str | None) -> int:
     """Say whether the guard is well: ledger readable, sensors ticking, delivery and alerts not stuck.
 
@@ -73,7 +69,7 @@ def health(page: bool, forget: str | None, as_json: bool, stale_after: float | N
     from lineage_guard.health import Measuring
     from lineage_guard.health import health as judge
 
-    opened, after = _open(ledger), _after(stale_after)
+    opened, after = ledger_at(ledger), _after(stale_after)
     now = datetime.now(UTC)
     if forget is not None:
         _forget(opened, forget, quiet=as_json)
@@ -126,13 +122,6 @@ def _print(found: Health, watched: Watched | None) -> None:
             click.echo(f"Told: {notice.event.value} {incident.title}")
     for _, sink, why in report.failed if report else ():
         click.echo(f"Not delivered to {sink}: {why}", err=True)
-
-
-def _open(place: str | None) -> Ledger:
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
-
-    return open_ledger(ledger_location(place))
 
 
 def _after(seconds: float | None) -> timedelta | None:

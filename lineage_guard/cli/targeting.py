@@ -9,14 +9,20 @@ import click
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.target import Target
+    from lineage_guard.ledger import Ledger
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-ledger_option = click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: guard()'s, LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
+
+def _ledger(defaults: str) -> Callable[[_F], _F]:
+    places = f"{defaults}LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard"
+    return click.option("--ledger", metavar="PLACE", help=f"Folder, file:// or s3:// URL. [default: {places}]")
+
+
+#: For commands that load definitions, whose ``guard()`` may name a ledger.
+ledger_option = _ledger("guard()'s, ")
+#: For commands that load none.
+ledger_place_option = _ledger("")
 namespace_option = click.option(
     "--namespace",
     metavar="NAME",
@@ -52,3 +58,11 @@ def target_of(options: Mapping[str, Any]) -> Target:
     from lineage_guard.dagster.target import Target
 
     return Target(options["modules"], options["files"], options["workspaces"], options["working_directory"])
+
+
+def ledger_at(place: str | None) -> Ledger:
+    """The ledger that ``ledger_place_option`` names; the environment's when it is not given."""
+    from lineage_guard.dagster.settings import ledger_location
+    from lineage_guard.ledger import open_ledger
+
+    return open_ledger(ledger_location(place))

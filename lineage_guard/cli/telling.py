@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+
 if TYPE_CHECKING:
     from lineage_guard.alerts.standing import Standing
 
@@ -17,21 +19,15 @@ _SHOWN = 5
 @click.command()
 @click.argument("id", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--ledger",
-    metavar="PLACE",
-    help="Folder, file:// or s3:// URL. [default: LINEAGE_GUARD_LEDGER, $DAGSTER_HOME/lineage_guard]",
-)
+@ledger_place_option
 def incidents(id: str | None, as_json: bool, ledger: str | None) -> int:
     """List every open incident of every code location, oldest first; with ID that one, or those of a storm.
 
     Exits 1 when one is open, 0 otherwise.
     """
     from lineage_guard.alerts.standing import standing
-    from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.ledger import open_ledger
 
-    found = [s for s in standing(open_ledger(ledger_location(ledger))) if id in (None, s.id, s.storm)]
+    found = [s for s in standing(ledger_at(ledger)) if id in (None, s.id, s.storm)]
     if as_json:
         click.echo(json.dumps({"incidents": [_plain(s) for s in found]}, indent=2))
         return int(bool(found))
