@@ -18,7 +18,7 @@ from dagster_openlineage import OpenLineageAdapter, openlineage_sensor
 
 from lineage_guard import ModelSource, guard, synthetic_asset, training
 from lineage_guard.dagster.collect.collect import collect
-from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.ledger import Ledger
 from lineage_guard.openlineage.deliver import drain
 from lineage_guard.openlineage.validate import validate
 from lineage_guard.web.receiver import receiver
@@ -51,11 +51,6 @@ def backend() -> Iterator[ThreadingHTTPServer]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(tmp_path / "ledger")
 
 
 @pytest.fixture

@@ -25,22 +25,9 @@ from lineage_guard.openlineage.deliver import backlog, drain, redeliver
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.openlineage.outgoing import outgoing
 
+pytestmark = pytest.mark.usefixtures("no_configuration")
+
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
-    for key in [k for k in os.environ if k.startswith("OPENLINEAGE")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "ledger"))
 
 
 @pytest.fixture

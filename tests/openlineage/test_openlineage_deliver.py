@@ -20,6 +20,8 @@ from lineage_guard.openlineage.deliver import Drained, drain
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.openlineage.outgoing import outgoing
 
+pytestmark = pytest.mark.usefixtures("no_configuration")
+
 
 @dataclass
 class Endpoint:
@@ -60,21 +62,6 @@ def endpoint() -> Iterator[Endpoint]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture(autouse=True)
-def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
-    for key in [k for k in os.environ if k.startswith("OPENLINEAGE")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(str(tmp_path / "ledger"))
 
 
 def http(endpoint: Endpoint) -> dict[str, Any]:

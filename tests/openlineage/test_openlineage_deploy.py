@@ -17,21 +17,13 @@ from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.deliver import drain
 from lineage_guard.openlineage.encode import event_of
 
+pytestmark = pytest.mark.usefixtures("no_configuration")
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/backends.md").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PORTS = {"marquez": Marquez(), "datahub": DataHub(token="t"), "openmetadata": OpenMetadata(token="t")}
-
-
-@pytest.fixture(autouse=True)
-def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
-    for key in [k for k in os.environ if k.startswith("OPENLINEAGE")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", SERVICES)
