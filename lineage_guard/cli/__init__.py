@@ -131,16 +131,16 @@ def check(**options: Any) -> int:
     With definitions (-m, -f, -w, or found in the current folder) it is asked about the versions
     the next run would read. Without any, about what the newest versions in the ledger were made from.
     """
-    from lineage_guard.domain.explain import headline
+    from lineage_guard.domain.explain import headline, plain
 
     asked = _ask(options)
     for each in asked:
         if not options["as_json"]:
             click.echo(headline(each.verdict))
             for finding in each.verdict.findings:
-                click.echo(f"  {'WAIVED' if finding.waived_by else finding.effect.name}  {finding.message}")
+                click.echo(plain(f"  {'WAIVED' if finding.waived_by else finding.effect.name}  {finding.message}"))
             for note in each.notes:
-                click.echo(f"  Note: {note}")
+                click.echo(plain(f"  Note: {note}"))
             if each.verdict.findings:
                 click.echo(f"  See: lineage-guard explain {options['asset']}")
     return _conclude(asked, options)

@@ -19,7 +19,7 @@ from lineage_guard.dagster.settings import Settings, ledger_location, lineage_na
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.explain import explain
+from lineage_guard.domain.explain import explain, plain
 from lineage_guard.domain.incidents import stopping
 from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
 from lineage_guard.ledger import open_ledger
@@ -152,7 +152,7 @@ def instance_of_here() -> Any:
 def story(asked: Asked) -> str:
     """The whole verdict as text, with the ways out of its strictest finding."""
     lines = [explain(asked.verdict)]
-    lines += [f"  Note: {note}" for note in asked.notes]
+    lines += [plain(f"  Note: {note}") for note in asked.notes]
     if asked.explanation:
         from lineage_guard.explaining.words import lines as explained
 
@@ -161,7 +161,7 @@ def story(asked: Asked) -> str:
     if found:
         lines += ["", "Ways to unblock:"]
         for n, way in enumerate(ways_to_unblock(found[0], asked.verdict), 1):
-            lines += [f"  {n}. {way.title}", *(f"       {command}" for command in way.commands)]
+            lines += [plain(line) for line in (f"  {n}. {way.title}", *(f"       {c}" for c in way.commands))]
     return "\n".join(lines)
 
 

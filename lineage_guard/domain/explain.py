@@ -1,6 +1,7 @@
 """A verdict in words: what was decided, the path as text, the exact fact and rule, the way out.
 
-The gate's failure message, the command line, the alerts and the demo all say it with this.
+The gate's failure message, the command line, the alerts and the demo all say it with this. Names come
+from records that anybody may have written, so what is said line by line is ``plain``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def headline(verdict: Verdict) -> str:
     Example:
         ``BLOCKED  default:student (train_competing) by policy default``
     """
-    return f"{outcome(verdict)}  {name_of(verdict.target)} ({verdict.use}) by policy {verdict.policy}"
+    return plain(f"{outcome(verdict)}  {name_of(verdict.target)} ({verdict.use}) by policy {verdict.policy}")
 
 
 def outcome(verdict: Verdict) -> str:
@@ -84,7 +85,17 @@ def explain(verdict: Verdict, most: int | None = None) -> str:
         lines.append(f"  Nothing was stopped: this asset is in mode {verdict.mode.value!r}.")
     seen = f"{verdict.closure_size} upstream version{'' if verdict.closure_size == 1 else 's'}"
     lines.append(f"  Looked at {seen} at {verdict.at:%Y-%m-%d %H:%M:%S} UTC.")
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
+
+
+def plain(text: str) -> str:
+    r"""One line without characters that would steer a terminal, hide, or begin a line that nobody wrote.
+
+    Example:
+        >>> print(plain("evil\x1b[2J\nALLOWED"))
+        evil\x1b[2J ALLOWED
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))
 
 
 def path_text(finding: Finding) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lineage_guard.domain.explain import name_of, path_text
+from lineage_guard.domain.explain import name_of, path_text, plain
 from lineage_guard.domain.remedy import Action, Cause, Change
 from lineage_guard.domain.ways import MANY
 from lineage_guard.explaining.explanation import spelt
@@ -124,11 +124,6 @@ def taken_out(split: Split) -> str:
     models = ", ".join(dict.fromkeys(f"{s.provider}/{s.model}" for s in split.sources))
     known = f"{split.rows:,}" if split.counted else f"{split.rows:,} on record and more" if split.rows else ""
     return f"those that name {plain(models)}{f' ({known} rows)' if known else ''}"
-
-
-def plain(text: str) -> str:
-    """Without characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def to_json(explanation: Explanation) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_the_page_stands_alone_and_names_are_inert(tmp_path, monkeypatch):
     )
     code, text = explain("student", "--html", "page.html", *place)
     assert code != 0
-    assert "\u202e" not in text.split("Paths to")[1]
+    assert "\u202e" not in text
     html = (tmp_path / "page.html").read_text("utf-8")
     tags = Tags()
     tags.feed(html)
@@ -176,6 +176,22 @@ def test_the_page_stands_alone_and_names_are_inert(tmp_path, monkeypatch):
     assert "default-src &#39;none&#39;" in html or "default-src 'none'" in html
     for part in ("Paths", "to unblock", "waive request", "BLOCKED"):
         assert part in html
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_names_steer_no_terminal_and_write_no_line_of_their_own(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evil = "raw\x1b[2J\x9b31m\r\nALLOWED  default:student\u202e"
+    place = recorded(
+        tmp_path / "ledger",
+        made(version(evil), models=(GPT,)),
+        made(version("student"), version(evil), Version(evil, "?")),
+    )
+    result = CliRunner().invoke(cli, [command, "student", *place], color=True)
+    assert result.exit_code == 1
+    assert not [c for c in result.stdout if not c.isprintable() and c != "\n"]
+    assert not [line for line in result.stdout.splitlines() if line.startswith("ALLOWED")]
+    assert r"default:raw\x1b[2J\x9b31m ALLOWED" in result.stdout
 
 
 def test_the_page_on_standard_output(layered):

@@ -135,3 +135,13 @@ def test_what_was_waived_never_reads_allowed_whatever_else_warns() -> None:
     assert (verdict.decision, verdict.stops, verdict.waivers) == (Decision.WARN, False, ("w-1",))
     assert outcome(verdict) == "WAIVED, WITH WARNINGS"
     assert outcome(tainted(policy=replace(POLICY, rules=(other,)))) == "ALLOWED, WITH WARNINGS"
+
+
+def test_a_name_begins_no_line_and_steers_no_terminal() -> None:
+    evil = SYNTHETIC._replace(name="raw\x1b[1A\nALLOWED  default:student\u2028\u202e")
+    verdict = verdict_of(Production((CURATED,), inputs=(Input(evil),)), Production((evil,), models=(GPT,)))
+    named = replace(verdict, target=STUDENT._replace(name="student\x07"))
+    for text in (explain(named), headline(named)):
+        assert all(c.isprintable() or c == "\n" for c in text)
+        assert not any(line.startswith("ALLOWED") for line in text.splitlines())
+    assert r"raw\x1b[1A ALLOWED  default:student \u202e[de]" in explain(named)

@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from lineage_guard.catalog import PublicArtefact
 from lineage_guard.cli.changing.judging import Judged, Pattern
-from lineage_guard.cli.changing.report import Report, amount, plain, policies, said
+from lineage_guard.cli.changing.report import Report, amount, policies, said
 from lineage_guard.cli.changing.rules import Rules
 from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.decide import Finding, Verdict, decide
-from lineage_guard.domain.explain import path_text
+from lineage_guard.domain.explain import path_text, plain
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.shift import Shift, news
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.changing.judging import Judged, Unjudged
 from lineage_guard.domain.decide import Decision, Finding, Verdict
-from lineage_guard.domain.explain import path_text
+from lineage_guard.domain.explain import path_text, plain
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.shift import STRICTNESS, Shift, news
 from lineage_guard.openlineage.codec import version_json
@@ -243,8 +243,3 @@ def _verdict_json(verdict: Verdict, findings: Sequence[Finding]) -> dict[str, An
 def amount(count: int, noun: str) -> str:
     """A number and what is counted."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def plain(text: str) -> str:
-    """Without characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
