@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
+from asgi_server import running
 from health_world import Pager, at, decided, empty, ticked
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
@@ -22,18 +21,6 @@ from lineage_guard.ledger import Ledger
 from lineage_guard.web.monitoring import monitoring, watching
 
 
-class _Server(uvicorn.Server):
-    """A server whose start can be waited for."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return empty(tmp_path)
@@ -41,16 +28,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def url(ledger: Ledger) -> Iterator[str]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        app = Starlette(routes=list(monitoring(ledger, clock=lambda: at(60))))
-        server = _Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        assert server.up.wait(30)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with running(Starlette(routes=list(monitoring(ledger, clock=lambda: at(60))))) as address:
+        yield address
 
 
 def test_a_scrape_is_what_prometheus_parses(ledger: Ledger, url: str) -> None:

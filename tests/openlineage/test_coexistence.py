@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import dagster_openlineage.sensor
 import pytest
-import uvicorn
+from asgi_server import running
 from dagster_openlineage import OpenLineageAdapter, openlineage_sensor
 
 from lineage_guard import ModelSource, guard, synthetic_asset, training
@@ -56,17 +56,8 @@ def backend() -> Iterator[ThreadingHTTPServer]:
 @pytest.fixture
 def receiving(ledger: Ledger) -> Iterator[str]:
     """Our own receiver: what is sent there is in the very ledger that the gate reads."""
-    config = uvicorn.Config(receiver(ledger), port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-        assert thread.is_alive()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with running(receiver(ledger)) as address:
+        yield address
 
 
 def send_to(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transformed: bool = True) -> dict[str, Any]:

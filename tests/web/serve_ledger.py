@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 
 from lineage_guard.catalog import load_catalog, load_policy, load_waivers
@@ -147,27 +143,3 @@ def site(ledger: Ledger, waivers: Path | None = None) -> Site:
 def application(ledger: Ledger, access: Access | None = None, waivers: Path | None = None, **more: Any) -> Starlette:
     made = site(ledger, waivers)
     return app(made, access or Access(), routes=monitoring(ledger, made.clock), **more)
-
-
-@contextmanager
-def running(served: Starlette) -> Generator[str]:
-    """Serve on a free port, in a thread."""
-    up = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            up.set()
-
-    server = Server(uvicorn.Config(served, port=0, log_level="warning", timeout_graceful_shutdown=2))
-    config = server.config
-    socket = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    try:
-        assert up.wait(30)
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        socket.close()

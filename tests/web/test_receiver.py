@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from asgi_server import running
 from openlineage.client.client import OpenLineageClient
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
@@ -32,18 +30,6 @@ TOKEN = "spark-7f3a"
 LIMIT = 20_000
 
 
-class _Server(uvicorn.Server):
-    """A server whose start can be waited for."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return open_ledger(tmp_path / "ledger")
@@ -51,20 +37,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def url(ledger: Ledger) -> Iterator[str]:
-    yield from serve(ledger)
-
-
-def serve(ledger: Ledger, tokens: tuple[str, ...] = ("airflow-91c2", TOKEN)) -> Iterator[str]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        app = receiver(ledger, tokens, LIMIT)
-        server = _Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        assert server.up.wait(30)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with running(receiver(ledger, ("airflow-91c2", TOKEN), LIMIT)) as address:
+        yield address
 
 
 def post(url: str, body: Any, path: str = "/api/v1/lineage", **headers: str) -> httpx.Response:
@@ -171,11 +145,10 @@ def test_a_web_page_cannot_write_through_a_visitor(url: str, ledger: Ledger) -> 
 def test_an_event_that_could_not_be_kept_is_not_acknowledged(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("where the ledger's folder should be")
-    server = serve(open_ledger(blocked))
-    answer = post(next(server), event("START", "writer", 0))
+    with running(receiver(open_ledger(blocked), (TOKEN,), LIMIT)) as url:
+        answer = post(url, event("START", "writer", 0))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert str(tmp_path) not in answer.text
-    assert next(server, None) is None
 
 
 def test_many_senders_at_once_lose_nothing(url: str, ledger: Ledger) -> None:

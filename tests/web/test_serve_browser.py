@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgi_server import running
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from serve_ledger import EVIL, STUDENT, WAIVED, application, fill, running
+from serve_ledger import EVIL, STUDENT, WAIVED, application, fill
 
 from lineage_guard.ledger import open_ledger
 from lineage_guard.web.access import access_for
