@@ -13,9 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lineage_guard.openlineage.answers import LONGEST_WAIT
 from lineage_guard.openlineage.passing import Passing, Select, named, send, written_by_us
 from lineage_guard.openlineage.progress import Outbox, Progress, Refusal, order
 from lineage_guard.openlineage.sending import Failed, Refused, Sender
@@ -24,6 +25,8 @@ __all__ = ["COUNTED", "Drained", "Outbox", "Refusal", "backlog", "drain", "redel
 
 #: A backlog is counted no further.
 COUNTED = 10_000
+# After so many events in a row to which there was no answer, the backend is taken to be away.
+_SILENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def drain(
     A dead endpoint raises nothing: sending stops, the position stays, the next call comes
     back to it, later and later up to ten minutes, or when the endpoint said (``Retry-After``).
     An event that the backend refuses is passed over and kept for ``redeliver``; so is one over
-    which it broke in five calls in a row while it takes the event after it.
+    which it broke, or fell silent, in five calls in a row while it takes one after it.
 
     Args:
         ledger: where the events and the position are.
@@ -103,7 +106,8 @@ def drain(
     """
     progress = Progress(ledger, name)
     pause = progress.paused_until
-    if pause and not force and now() < pause:
+    # A pause that is longer than any was noted by a clock that went wrong.
+    if pause and not force and now() < pause <= now() + timedelta(seconds=LONGEST_WAIT):
         return _report(ledger, progress, select, error=progress.error, paused_until=pause)
     sender = Sender(transport_config, attempts, sleep)
     if not sender.configured:
@@ -161,7 +165,7 @@ def redeliver(
     if not sender.configured:
         return _report(ledger, progress, select, configured=False)
     delivered, error, again = 0, None, list[tuple[str | None, Refusal]]()
-    done = 0
+    done = silent = 0
     try:
         for span in spans:
             before, kept, sent = span.after, list[tuple[str | None, Refusal]](), 0
@@ -171,8 +175,10 @@ def redeliver(
                 if select(event):
                     try:
                         sent += send(sender, event, lambda: float("inf"))
+                        silent = 0
                     except (Refused, Failed) as e:
-                        if isinstance(e, Failed) and not e.broke:
+                        silent = silent + 1 if isinstance(e, Failed) and not e.broke else 0
+                        if isinstance(e, Failed) and (not e.doubtful or silent > _SILENT):
                             raise
                         kept.append((before, Refusal(position, str(e), named(event))))
                 before = position

@@ -16,8 +16,12 @@ _OURS = "https://github.com/lineage-guard/lineage-guard/"
 # The position is saved after so many events, or so much time: what a crash sends again.
 _SAVE_EVERY = 500
 _SAVE_AFTER = timedelta(seconds=1)
-# Where a backend broke over the same event in so many calls in a row, the next event is tried before it.
+# Where so many calls in a row ended at the same event, those after it are tried, to see whether it is to blame.
 _STUCK_AFTER = 5
+# So many of them: a run has several events of its own, and a backend that is away is not to be stormed.
+_TRIED = 20
+# Where the backend says that it breaks over each, twice as many from call to call, up to this.
+_TRIED_AT_MOST = 1_000
 
 
 def written_by_us(event: Mapping[str, object]) -> bool:
@@ -104,8 +108,9 @@ class Passing:
         self._passed = 0
         self._sent = 0
         self._new: list[tuple[str | None, Refusal]] = []
-        # An event over which the backend broke too often, until the next one shows whether it takes others.
-        self._held: tuple[str | None, Refusal] | None = None
+        # Events left aside, each with the position before it, until a later one shows whether the backend takes others.
+        self._held: list[tuple[str | None, Refusal, Mapping[str, Any]]] = []
+        self._behind = 0
 
     def run(self, limit: int | None) -> bool:
         """Go on from the saved position; whether the end of the archive was reached.
@@ -138,12 +143,13 @@ class Passing:
                 self._give_up_held()
                 return False
             failed = self._pass(position, event) if self._select(event) else None
-            if failed and not self._hold(Refusal(position, str(failed), named(event)), failed):
+            if failed and not self._hold(position, event, failed):
                 if self._save():
-                    stuck = self._held[1].position if self._held else position if failed.broke else None
+                    stuck = self._held[0][1].position if self._held else position if failed.doubtful else None
                     self.stop(str(failed), wait=failed.wait, stuck=stuck)
                 return False
             if self._held:
+                self._behind += 1
                 continue
             self._reached = position
             self._passed += 1
@@ -156,32 +162,56 @@ class Passing:
 
     def _pass(self, position: str, event: Mapping[str, Any]) -> Failed | None:
         """Send one event, or note that it was refused."""
-        before = self._held[1].position if self._held else self._reached
+        refused: Refusal | None = None
         try:
-            self._sent += send(self._sender, event, self._left)
+            sent = send(self._sender, event, self._no_time if self._held else self._left)
         except Refused as e:
-            self._new.append((before, Refusal(position, str(e), named(event))))
+            sent, refused = 0, Refusal(position, str(e), named(event))
         except Failed as e:
             return e
-        if self._held:
-            # The backend is well: it breaks over that one event.
-            self._new.append(self._held)
-            self._passed += 1
-            self._held = None
+        before = self._held[-1][1].position if self._held else self._reached
+        if self._held and (sent or refused):
+            failed = self._release()
+            if failed:
+                return failed
+        self._sent += sent
+        if refused:
+            self._new.append((before, refused))
         return None
 
-    def _hold(self, refusal: Refusal, failed: Failed) -> bool:
-        """Leave aside an event over which the backend breaks again and again, to see whether it takes the next."""
-        if self._held or not failed.broke or self._progress.times_stuck(refusal.position) < _STUCK_AFTER - 1:
+    def _hold(self, position: str, event: Mapping[str, Any], failed: Failed) -> bool:
+        """Leave aside an event that calls end at again and again, to see whether the backend takes one after it."""
+        times = self._progress.times_stuck(self._held[0][1].position if self._held else position) + 1
+        most = min(_TRIED << min(times - _STUCK_AFTER, 10), _TRIED_AT_MOST) if times >= _STUCK_AFTER else 0
+        if not failed.doubtful or len(self._held) > (most if failed.broke else min(most, _TRIED)) or not most:
             return False
-        self._held = (self._reached, refusal)
+        before = self._held[-1][1].position if self._held else self._reached
+        self._held.append((before, Refusal(position, str(failed), named(event)), event))
         return True
 
+    def _release(self) -> Failed | None:
+        """The backend is well: pass over those left aside, but for what it takes now that it is."""
+        refused: list[tuple[str | None, Refusal]] = []
+        for before, refusal, event in self._held:
+            try:
+                self._sent += send(self._sender, event, self._no_time)
+            except Refused as e:
+                refused.append((before, Refusal(refusal.position, str(e), refusal.event)))
+            except Failed as e:
+                if not e.doubtful:
+                    return e
+                refused.append((before, Refusal(refusal.position, str(e), refusal.event)))
+        self._new += refused
+        self._passed += self._behind
+        self._held, self._behind = [], 0
+        return None
+
     def _give_up_held(self) -> bool:
-        """Nothing came after the event that was left aside, so it waits where it is; whether there was none."""
-        if self._held is None:
+        """None after those left aside was taken, so they wait where they are; whether there were none."""
+        if not self._held:
             return True
-        self.stop(self._held[1].error, stuck=self._held[1].position)
+        _, refusal, _ = self._held[0]
+        self.stop(refusal.error, stuck=refusal.position)
         return False
 
     def _save(self) -> bool:
@@ -206,3 +236,8 @@ class Passing:
 
     def _left(self) -> float:
         return float("inf") if self._until is None else max((self._until - self._now()).total_seconds(), 0.0)
+
+    @staticmethod
+    def _no_time() -> float:
+        """For one attempt only."""
+        return 0.0

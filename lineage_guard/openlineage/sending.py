@@ -11,16 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import ConfigError, EventError
+from lineage_guard.openlineage import answers
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
     from openlineage.client.client import Event
-
-# What a backend answers to an event that it will never take, however often it is sent.
-_NEVER_TAKEN = frozenset({400, 413, 422})
-# What a backend answers when it broke over the event itself. Others (502, 503, 504) say that nobody is at home.
-_BROKE = frozenset({500, 501})
-_LONGEST_WAIT = 3600.0
 
 
 class Refused(Exception):
@@ -32,12 +27,14 @@ class Failed(Exception):
 
     Attributes:
         broke: whether the backend answered that it broke over this event.
+        doubtful: whether it may be this event, and not the backend, that is to blame.
         wait: seconds that the backend asked to wait (``Retry-After``).
     """
 
-    def __init__(self, error: str, *, broke: bool = False, wait: float = 0.0) -> None:
+    def __init__(self, error: str, *, broke: bool = False, doubtful: bool = False, wait: float = 0.0) -> None:
         super().__init__(error)
         self.broke = broke
+        self.doubtful = doubtful or broke
         self.wait = wait
 
 
@@ -112,7 +109,7 @@ class Sender:
             if self._client is not None:
                 self._client.close(timeout=5.0)
         except Exception as e:  # noqa: BLE001  (closing must not hide what was sent)
-            return _describe(e)
+            return answers.described(e)
         return None
 
     def _try(self, emit: Callable[[], object], left: Callable[[], float]) -> None:
@@ -136,16 +133,26 @@ class Sender:
         retrying = Retrying(
             stop=stop | stop_before_delay(seconds) if seconds < float("inf") else stop,
             wait=wait_exponential(multiplier=0.5, max=5),
-            retry=retry_if_exception(lambda e: isinstance(e, Exception) and _status(e) not in _NEVER_TAKEN),
+            retry=retry_if_exception(_again),
             sleep=self._sleep,
             reraise=True,
         )
         try:
             retrying(again)
         except Exception as e:
-            if _status(e) in _NEVER_TAKEN:
-                raise Refused(_describe(e)) from e
-            raise Failed(_describe(e), broke=_status(e) in _BROKE, wait=_retry_after(e)) from e
+            if answers.never_taken(e):
+                raise Refused(answers.described(e)) from e
+            raise Failed(
+                answers.described(e),
+                broke=answers.broke(e),
+                doubtful=answers.doubtful(e),
+                wait=answers.asked_to_wait(e),
+            ) from e
+
+
+def _again(error: BaseException) -> bool:
+    """Whether another attempt may help, and the backend has not asked for a pause first."""
+    return isinstance(error, Exception) and not answers.never_taken(error) and not answers.asked_to_wait(error)
 
 
 def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | None:
@@ -160,7 +167,7 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
         named = bool((client.config.transport or {}).get("type")) or bool(os.environ.get("OPENLINEAGE_URL"))
     except Exception as e:
         raise ConfigError(
-            f"the OpenLineage transport cannot be made: {_describe(e)}",
+            f"the OpenLineage transport cannot be made: {answers.described(e)}",
             where="OpenLineage configuration",
             fix="see https://openlineage.io/docs/client/python for its options",
         ) from e
@@ -168,6 +175,7 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
         return None
     for transport in _all(client.transport):
         _leave_retries_to_us(transport)
+        _believe_no_redirect(transport)
     _ask_environment_once(client.transport)
     return client
 
@@ -196,6 +204,14 @@ def _leave_retries_to_us(transport: Any) -> None:
     if isinstance(transport, HttpTransport) and transport.config.retry == DEFAULT_RETRY_CONFIG:
         # No ``status_forcelist`` either: it puts an error that does not say what was answered in place of the answer.
         transport.config.retry = {**DEFAULT_RETRY_CONFIG, "total": 0, "connect": 0, "read": 0, "status_forcelist": []}
+
+
+def _believe_no_redirect(transport: Any) -> None:
+    """Have each answer looked at before it is followed or taken for success."""
+    from openlineage.client.transport.http import HttpTransport
+
+    if isinstance(transport, HttpTransport):
+        transport.session.hooks["response"].append(answers.check)
 
 
 def _ask_environment_once(transport: Any) -> None:
@@ -234,31 +250,3 @@ def _settle(transport: Any, timeout: float) -> int:
 def _lost(transport: Any) -> int:
     stats = [each.get_stats() for each in _all(transport) if hasattr(each, "get_stats")]
     return sum(int(s.get("failed", 0)) for s in stats)
-
-
-def _responses(error: BaseException) -> Iterator[Any]:
-    seen: BaseException | None = error
-    while seen is not None:
-        response: Any = getattr(seen, "response", None)
-        if response is not None:
-            yield response
-        seen = seen.__cause__
-
-
-def _status(error: BaseException) -> int | None:
-    """The answer's status code, when there was an answer."""
-    return next((getattr(response, "status_code", None) for response in _responses(error)), None)
-
-
-def _retry_after(error: BaseException) -> float:
-    for response in _responses(error):
-        text = str(getattr(response, "headers", {}).get("Retry-After") or "")
-        if text.isdecimal():
-            return min(float(text), _LONGEST_WAIT)
-    return 0.0
-
-
-def _describe(error: BaseException) -> str:
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
-    said = next((str(getattr(r, "text", "") or "").strip() for r in _responses(error)), "")
-    return f"{type(error).__name__}: {error}{cause}" + (f": {said[:200]}" if said else "")
