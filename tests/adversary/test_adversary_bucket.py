@@ -23,14 +23,15 @@ def student_on(lane: Lane, parent: dg.AssetsDefinition) -> dg.AssetsDefinition:
 def test_a_bucket_that_does_not_answer_does_not_train(
     lane: Lane, s3: str, s3_proxy: Proxy, monkeypatch: pytest.MonkeyPatch, how: int | str
 ) -> None:
-    monkeypatch.setattr(backend, "_ATTEMPTS", 2)
-    monkeypatch.setattr(backend, "_ANSWER_S", 0.3)
     lane.arguments = {"ledger": s3}
     people = written_by_people()
     student = student_on(lane, people)
     assert lane.run([people]).success
     s3_proxy.how, s3_proxy.failing = how, lambda method, count: True
-    result = lane.run([people, student], selection=[student])
+    with monkeypatch.context() as impatient:
+        impatient.setattr(backend, "_ATTEMPTS", 2)
+        impatient.setattr(backend, "_ANSWER_S", 0.3)
+        result = lane.run([people, student], selection=[student])
     assert not result.success
     assert lane.trained == []
     shown = failure_of(result, "student")
