@@ -6,18 +6,13 @@ Every rival answers with a fingerprint of the set of nodes it reached, never wit
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tests.postgres_server import server
 
 Array = np.ndarray[Any, Any]
 STATEMENT_TIMEOUT_S = 120
@@ -110,42 +105,13 @@ def postgres() -> Iterator[Any]:
     """
     import psycopg2
 
-    initdb, server = _binary("initdb"), _binary("postgres")
-    user = "nobody" if os.getuid() == 0 else None
-    home = tempfile.mkdtemp(prefix="lgpg")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    try:
-        if user:
-            shutil.chown(home, user)
-        data = f"{home}/data"
-        options = ["-A", "trust", "-U", "bench", "--no-sync", "-E", "UTF8"]
-        subprocess.run([initdb, "-D", data, *options], user=user, cwd=home, check=True, capture_output=True)
-        settings = ["-F", "-c", "shared_buffers=1GB", "-c", "work_mem=512MB", "-c", "maintenance_work_mem=1GB"]
-        settings += ["-c", "max_wal_size=8GB", "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "jit=off"]
-        command = [server, "-D", data, "-p", str(port), "-k", home, "-h", "127.0.0.1", *settings]
-        log = Path(home) / "log"
-        with open(log, "wb") as out, subprocess.Popen(command, user=user, cwd=home, stderr=out) as process:
-            try:
-                while "ready to accept connections" not in log.read_text():
-                    if process.poll() is not None:
-                        raise RuntimeError(log.read_text())
-                with closing(psycopg2.connect(host="127.0.0.1", port=port, user="bench", dbname="postgres")) as c:
-                    c.autocommit = True
-                    yield c
-            finally:
-                process.send_signal(signal.SIGINT)  # end now, without waiting for anyone
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _binary(name: str) -> str:
-    places = [str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    found = shutil.which(name, path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
-    if found is None:
-        raise FileNotFoundError(f"{name} not found: apt-get install postgresql")
-    return found
+    memory = ("shared_buffers=1GB", "work_mem=512MB", "maintenance_work_mem=1GB")
+    with (
+        server(*memory, "max_wal_size=8GB", "wal_level=minimal", "max_wal_senders=0", "jit=off") as url,
+        closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection,
+    ):
+        connection.autocommit = True
+        yield connection
 
 
 def postgres_load(connection: Any, child: Array, parent: Array) -> None:
