@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -53,12 +53,21 @@ def parse(data: bytes, key: str, where: str) -> Evidence:
 
 
 def write(archive: Archive, evidence: Evidence) -> None:
-    """File evidence; what was filed under its key before is replaced.
+    """File evidence. What says the same and was gathered before stays; what says something else is replaced.
 
     Raises:
-        LedgerError: when the archive cannot be written.
+        LedgerError: when the archive cannot be read or written.
     """
-    archive.put(key_of(evidence.key), dump(evidence))
+    key = key_of(evidence.key)
+    before = archive.get(key)
+    if before is not None:
+        try:
+            known = parse(before, evidence.key, archive.describe(key))
+        except LedgerError:
+            known = None
+        if known is not None and known.at <= evidence.at and replace(known, at=evidence.at) == evidence:
+            return  # a report as of a day in between counts it
+    archive.put(key, dump(evidence))
 
 
 def read(archive: Archive, key: str) -> Evidence | None:

@@ -234,11 +234,10 @@ def _verdict(
     attestations = Attestations(past.archive)
 
     def attested(demand: Demand, version: Version) -> Attestation | None:
-        found = attestations.find(version, demand.check)
-        return found if found is not None and found.evidence.at <= past.at else None
+        return attestations.find(version, demand.check, past.at)
 
     verdict = decide(closure, policy, in_force, use, past.at)
-    on_rows = findings_on_rows(closure, policy, use, in_force, past.at, attestations.demands(), attested)
+    on_rows = findings_on_rows(closure, policy, use, in_force, past.at, attestations.demands(past.at), attested)
     mode = decisions[-1].verdict.mode if decisions else Mode.ENFORCE
     return replace(verdict.joined(on_rows), mode=mode, cures=tuple(str(cure) for cure in cures))
 

@@ -160,12 +160,12 @@ def _of_closures(past: Past, about: Mapping[str, Sequence[str]]) -> Iterable[Fil
 def _of_rows(past: Past, rows: Rows, ids: Mapping[Version, str]) -> Iterable[Filed]:
     attestations = Attestations(past.archive)
     checks: dict[tuple[str, str], set[str]] = {}
-    for demand in attestations.demands():
+    for demand in attestations.demands(past.at):
         checks.setdefault((demand.namespace, demand.name), set()).add(demand.check)
     for version in rows.versions(rows.named(checks)) if checks else []:
         for check in sorted(checks[version[:2]]):
-            attestation = attestations.find(version, check)
-            if attestation is not None and attestation.evidence.at <= past.at:
+            attestation = attestations.find(version, check, past.at)
+            if attestation is not None:
                 evidence = attestation.evidence
                 yield Filed(evidence, (ids[version],), check, _digest(filing.dump(evidence)))
 

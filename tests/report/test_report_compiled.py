@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -234,8 +235,10 @@ def test_evidence_of_later_is_not_in_a_report(own) -> None:
     ledger = open_ledger(own)
     at = DAY + timedelta(hours=4)
     [before] = [f for f in report_on(ledger, at=at).evidence if f.evidence.suite == "lineage"]
-    ledger.put_evidence(evidence("lineage", before.evidence.subject_digest, at + timedelta(days=1)))
-    assert "lineage" not in {f.evidence.suite for f in report_on(ledger, at=at).evidence}
+    later = evidence("later", before.evidence.subject_digest, at + timedelta(days=1))
+    ledger.put_evidence(replace(later, parameters_digest="sha256:others"))
+    assert "later" not in {f.evidence.suite for f in report_on(ledger, at=at).evidence}
+    assert {"later", "lineage"} <= {f.evidence.suite for f in report_on(ledger, at=at + timedelta(days=2)).evidence}
 
 
 def test_a_version_nobody_judged_says_so(ledger) -> None:

@@ -106,10 +106,10 @@ class OfDeployment:
         mine = {key: check.demand(self._location or "") for key, check in self._checks.items()}
         for key, demand in mine.items():
             if before.get(key) != demand:
-                attestations.demand(demand)
+                attestations.demand(demand, self._at)
         for key, demand in before.items():
             if self._location is not None and demand.location == self._location and key not in mine:
-                attestations.withdraw(demand)
+                attestations.withdraw(demand, self._at)
 
     def attested(self, demand: Demand, version: Version) -> Attestation | None:
         """The attestation on record that counts; else the suite is run where that can be done here.
@@ -142,7 +142,7 @@ class OfDeployment:
             said = f"{type(error).__name__}: {error}"
             return Attestation(version, check.name, _not_run(check, self._at, said))
         evidence, _, versions = check.attest(
-            self._instance, self._graph, ledger, lambda: check.examine(rows, models, ledger, self._at)
+            self._instance, self._graph, ledger, lambda: check.examine(rows, models, ledger, self._at), self._at
         )
         # What could not be run is said as it is, though it is not on record.
         return Attestation(version, check.name, evidence) if version in versions or evidence.error else None

@@ -64,11 +64,11 @@ def _examined(
             from lineage_guard.dagster.pins.step import partitions_of
 
             # First, so that a gate elsewhere asks for the evidence even if this process dies on the way.
-            _demand(check, step, ledger)
+            _demand(check, step, ledger, at)
             # A run of certain partitions has brought their rows up to date, and nobody knows of others.
             partitions = [p for p in partitions_of(step) if p is not None] or None
             evidence, reused, versions = check.attest(
-                step.instance, graph, ledger, lambda: check.examine(rows, models, ledger, at), partitions
+                step.instance, graph, ledger, lambda: check.examine(rows, models, ledger, at), at, partitions
             )
             if not versions:
                 notes.append("It is attested for no version: nobody knows which version's rows these were.")
@@ -101,16 +101,16 @@ def _failing(
     ]
 
 
-def _demand(check: RowsCheck, step: dg.OpExecutionContext, ledger: Ledger) -> None:
+def _demand(check: RowsCheck, step: dg.OpExecutionContext, ledger: Ledger, at: datetime) -> None:
     from lineage_guard.dagster.compat import place_of_run
     from lineage_guard.ledger.attesting import Attestations
 
     attestations = Attestations(ledger.archive)
     demand = check.demand(place_of_run(step.run)[0])
     if check.blocking:
-        attestations.demand(demand)
+        attestations.demand(demand, at)
     elif any(d[:3] == demand[:3] for d in attestations.demands()):
-        attestations.withdraw(demand)
+        attestations.withdraw(demand, at)
 
 
 def _ledger(check: RowsCheck, notes: list[str]) -> tuple[Ledger | None, str | None]:

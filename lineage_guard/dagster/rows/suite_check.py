@@ -165,6 +165,7 @@ class RowsCheck:
         graph: Any,
         ledger: Ledger,
         examine: Callable[[], tuple[Evidence, bool]],
+        at: datetime,
         partitions: Sequence[str] | None = None,
     ) -> tuple[Evidence, bool, tuple[Version, ...]]:
         """Examine the rows, and attest the result for the versions they are.
@@ -178,6 +179,7 @@ class RowsCheck:
             graph: the full asset graph.
             ledger: where the attestation is filed.
             examine: examines the rows.
+            at: when, timezone-aware UTC.
             partitions: which partitions the table holds; ``None`` for all of them.
 
         Returns:
@@ -195,7 +197,7 @@ class RowsCheck:
             return evidence, reused, ()
         attestations = Attestations(ledger.archive)
         for version in after:
-            attestations.file(Attestation(version, self.name, evidence))
+            attestations.file(Attestation(version, self.name, evidence), at)
         return evidence, reused, after
 
 
