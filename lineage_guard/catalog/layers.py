@@ -98,8 +98,8 @@ def same_series(a: Entry, b: Entry) -> bool:
 def in_force(entries: Iterable[Entry], on: date | None) -> list[Entry]:
     """Of every text the version in force on a day.
 
-    Before the first known version that one is taken; between two known ones, both are. When
-    the day is not known every version stays.
+    Before the first known version that one is taken; between two known ones, both are, and so are
+    those that overlap or begin on one day. When the day is not known every version stays.
     """
     unique = list(dict.fromkeys(entries))
     if on is None:
@@ -116,7 +116,25 @@ def _versions(entries: list[Entry], on: date) -> list[Entry]:
     if current.effective_until is not None and on > current.effective_until:
         after = versions.index(current) + 1
         return [current, *versions[after : after + 1]]
-    return [current]
+    # An older one is over when a newer begins, unless its last day is known to be a later one.
+    return [e for e in begun if _start(e) == _start(current) or (e.effective_until and on <= e.effective_until)]
+
+
+def binds_on(entry: Entry, versions: Iterable[Entry], on: date | None) -> bool:
+    """Whether terms that are named for some data bind on its day, and nothing else does.
+
+    Who names a text for data without a day says which version of it binds. Of an agreement that ends nobody knows
+    then whether it was over.
+
+    Args:
+        entry: the terms that are named.
+        versions: all of its series, itself included.
+        on: the day; ``None`` when nobody knows.
+    """
+    if on is None:
+        return not (entry.only_when_named and entry.effective_until)
+    over = entry.effective_until is not None and on > entry.effective_until
+    return _start(entry) <= on and not over and in_force(versions, on) == [entry]
 
 
 def _start(entry: Entry) -> date:

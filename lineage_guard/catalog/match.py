@@ -17,11 +17,11 @@ from typing import NamedTuple
 from lineage_guard.catalog.entries import HOSTED, RESELLER, SELF_HOSTED, Entry
 from lineage_guard.catalog.layers import (
     Hit,
+    binds_on,
     canonical,
     doubt,
     excludes,
     hit,
-    in_force,
     join,
     layers,
     most_specific,
@@ -57,6 +57,9 @@ class CatalogTerms:
     Args:
         entries: entries in any order; ids are unique.
 
+    Attributes:
+        turns: the days on which other texts may come into force, ascending.
+
     Example:
         >>> from lineage_guard.catalog import load_catalog
         >>> terms = load_catalog().terms
@@ -70,7 +73,7 @@ class CatalogTerms:
         # A negotiated agreement is for those who name it; nobody else may find it by a model's id.
         self._open = tuple(e for e in self._entries if not e.only_when_named)
         self._prefixes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
-        self._turns = _turns(self._entries)
+        self.turns = _turns(self._entries)
         self._resolve = lru_cache(maxsize=4096)(self._resolve_key)
         self.digest = "sha256:" + sha256("\n".join(sorted(canonical(e) for e in self._entries)).encode()).hexdigest()
 
@@ -118,8 +121,8 @@ class CatalogTerms:
         """The first of the days on which the same texts are in force as on this one: one answer serves them all."""
         if on is None:
             return None
-        begun = bisect_right(self._turns, on)
-        return self._turns[begun - 1] if begun else date.min
+        begun = bisect_right(self.turns, on)
+        return self.turns[begun - 1] if begun else date.min
 
     def _resolve_key(
         self,
@@ -186,8 +189,7 @@ class CatalogTerms:
             reached = False
         if not reached:
             return "channel"
-        versions = [e for e in self._entries if same_series(e, entry)]
-        return None if asked.on is None or entry in in_force(versions, asked.on) else "date"
+        return None if binds_on(entry, [e for e in self._entries if same_series(e, entry)], asked.on) else "date"
 
     def _by_channel(self, asked: _Asked) -> Resolution:
         if asked.services:

@@ -13,7 +13,7 @@ from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
 from lineage_guard.domain.spdx import choices
-from lineage_guard.domain.terms import Effect, Resolution, Terms
+from lineage_guard.domain.terms import Effect, Resolution, Terms, TermsSource
 
 
 class Ruling(NamedTuple):
@@ -102,7 +102,8 @@ def rules_for(closure: Closure, policy: Policy) -> Policy:
     """The rules that speak of what would be trained, and what its base models decide.
 
     A licence that bars other model families leaves its own open: which family it is follows from the base models
-    that the training step states (``Usage.BASE_MODEL``), and from nothing else.
+    that the training step states (``Usage.BASE_MODEL``), and from nothing else. One of which the day is not known
+    opens what it would open on every day.
 
     Args:
         closure: what was reached.
@@ -110,12 +111,19 @@ def rules_for(closure: Closure, policy: Policy) -> Policy:
     """
     rules = policy.on(closure.target)
     step = closure.reached[0]
-    bases = tuple(
-        frozenset(t.id for t in policy.terms.resolve(m, _day(m, terms_day(step.produced_at))).layers)
-        for m in step.models
-        if m.usage is Usage.BASE_MODEL
-    )
-    return replace(rules, organisation=replace(rules.organisation, student=bases)) if bases else rules
+    made = terms_day(step.produced_at)
+    bases = (m for m in step.models if m.usage is Usage.BASE_MODEL)
+    student = tuple(dict.fromkeys(ids for m in bases for ids in _may_bind(m, _day(m, made), policy.terms)))
+    return replace(rules, organisation=replace(rules.organisation, student=student)) if student else rules
+
+
+def _may_bind(base: ModelSource, day: date | None, terms: TermsSource) -> Iterator[frozenset[str]]:
+    """The ids of a base model's terms, for each day that it may be; none where nobody can tell, or it only chose."""
+    found = terms.resolve(base, day)
+    # A single text is the one of every day.
+    everyday = [found] if day or len(found.layers) < 2 else [terms.resolve(base, on) for on in (date.min, *terms.turns)]
+    for each in everyday:
+        yield frozenset(t.id for t in each.layers if base.direct and not each.unresolved)
 
 
 def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequence[int], Policy]]:

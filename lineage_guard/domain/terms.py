@@ -6,7 +6,7 @@ the rest of the code asks of them (``TermsSource.resolve``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
@@ -187,6 +187,11 @@ class TermsSource(Protocol):
         """``sha256:`` over all facts that can change an answer."""
         ...
 
+    @property
+    def turns(self) -> Sequence[date]:
+        """The days on which other texts may begin to bind than the day before, ascending."""
+        ...
+
     def resolve(self, model: ModelSource, on: date | None) -> Resolution:
         """Find every layer of terms for ``model`` generated ``on`` that day (``None``: unknown)."""
         ...
@@ -203,6 +208,7 @@ class FixedTerms:
 
     by_model: Mapping[str, tuple[Terms, ...]] = field(default_factory=dict[str, tuple[Terms, ...]])
     digest: str = "sha256:fixed"
+    turns: Sequence[date] = ()
 
     def resolve(self, model: ModelSource, on: date | None) -> Resolution:
         """Look the model id up as it stands."""

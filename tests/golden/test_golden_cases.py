@@ -106,6 +106,22 @@ def production(name, step):
     )
 
 
+def catalog_of(case, folder):
+    """The shipped catalog, with the entries that a case spells out in a file of its own."""
+    if "own_terms" not in case:
+        return load_catalog()
+    plain = {"provider": "Acme", "kind": "open_weights", "providers": ["acme"], "channels": ["self-hosted"]}
+    plain |= {"license": "LicenseRef-acme", "summary": "As the case says.", "url": "https://acme.example/terms"}
+    plain |= {"source": "the same page", "date_read": "2026-11-02", "confidence": "verified"}
+    rows = [{**plain, **row, "effects": dict.fromkeys(USES, row["effect"])} for row in case["own_terms"]]
+    for row in rows:
+        del row["effect"]
+        row |= {key: str(day) for key, day in row.items() if isinstance(day, date)}
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump({"format": 1, "terms": rows}), encoding="utf-8")
+    return load_catalog(path)
+
+
 def policy_of(case, catalog):
     """A shipped policy by name, or the file that a case spells out."""
     said = case.get("policy", "default")
@@ -117,7 +133,8 @@ def policy_of(case, catalog):
 
 
 @pytest.mark.parametrize("case", VERDICTS, ids=lambda c: c["case"])
-def test_verdict(case, catalog):
+def test_verdict(case, tmp_path):
+    catalog = catalog_of(case, tmp_path)
     made = {name: production(name, step) for name, step in case["steps"].items()}
     closure = extend(close(made["student"], [p for n, p in made.items() if n != "student"]), catalog.ancestry)
     policy = policy_of(case, catalog)
@@ -128,6 +145,8 @@ def test_verdict(case, catalog):
         assert sorted({f.terms.id for f in verdict.findings if f.terms}) == case["terms"]
     if "path" in case:
         assert [v.name for v in verdict.findings[0].path] == case["path"]
+    if "says" in case:
+        assert any(case["says"] in f.message for f in verdict.findings), [f.message for f in verdict.findings]
     if "reason" in case:
         assert verdict.findings[0].reason.value == case["reason"]
     if "obligation" in case:

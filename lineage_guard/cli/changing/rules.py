@@ -64,10 +64,12 @@ class AsIf:
     Attributes:
         terms: the text.
         digest: over it.
+        turns: none: it binds on every day.
     """
 
     terms: Terms
     digest: str
+    turns: Sequence[date] = ()
 
     def resolve(self, model: ModelSource, on: date | None) -> Resolution:
         """The text, whatever the model and the day are."""
