@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 import httpx
+from live_processes import end, free_port
 
 T = TypeVar("T")
 #: Seconds to wait for what takes seconds on an idle machine. A limit, not a measure.
@@ -105,12 +105,6 @@ def wait_for(what: str, look: Callable[[], T | None]) -> T:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Live:
     """A running deployment.
@@ -170,14 +164,7 @@ class Live:
 
     def stop(self) -> None:
         """End every process that was started here."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(self._processes)
 
     def _start(self, name: str, *arguments: str) -> None:
         ours = ("DAGSTER", "LINEAGE_GUARD", "OPENLINEAGE", "PYTEST")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from live_processes import end, free_port
 
 CODE = Path(__file__).with_name("deployment")
 #: Python of the deployment's processes.
@@ -33,12 +34,6 @@ T = TypeVar("T")
 def python() -> str:
     """The Python that the deployment runs with."""
     return os.environ.get(PYTHON_VARIABLE) or sys.executable
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
@@ -158,14 +153,7 @@ class Deployment:
 
     def stop(self) -> None:
         """End every process that was started here."""
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(self._processes)
 
     def _start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
