@@ -173,6 +173,7 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
         ) from e
     if not named or isinstance(client.transport, NoopTransport):
         return None
+    _have_all_take_it(client)
     for transport in _all(client.transport):
         _leave_retries_to_us(transport)
         _believe_no_redirect(transport)
@@ -194,6 +195,18 @@ def _takes_dictionaries(client: OpenLineageClient) -> bool:
     from openlineage.client.transport.http import HttpTransport
 
     return type(client.transport) is HttpTransport
+
+
+def _have_all_take_it(client: OpenLineageClient) -> None:
+    """Unless the configuration says otherwise, an event is delivered when all parts of a composite transport took it.
+
+    By the client's default one is enough, and what the others did not take is lost with a log line.
+    """
+    from openlineage.client.transport.composite import CompositeTransport
+
+    transport = client.transport
+    if isinstance(transport, CompositeTransport) and "continue_on_failure" not in (client.config.transport or {}):
+        transport.config.continue_on_failure = False
 
 
 def _leave_retries_to_us(transport: Any) -> None:

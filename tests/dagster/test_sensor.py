@@ -5,7 +5,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import dagster as dg
@@ -236,6 +238,27 @@ def test_events_are_delivered(w: World, tmp_path: Path) -> None:
     Ticks(w, transport=transport)()
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert ("COMPLETE", "text") in {(e["eventType"], e["job"]["name"]) for e in lines}
+
+
+def test_events_that_the_backend_refuses_are_said(w: World, capfd: pytest.CaptureFixture[str]) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_error(422)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    w.assets = [human("text"), student(w, "text")]
+    w.run("text")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        Ticks(w, transport={"transport": {"type": "http", "url": url}})()
+        server.shutdown()
+    [said] = [line for line in capfd.readouterr().err.splitlines() if "events refused" in line]
+    assert "2 OpenLineage events refused (lineage-guard sync --refused), START of default:text" in said
+    assert "422" in said
 
 
 def test_lost_cursor_shows_again_and_nothing_else(w: World) -> None:

@@ -137,6 +137,20 @@ def test_a_token_that_cannot_be_had_says_nothing_of_the_event(ledger: Ledger, ma
     assert again(ledger, to(marquez.url)).delivered == 2
 
 
+def test_all_of_several_backends_have_it_unless_the_configuration_is_content_with_one(
+    ledger: Ledger, marquez: Marquez
+) -> None:
+    events = run(0)
+    ledger.append(events)
+    with gateway(503) as url:
+        both = {"type": "composite", "transports": [to(marquez.url)["transport"], to(url)["transport"]]}
+        report = again(ledger, {"transport": both})
+        assert (report.delivered, report.backlog, report.refused_in_all) == (0, 2, 0)
+        assert "503" in (report.error or "")
+        one = again(ledger, {"transport": both | {"continue_on_failure": True}})
+    assert (one.delivered, one.backlog, one.error) == (2, 0, None)
+
+
 # Events that a backend never gets over.
 
 

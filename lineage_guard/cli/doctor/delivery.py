@@ -22,7 +22,8 @@ def examine(patient: Patient) -> list[Result]:
     refused = sum(int(count) for _, _, count in cast("list[tuple[Any, Any, int]]", state.get("refusedSpans") or []))
     if error:
         fix = "see whether the backend is well; `lineage-guard sync` tries again at once, and nothing is lost meanwhile"
-        return [Result("OpenLineage events", "warn", f"delivery stopped: {error}", fix)]
+        before = f"; before that the backend refused {refused}" if refused else ""
+        return [Result("OpenLineage events", "warn", f"delivery stopped: {error}{before}", fix)]
     if refused:
         fix = "the ledger keeps them; `lineage-guard sync --refused` sends them again and says what the backend answers"
         return [Result("OpenLineage events", "warn", f"the backend refused {refused}", fix)]

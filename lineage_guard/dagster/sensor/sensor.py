@@ -241,6 +241,9 @@ def _deliver(ledger: Ledger, delivery: Delivery) -> list[str]:
         drained = drain(ledger, delivery.transport)
         if drained.error:
             problems.append(f"OpenLineage events wait ({drained.backlog}): {drained.error}")
+        if drained.refused:
+            said = f"{drained.refused[0].event}: {drained.refused[0].error}"
+            problems.append(f"{len(drained.refused)} OpenLineage events refused (lineage-guard sync --refused), {said}")
     except Exception as error:  # noqa: BLE001  the same
         problems.append(f"OpenLineage events could not be delivered: {type(error).__name__}: {error}")
     return problems
