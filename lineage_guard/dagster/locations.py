@@ -18,6 +18,7 @@ from typing import Any, cast
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.remote_origin import CodeLocationOrigin, GrpcServerCodeLocationOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import (
     ModuleTarget,
     PyProjectFileTarget,
@@ -188,6 +189,9 @@ def _load(origin: CodeLocationOrigin) -> Location:
         return Location(
             name, unseen=f"it runs under another interpreter; run this command with {target.executable_path}"
         )
+    if target.working_directory is None:
+        # As `dagster api grpc` does (dagster/_cli/api.py); a console script has no current folder on its path.
+        target = cast("LoadableTargetOrigin", cast("Any", target)._replace(working_directory=os.getcwd()))
     try:
         loaded = LoadedRepositories(target, container_image=None, entry_point=["dagster"], container_context=None)
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,17 @@ def test_every_kind_of_target(run, tmp_path, kind):
         (tmp_path / "pyproject.toml").write_text(block)
         args = []
     result = run("check", "allowed_student", *args, target=False)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_workspace_of_modules_finds_them_in_the_current_folder(run, tmp_path, monkeypatch):
+    (tmp_path / "beside_the_workspace").mkdir()
+    (tmp_path / "beside_the_workspace" / "__init__.py").write_text("")
+    shutil.copy(DEFINITIONS, tmp_path / "beside_the_workspace" / "definitions.py")
+    (tmp_path / "workspace.yaml").write_text("load_from:\n  - python_module: beside_the_workspace.definitions\n")
+    # What a console script begins with, where `python -m` begins with the current folder.
+    monkeypatch.setattr(sys, "path", [str(Path(sys.executable).parent), *(p for p in sys.path if p)])
+    result = run("check", "allowed_student", "-w", "workspace.yaml", target=False)
     assert result.exit_code == 0, result.output
 
 
