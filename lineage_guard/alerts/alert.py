@@ -11,7 +11,9 @@ from lineage_guard.alerts.ways import Way
 SCHEMA = "lineage-guard/alert/1"
 #: Reasons of alerts that are not about one finding.
 STORM, WAIVER_ENDS = "STORM", "WAIVER_ENDS"
-_LISTS = ("scope", "path", "owners", "targets")
+_LISTS = ("scope", "path", "owners", "targets", "causes")
+#: Those that alerts of earlier versions have not.
+_LATER = {"targets", "causes"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Alert:
         targets: the training assets that it stops now, the first few.
         assets: how many that are.
         impact: how much is downstream of the cause, in one sentence; empty when it is not known.
+        causes: the titles of all that stops the target, where several causes are told as one; reason, rule, path
+            and ways are those of the first.
         schema: version of this shape.
     """
 
@@ -80,6 +84,7 @@ class Alert:
     targets: tuple[str, ...] = ()
     assets: int = 0
     impact: str = ""
+    causes: tuple[str, ...] = ()
     schema: str = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,14 +106,19 @@ class Alert:
         said = {name: value for name, value in data.items() if name in known}
         said["ways"] = tuple(Way(w["title"], tuple(w["commands"])) for w in data["ways"])
         for name in _LISTS:
-            said[name] = tuple(data[name]) if name != "targets" else tuple(data.get(name, ()))
+            said[name] = tuple(data.get(name, ()) if name in _LATER else data[name])
         return cls(**said)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The incidents that it speaks of, by their titles, where it speaks of several."""
+        return self.scope if self.reason == STORM else self.causes
 
     def text(self) -> str:
         """The alert as plain text, for mail, chat and people."""
         lines = [self.headline, "", self.message]
-        if self.reason == STORM:
-            lines += ["", *(f"  - {title}" for title in self.scope)]
+        if self.listed:
+            lines += ["", *(f"  - {title}" for title in self.listed)]
         if self.path:
             lines += ["", "Path:", *(f"  {'└─> ' if n else ''}{step}" for n, step in enumerate(self.path))]
         if self.changed:

@@ -34,7 +34,7 @@ def alert_of(notice: Notice, context: Context, around: Around | None = None) -> 
     """
     incident, verdict, finding = notice.incident, notice.verdict, notice.finding
     near = around or Around()
-    stopped = _stopped(incident)
+    stopped = incident.stopped
     target = stopped[0] if stopped else "".join(incident.targets[:1])
     model, terms = (finding.model, finding.terms) if finding else (None, None)
     over = notice.event is Event.RESOLVE
@@ -85,12 +85,6 @@ def sample(now: datetime, context: Context) -> Alert:
     )
 
 
-def _stopped(incident: Incident) -> tuple[str, ...]:
-    """The training assets that it holds on now, in the order they were told."""
-    held = {place.target for place in incident.holds}
-    return tuple(t for t in incident.targets if t in held)
-
-
 def _headline(notice: Notice) -> str:
     incident, verdict = notice.incident, notice.verdict
     if verdict is not None and verdict.stops and not verdict.blocks and notice.event is not Event.RESOLVE:
@@ -109,7 +103,7 @@ def _headline(notice: Notice) -> str:
 
 
 def _message(notice: Notice) -> str:
-    stopped = _stopped(notice.incident)
+    stopped = notice.incident.stopped
     if notice.event is Event.NARROW:
         return f"Part of it stayed away for the whole flap window. It still stops {several(stopped)}."
     if notice.finding is None:

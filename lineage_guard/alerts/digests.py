@@ -29,7 +29,7 @@ def alert_of_storm(digest: Digest, context: Context) -> Alert:
         context: links, owners and the deployment's name.
     """
     storm, listed = digest.storm, digest.standing or digest.members
-    targets = tuple(dict.fromkeys(t for i in listed for t in _stopped(i)))
+    targets = tuple(dict.fromkeys(t for i in listed for t in i.stopped))
     over = digest.event is Event.RESOLVE
     first = digest.new[0] if digest.new else None
     verdict = first.verdict if first else None
@@ -49,14 +49,14 @@ def alert_of_storm(digest: Digest, context: Context) -> Alert:
         cause="storm",
         target=cut("".join(targets[:1]), NAME),
         partitions=sum(len(i.holds) for i in listed),
-        scope=_fitting([i.title for i in listed], link),
+        scope=fitting([i.title for i in listed], link),
         decision=verdict.decision.value if verdict else None,
         use=None,
         policy=cut(verdict.policy, NAME) if verdict else None,
         terms=None,
         terms_url=None,
         path=(),
-        changed=cut(_changed(digest), TEXT),
+        changed=cut(common_change(digest), TEXT),
         owners=() if storm.kind is IncidentKind.BLIND else some(context.owners_of(targets)),
         ways=() if over else _ways(listed),
         links=kept({"Incidents": link}),
@@ -151,7 +151,7 @@ def _message(digest: Digest, listed: tuple[Incident, ...]) -> str:
     )
 
 
-def _changed(digest: Digest) -> str:
+def common_change(digest: Digest) -> str:
     """What the members have in common to say of what changed."""
     said = Counter(n.changed for n in digest.new if n.changed)
     if not said:
@@ -161,7 +161,7 @@ def _changed(digest: Digest) -> str:
 
 
 def _ways(listed: Iterable[Incident]) -> tuple[Way, ...]:
-    first = next((t for i in listed for t in _stopped(i)), "").partition(":")[2]
+    first = next((t for i in listed for t in i.stopped), "").partition(":")[2]
     return (
         Way("See all of it, and what else the guard finds wrong.", ("lineage-guard incidents", "lineage-guard doctor")),
         Way("If a policy, catalog or release was deployed just now: see what it judges otherwise, or take it back."),
@@ -169,7 +169,7 @@ def _ways(listed: Iterable[Incident]) -> tuple[Way, ...]:
     )
 
 
-def _fitting(titles: Iterable[str], link: str | None) -> tuple[str, ...]:
+def fitting(titles: Iterable[str], link: str | None) -> tuple[str, ...]:
     """As many lines as every sink takes, and how many are left out."""
     lines = [cut(title, LINE) for title in titles]
     room, fit = LIST, 0
@@ -181,11 +181,6 @@ def _fitting(titles: Iterable[str], link: str | None) -> tuple[str, ...]:
     left = len(lines) - fit
     where = link or "`lineage-guard incidents` lists them"
     return (*lines[:fit], f"… {left} more: {where}") if left else tuple(lines)
-
-
-def _stopped(incident: Incident) -> tuple[str, ...]:
-    held = {place.target for place in incident.holds}
-    return tuple(t for t in incident.targets if t in held)
 
 
 def _passing(targets: tuple[str, ...]) -> str:

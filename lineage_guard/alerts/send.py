@@ -27,6 +27,7 @@ from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.routing import Destinations
 from lineage_guard.alerts.sinks.base import LogSink, Sink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
+from lineage_guard.alerts.together import alert_of_group, first_of
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.errors import ConfigError, LedgerError
@@ -124,9 +125,10 @@ def send(
     def take(before: Incidents, box: Outbox) -> tuple[Incidents, Outbox, _Taken]:
         after, tellings = tell(before, seen, now, manner, given)
         if neighbourhood is not None:
-            asked = [t for t in tellings if isinstance(t, Notice) and t.id not in known]
+            told_by = [first_of(t) if isinstance(t, Digest) and t.storm.target else t for t in tellings]
+            asked = [n for n in told_by if isinstance(n, Notice) and n.id not in known]
             known.update(neighbourhood.around(asked))
-        alerts = [_alert_of(t, context, known) for t in tellings]
+        alerts = [_alert_of(t, context, known, before.told) for t in tellings]
         members = [n for t in tellings if isinstance(t, Digest) for n in t.new[:_KEPT]]
         after = _noted(after, [*(alert_of(n, context) for n in members), *alerts])
         whom = {a.id: _audience(t) for a, t in zip(alerts, tellings, strict=True)}
@@ -154,7 +156,12 @@ def send(
     )
 
 
-def _alert_of(telling: Telling, context: Context, known: Mapping[str, Around]) -> Alert:
+def _alert_of(
+    telling: Telling, context: Context, known: Mapping[str, Around], told: Mapping[str, Mapping[str, object]]
+) -> Alert:
+    if isinstance(telling, Digest) and telling.storm.target:
+        first = first_of(telling)
+        return alert_of_group(telling, context, known.get(first.id) if first else None, told.get(telling.storm.id))
     if isinstance(telling, Digest):
         return alert_of_storm(telling, context)
     if isinstance(telling, Expiry):

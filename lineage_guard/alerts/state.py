@@ -109,6 +109,8 @@ def incidents_to_dict(state: Incidents) -> dict[str, Any]:
             [s.id, s.kind, s.audience, s.page, s.since.isoformat(), s.joined_at.isoformat(), list(s.members), s.updates]
             for s in state.storms.values()
         ],
+        # Apart from them: releases that know of storms only read groups as such.
+        "together": {s.id: s.target for s in state.storms.values() if s.target},
         "begun": [[b.kind, b.audience, b.page, b.at.isoformat(), b.number] for b in state.begun],
         "endings": [[e.id, e.expires.isoformat(), e.told, list(e.targets)] for e in state.endings.values()],
     }
@@ -122,8 +124,19 @@ def incidents_from_dict(data: Mapping[str, Any]) -> Incidents:
     """
     incidents = [_incident(item) for item in cast(list[dict[str, Any]], data["incidents"])]
     seen = [_seen(*line) for line in cast(list[list[Any]], data["seen"])]
+    together = cast(dict[str, str], data.get("together", {}))
     storms = [
-        Storm(id_, IncidentKind(kind), whom, page, _moment(since), _moment(joined), tuple(members), n)
+        Storm(
+            id_,
+            IncidentKind(kind),
+            whom,
+            page,
+            _moment(since),
+            _moment(joined),
+            tuple(members),
+            n,
+            together.get(id_, ""),
+        )
         for id_, kind, whom, page, since, joined, members, n in cast(list[list[Any]], data.get("storms", []))
     ]
     begun = [

@@ -52,7 +52,7 @@ def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Versi
             Way("Collect what is missing from Dagster's event log.", ("lineage-guard sync",)),
             Way("Ask again; the step runs once the guard sees a clean lineage.", (again,)),
         )
-    explain = f"lineage-guard explain {quote(target)}"
+    explain = explaining(verdict.target.name)
     if finding.reason in (ReasonCode.EXPECTATIONS_FAILED, ReasonCode.EXPECTATIONS_NOT_RUN):
         return (
             Way(cut(finding.fix, 2 * NAME)),
@@ -92,6 +92,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _selection(names: Sequence[str]) -> str:
     return " or ".join(f'key:"{name}"+' for name in names)
+
+
+def explaining(name: str) -> str:
+    """The command that explains what stops a training asset."""
+    return f"lineage-guard explain {quote(cut(name, NAME))}"
 
 
 def cut(text: str, limit: int) -> str:

@@ -60,7 +60,7 @@ def _print(s: Standing, now: datetime, *, whole: bool) -> None:
     more = f" and {len(s.targets) - len(shown)} more" if len(s.targets) > len(shown) else ""
     click.echo(f"         stops: {_one_line(', '.join(shown))}{more}")
     if s.storm:
-        click.echo(f"         told by the digest of storm {s.storm}")
+        click.echo(f"         told with others by {s.storm}")
     if whole and s.alert is not None:
         click.echo("")
         click.echo(s.alert.text())

@@ -90,7 +90,7 @@ class Incident:
         cleared_at: since when it holds nowhere.
         resolved: whether its end has been told.
         paged: whether its beginning paged.
-        storm: id of the storm whose digest told it; ``None`` when it was told by itself.
+        storm: id of the storm or group whose digest told it; ``None`` when it was told by itself.
     """
 
     key: IncidentKey
@@ -110,6 +110,12 @@ class Incident:
     resolved: bool = False
     paged: bool = True
     storm: str | None = None
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """The training assets that it holds on now, in the order they were told."""
+        held = {place.target for place in self.holds}
+        return tuple(t for t in self.targets if t in held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Storm:
-    """More new incidents than anybody can read one by one, told as one digest.
+    """Incidents told as one digest: more than anybody can read one by one, or all that stops one training asset.
 
     Attributes:
         id: names it; also its dedup key.
@@ -148,6 +154,8 @@ class Storm:
         joined_at: when an incident joined it last.
         members: ids of the incidents that it told, in order.
         updates: how often its digest was told again.
+        target: the one training asset (``namespace:name``) in which all of it was found at once; empty for
+            a storm.
     """
 
     id: str
@@ -158,10 +166,11 @@ class Storm:
     joined_at: datetime
     members: tuple[str, ...]
     updates: int = 0
+    target: str = ""
 
 
 class Begun(NamedTuple):
-    """How many incidents began at once.
+    """How much began at once; the few causes that stop one training asset count as one.
 
     Attributes:
         kind: whose trouble they are.
@@ -203,7 +212,7 @@ class Incidents:
         by_id: incidents by ``IncidentKey.id``.
         seen: the newest verdict taken into account, per place.
         told: what was told last of each open incident, as plain data; nothing is decided by it.
-        storms: storms of which an incident is open, by id.
+        storms: storms and groups of which an incident is open, by id.
         begun: what began so lately that it counts when a storm is looked for.
         endings: waivers whose end was announced, by id.
     """

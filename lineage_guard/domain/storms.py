@@ -1,4 +1,8 @@
-"""Storms: when more begins at once than anybody can read, it is told as one digest. Pure.
+"""What is told together: the causes that stop one training asset, and storms. Pure.
+
+One refused step is one page. When one look finds several causes in one training asset, they
+are a group: one digest, which names all of them and ends with the last. Each is an incident
+that is kept, widens and ends by its own key.
 
 A pager that rings fifty times says less than one that rings once with a list of fifty. So
 when more than ``LIMIT`` incidents of one audience begin within ``WINDOW``, those that begin
@@ -8,19 +12,19 @@ once more by itself, unless it ends and comes back; what comes back in masses is
 which pages nobody.
 
 A storm is joined only while it rages: what begins later pages by itself, however many members
-of an old storm still stand.
+of an old storm still stand. A group is joined by nothing: a cause that is found later is news.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineage_guard.domain.incident import Begun, Event, Incident, IncidentKind, Incidents, Notice, Storm
+from lineage_guard.domain.incident import Begun, Event, Incident, IncidentKind, Incidents, Notice, Storm, place_of
 
 LIMIT = 10
 WINDOW = timedelta(minutes=5)
@@ -29,7 +33,7 @@ _BEGINS = (Event.OPEN, Event.REOPEN)
 
 @dataclass(frozen=True)
 class Digest:
-    """One thing to tell of a storm.
+    """One thing to tell of a storm or a group.
 
     Attributes:
         event: OPEN, WIDEN (more members, or members that widened), NARROW (some are over), RESOLVE.
@@ -69,14 +73,15 @@ def gather(
     limit: int = LIMIT,
     window: timedelta = WINDOW,
 ) -> tuple[Incidents, tuple[Notice | Digest, ...]]:
-    """Put what is too much to be told by itself into storms. Pure.
+    """Put what is too much to be told by itself into storms, and what stops one training asset into groups. Pure.
 
     Args:
         before: as it was before ``incidents.step``.
         state: after it.
         notices: of the same step.
         at: now (timezone-aware UTC).
-        limit: how many incidents of one audience may begin within ``window`` and be told by themselves.
+        limit: how much of one audience may begin within ``window`` and be told by itself; up to as many
+            causes of one training asset count as one.
         window: how long the beginning of an incident is counted; a storm that nothing joined
             for as long is joined no more.
 
@@ -113,13 +118,16 @@ class _Gathering:
         self.over: dict[str, list[str]] = {}
 
     def of(self, notices: tuple[Notice, ...]) -> tuple[Incidents, tuple[Notice | Digest, ...]]:
-        stormy = self._stormy(notices)
+        found = self._found(notices)
+        stormy = self._stormy(found)
         member = self.member
         alone: list[Notice] = []
         for notice in notices:
             id_ = notice.incident.key.id
             if notice.event in _BEGINS and _group(notice) in stormy:
                 member[id_] = self._join(notice)
+            elif notice.event in _BEGINS and len(found[_where(notice)]) > 1:
+                member[id_] = self._join(notice, _target(notice))
             elif id_ not in member:
                 alone.append(notice)
             elif notice.event is Event.RESOLVE:
@@ -132,9 +140,19 @@ class _Gathering:
         after = replace(self.state, by_id=self.incidents, storms=self.storms, begun=tuple(self.begun))
         return after, (*alone, *digests)
 
-    def _stormy(self, notices: tuple[Notice, ...]) -> set[_Group]:
+    def _found(self, notices: tuple[Notice, ...]) -> dict[tuple[_Group, str], set[str]]:
+        """The incidents that begin in each training asset."""
+        found: dict[tuple[_Group, str], set[str]] = {}
+        for n in notices:
+            if n.event in _BEGINS:
+                found.setdefault(_where(n), set()).add(n.incident.key.id)
+        return found
+
+    def _stormy(self, found: Mapping[tuple[_Group, str], Collection[str]]) -> set[_Group]:
         """The audiences to which more begins than they can read."""
-        now = Counter(_group(n) for n in notices if n.event in _BEGINS)
+        now: Counter[_Group] = Counter()
+        for (group, _), ids in found.items():
+            now[group] += len(ids) if len(ids) > self.limit else 1
         self.begun = [b for b in self.state.begun if self.at - b.at < self.window]
         self.begun += [Begun(*group, self.at, count) for group, count in now.items()]
         counts: Counter[_Group] = Counter()
@@ -142,16 +160,20 @@ class _Gathering:
             counts[_Group(b.kind, b.audience, b.page)] += b.number
         return {group for group, count in counts.items() if count > self.limit}
 
-    def _join(self, notice: Notice) -> str:
+    def _join(self, notice: Notice, target: str = "") -> str:
+        """Into the group of a target, or without one into the storm that rages; the id of it."""
         group = _group(notice)
-        same = [s for s in self.storms.values() if _Group(s.kind, s.audience, s.page) == group]
-        raging = [s for s in same if self.at - s.joined_at < self.window]
+        same = [s for s in self.storms.values() if _Group(s.kind, s.audience, s.page) == group and s.target == target]
+        if target:
+            raging = [s for s in same if s.id not in self.state.storms]
+        else:
+            raging = [s for s in same if self.at - s.joined_at < self.window]
         if raging:
             storm = max(raging, key=lambda s: (s.joined_at, s.id))
         else:
-            # What begins it begins once, so it names one storm only.
-            id_ = "lg-storm-" + sha256(notice.id.encode()).hexdigest()[:32]
-            storm = Storm(id_, *group, self.at, self.at, ())
+            # What begins it begins once, so it names one storm or group only.
+            id_ = f"lg-{'group' if target else 'storm'}-" + sha256(notice.id.encode()).hexdigest()[:32]
+            storm = Storm(id_, *group, self.at, self.at, (), target=target)
         id_ = notice.incident.key.id
         members = storm.members if id_ in storm.members else (*storm.members, id_)
         self.storms[storm.id] = replace(storm, joined_at=max(storm.joined_at, self.at), members=members)
@@ -181,3 +203,12 @@ class _Gathering:
 
 def _group(notice: Notice) -> _Group:
     return _Group(notice.incident.kind, notice.incident.key.audience, notice.page)
+
+
+def _target(notice: Notice) -> str:
+    """The training asset that it began in."""
+    return place_of(notice.verdict).target if notice.verdict else notice.incident.targets[0]
+
+
+def _where(notice: Notice) -> tuple[_Group, str]:
+    return _group(notice), _target(notice)

@@ -176,7 +176,9 @@ def outcome(sink: str, fault: str | int) -> Outcome:
     """Two alerts at a faulty sink and at the log; then, an hour and more later, at the sink when it is well."""
     ledger = TextLedger()
     with faulty(sink, fault) as (broken, healthy):
-        report = send([verdict(0, GPT, CLAUDE)], [broken, LogSink()], ledger, at(0), budget=100)
+        report = send(
+            [verdict(0, GPT), verdict(0, CLAUDE, target="other")], [broken, LogSink()], ledger, at(0), budget=100
+        )
         logged = sum(name == "log" for _, name in report.delivered)
         tried = len(report.failed)
         wait = next(s for s in (15, 60, 120, 3600) if _due(ledger, broken, s))

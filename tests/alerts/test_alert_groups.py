@@ -12,6 +12,7 @@ from alerting import CLAUDE, GPT, T0, TextLedger, at, verdict
 from lineage_guard.alerts import Alert, Context, send
 from lineage_guard.alerts.digests import LIST
 from lineage_guard.alerts.routing import Destinations, Route, Routes
+from lineage_guard.alerts.sinks.slack_blocks import blocks_of
 from lineage_guard.alerts.standing import Standing, standing
 from lineage_guard.alerts.state import parse_state
 from lineage_guard.domain.facts import ModelSource
@@ -134,13 +135,97 @@ def test_more_than_ten_at_once_are_one_digest_that_lists_them_and_each_still_end
 
 def test_ten_at_once_are_ten_pages_and_what_begins_after_a_storm_pages_by_itself() -> None:
     ledger, sink = Named(), Keep()
-    send([verdict(0, *models(10), target="a")], [sink], ledger, at(0), Context("prod"))
+    each = [verdict(0, model, target=f"t{n}") for n, model in enumerate(models(10))]
+    send(each, [sink], ledger, at(0), Context("prod"))
     assert [(a.event, a.page) for a in sink.take()] == [("OPEN", True)] * 10
-    send([verdict(1, *models(10), CLAUDE, target="a")], [sink], ledger, at(1), Context("prod"))
+    send([verdict(1, CLAUDE, target="a")], [sink], ledger, at(1), Context("prod"))
     assert [a.reason for a in sink.take()] == ["STORM"], "the eleventh within the window"
-    late = [verdict(7, *models(10), CLAUDE, GPT, target="a")]
-    send(late, [sink], ledger, at(7), Context("prod"))
+    send([verdict(7, CLAUDE, GPT, target="a")], [sink], ledger, at(7), Context("prod"))
     assert [(a.reason, a.page) for a in sink.take()] == [("RESTRICTED_MODEL", True)]
+
+
+def test_nine_models_in_one_refused_step_are_one_page_that_names_them_all_and_each_still_ends() -> None:
+    ledger, sink = Named(), Keep()
+    send([verdict(0, *models(9), target="a", partition=p) for p in ("de", "en")], [sink], ledger, at(0), OWNED)
+    (page,) = sink.take()
+    assert (page.event, page.page, page.kind, page.reason) == ("OPEN", True, "BLOCKED", "RESTRICTED_MODEL")
+    assert page.headline == (
+        "[BLOCKED] default:a is stopped by 9 causes: openai/gpt-4o via c000, openai/gpt-4o via c001, "
+        "openai/gpt-4o via c002 and 6 more"
+    )
+    assert page.causes == tuple(f"default:a would learn from openai/gpt-4o via c{n:03}" for n in range(9))
+    assert all(cause in page.text() for cause in page.causes)
+    assert page.path[-1].startswith("default:a")
+    assert page.ways[0].commands == ("lineage-guard explain a",)
+    assert len(page.ways) == 4
+    assert (page.partitions, page.targets, page.owners) == (2, ("default:a",), ("team:nlp",))
+    assert page.runbook == "https://guard.example/runbooks/restricted-model"
+    assert page.links["Incident"] == f"https://guard.example/incidents?id={page.incident}"
+    assert {s.alert.headline for s in stands(ledger) if s.alert} == {f"[BLOCKED] {cause}" for cause in page.causes}
+    assert {s.storm for s in stands(ledger)} == {page.incident}
+
+    send([verdict(1, *models(1), target="c")], [sink], ledger, at(1), OWNED)
+    (wider,) = sink.take()
+    assert (wider.event, wider.page, wider.incident) == ("WIDEN", False, page.incident)
+    assert wider.headline.startswith(
+        "[STILL BLOCKED, WIDER] 2 assets (default:a and default:c) are stopped by 9 causes"
+    )
+    assert (wider.path, wider.ways) == (page.path, page.ways), "a chat that is updated loses none of it"
+
+    send([verdict(2, *models(10), target="a", partition=p) for p in ("de", "en")], [sink], ledger, at(2), OWNED)
+    (tenth,) = sink.take()
+    assert (tenth.event, tenth.page, tenth.causes) == ("OPEN", True, ()), "a cause that is found later pages by itself"
+    send([verdict(3, *models(2), target="a", partition=p) for p in ("de", "en")], [sink], ledger, at(3), OWNED)
+    assert [(a.event, a.page) for a in sink.alerts] == [("RESOLVE", False), ("NARROW", False)]
+    assert "7 of 9 causes that were found at once are over" in sink.take()[1].message
+    send([verdict(4, target="a", partition=p) for p in ("de", "en")], [sink], ledger, at(4), OWNED)
+    (fewer,) = sink.take()
+    assert fewer.headline == "[STILL BLOCKED, FEWER] default:c is stopped by 1 cause: openai/gpt-4o via c000"
+    send([verdict(5, target="c")], [sink], ledger, at(5), OWNED)
+    (over,) = sink.take()
+    assert (over.event, over.incident, over.ways, over.path) == ("RESOLVE", page.incident, (), ())
+    assert over.headline == "[RESOLVED] default:a: the 9 causes that were found at once are over"
+    assert stands(ledger) == ()
+
+    send([verdict(6, *models(2), target="a")], [sink], ledger, at(6), OWNED)
+    (back,) = sink.take()
+    assert (back.event, back.page) == ("OPEN", False), "what is back within the window wakes nobody"
+    assert back.headline.startswith("[BLOCKED AGAIN] default:a is stopped by 2 causes")
+
+
+def test_a_group_counts_once_towards_a_storm_and_is_told_to_each_audience_by_itself() -> None:
+    log, nlp, vision = sinks = [Keep(n) for n in ("log", "nlp", "vision")]
+    routes = Routes((Route(("nlp",), owners=("team:nlp",)), Route(("vision",), owners=("team:vision",))))
+    to, ledger = Destinations(tuple(sinks), routes), Named()
+    send([verdict(0, *models(9), target=t) for t in "ac"], to, ledger, at(0), OWNED)
+    assert [(a.event, a.page, len(a.causes), a.targets) for a in nlp.take()] == [("OPEN", True, 9, ("default:a",))]
+    assert [(a.event, a.page, len(a.causes), a.targets) for a in vision.take()] == [("OPEN", True, 9, ("default:c",))]
+    assert len(log.take()) == 2
+    send([verdict(1, GPT, CLAUDE, target="b")], to, ledger, at(1), OWNED)
+    assert [(a.reason, len(a.causes)) for a in nlp.take()] == [("RESTRICTED_MODEL", 2)], "two pages are no storm"
+
+
+def test_what_is_only_observed_in_one_asset_is_one_message_that_wakes_nobody() -> None:
+    ledger, sink = Named(), Keep()
+    send([replace(verdict(0, GPT, CLAUDE, target="a"), mode=Mode.OBSERVE)], [sink], ledger, at(0), OWNED)
+    (told,) = sink.take()
+    assert (told.event, told.page) == ("OPEN", False)
+    assert told.headline.startswith("[WOULD BLOCK] default:a would be stopped by 2 causes: ")
+
+
+def test_hostile_names_of_many_causes_stay_within_what_each_sink_takes() -> None:
+    ledger, sink = Named(), Keep()
+    names = [f"<!channel> & `x` {'é' * 4000}{n}" for n in range(10)]
+    send(
+        [verdict(0, *(ModelSource("openai", n, channel="c") for n in names), target="a")], [sink], ledger, at(0), OWNED
+    )
+    (page,) = sink.take()
+    assert len(page.causes) == 10
+    assert len(page.headline) <= 600
+    blocks = blocks_of(page)
+    assert len(blocks) <= 50
+    assert all(len(b["text"]["text"]) <= 3000 for b in blocks if b["type"] == "section")
+    assert "<!channel>" not in json.dumps(blocks[1:]), "all but the header, which is plain text"
 
 
 def test_a_limit_of_ones_own_and_a_storm_of_what_is_only_observed_wakes_nobody() -> None:

@@ -185,9 +185,9 @@ def test_an_end_that_waited_with_its_beginning_arrives_after_it():
 
 def test_what_is_forgotten_leaves_nothing_behind():
     ledger, sink = TextLedger(), Keeps("pager")
-    send([verdict(0, GPT, CLAUDE)], [sink], ledger, at(0))
+    send([verdict(0, GPT), verdict(0, CLAUDE, target="other")], [sink], ledger, at(0))
     assert len(json.loads(ledger.texts["alerts"])["outbox"]["conversations"]) == 2
-    send([verdict(1)], [sink], ledger, at(1))
+    send([verdict(1), verdict(1, target="other")], [sink], ledger, at(1))
     send([], [sink], ledger, at(60))
     assert json.loads(ledger.texts["alerts"])["outbox"]["conversations"] == {}
 

@@ -73,7 +73,7 @@ def test_a_message_that_can_no_longer_be_updated_is_posted_anew(slack, error):
 def test_what_slack_says_decides_whether_other_alerts_are_tried(slack, error, tried):
     service, sink = slack
     service.error = error
-    report = send([verdict(0, GPT, CLAUDE)], [sink], TextLedger(), at(0))
+    report = send([verdict(0, GPT), verdict(0, CLAUDE, target="other")], [sink], TextLedger(), at(0))
     assert len(service.calls) == tried
     assert f"Slack answered {error}" in report.failed[0][2]
     assert report.waiting == 2
@@ -83,7 +83,7 @@ def test_after_a_rate_limit_the_whole_sink_waits_as_long_as_slack_asks(slack):
     service, sink = slack
     ledger = TextLedger()
     service.error = "ratelimited"
-    send([verdict(0, GPT, CLAUDE)], [sink], ledger, at(0))
+    send([verdict(0, GPT), verdict(0, CLAUDE, target="other")], [sink], ledger, at(0))
     service.error = None
     assert send([], [sink], ledger, at(0.4)).delivered == ()
     assert len(send([], [sink], ledger, at(0.6)).delivered) == 2

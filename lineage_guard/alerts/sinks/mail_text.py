@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
-from lineage_guard.alerts.alert import STORM, Alert
+from lineage_guard.alerts.alert import Alert
 
 _SUBJECT = 300
 #: A subject is not folded: many programs show the blank where it was.
@@ -54,8 +54,8 @@ def _html(alert: Alert) -> str:
         return f"<pre>{escape(chr(10).join(lines))}</pre>" if lines else ""
 
     parts = [f"<h2>{escape(alert.headline)}</h2>", f"<p>{escape(alert.message)}</p>"]
-    if alert.reason == STORM:
-        parts.append("<ul>" + "".join(f"<li>{escape(title)}</li>" for title in alert.scope) + "</ul>")
+    if alert.listed:
+        parts.append("<ul>" + "".join(f"<li>{escape(title)}</li>" for title in alert.listed) + "</ul>")
     if alert.path:
         parts += ["<h3>Path</h3>", pre([f"{'└─> ' if n else ''}{step}" for n, step in enumerate(alert.path)])]
     if alert.changed:

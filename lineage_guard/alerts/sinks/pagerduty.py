@@ -148,6 +148,7 @@ def _details(alert: Alert) -> dict[str, Any]:
     """What a responder reads below the summary, in the order of the page; what is empty is left out."""
     details: dict[str, Any] = {
         "message": alert.message,
+        "causes": list(alert.causes),
         "path": list(alert.path),
         "what_changed": alert.changed,
         "stops": list(alert.targets),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lineage_guard.alerts.alert import Alert
@@ -19,6 +19,8 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
         alert: what to show.
     """
     parts: list[str] = [escaped(alert.message, SECTION)]
+    if alert.causes:
+        parts.append(_list(alert.causes))
     if alert.path:
         parts += _titled("*Path*", (f"{'└─> ' if n else ''}{step}" for n, step in enumerate(alert.path)))
     if alert.changed:
@@ -61,6 +63,19 @@ def escaped(text: str, limit: int) -> str:
             break
         out += more
     return out + "…"
+
+
+def _list(lines: Sequence[str]) -> str:
+    """As many lines as one section holds, and how many are left out."""
+    shown, room = list[str](), SECTION - 30
+    for line in lines:
+        one = f"• {escaped(line, 250)}"
+        room -= len(one) + 1
+        if room < 0:
+            break
+        shown.append(one)
+    left = len(lines) - len(shown)
+    return "\n".join([*shown, f"… {left} more"] if left else shown)
 
 
 def _titled(title: str, lines: Iterable[str]) -> list[str]:
