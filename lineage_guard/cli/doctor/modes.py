@@ -12,25 +12,16 @@ def examine(patient: Patient) -> list[Result]:
     """By their mode, or because no rule of their policy stops anything."""
     if not patient.seen:
         return []
-    from lineage_guard.dagster.installed import settings_of
-    from lineage_guard.dagster.modes import assigned, training_keys
-    from lineage_guard.dagster.pins.resolve import graph_of
+    from lineage_guard.dagster.modes import assigned
     from lineage_guard.dagster.settings import rulebook
     from lineage_guard.domain.modes import Mode
 
     by_mode: dict[Mode, list[str]] = {}
     toothless: list[str] = []
-    for location in patient.seen:
-        for repository in location.repositories:
-            graph = graph_of(repository.asset_graph)
-            training = training_keys(graph)
-            for key in training:
-                told = settings_of(repository.assets_defs_by_key[key])
-                if told is None:
-                    continue
-                by_mode.setdefault(assigned(told.mode, graph, training)[key], []).append(key.to_user_string())
-                if _stops_nothing(rulebook(told)[1]):
-                    toothless.append(key.to_user_string())
+    for key, told, graph, training in patient.under_guard():
+        by_mode.setdefault(assigned(told.mode, graph, training)[key], []).append(key.to_user_string())
+        if _stops_nothing(rulebook(told)[1]):
+            toothless.append(key.to_user_string())
     fix = "right while you adopt the guard; then enforce"
     results = [
         Result("modes", "warn", f"{mode.value}: these run whatever is found: {listed(by_mode[mode])}", fix)

@@ -127,19 +127,13 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 def _left_out(patient: Patient) -> list[Result]:
     """Training assets that ``guard(select=...)`` leaves out train without a gate."""
-    from lineage_guard.dagster.installed import settings_of
-    from lineage_guard.dagster.modes import selected, training_keys
-    from lineage_guard.dagster.pins.resolve import graph_of
+    from lineage_guard.dagster.modes import selected
 
-    left: list[str] = []
-    for location in patient.seen:
-        for repository in location.repositories:
-            graph = graph_of(repository.asset_graph)
-            training = training_keys(graph)
-            for key in training:
-                settings = settings_of(repository.assets_defs_by_key[key])
-                if settings is not None and key not in selected(settings.select, graph, training):
-                    left.append(key.to_user_string())
+    left = [
+        key.to_user_string()
+        for key, settings, graph, training in patient.under_guard()
+        if key not in selected(settings.select, graph, training)
+    ]
     if not left:
         return []
     fix = "widen guard(select=...), or leave it out"

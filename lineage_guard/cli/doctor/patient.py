@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineage_guard.dagster.target import Target
 
@@ -13,8 +13,25 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from lineage_guard.dagster.locations import Location
+    from lineage_guard.dagster.pins.resolve import Graph
     from lineage_guard.dagster.settings import Settings
     from lineage_guard.ledger import Ledger
+
+
+class UnderGuard(NamedTuple):
+    """A training asset among definitions that ``guard()`` was called on, whether its gate selects it or not.
+
+    Attributes:
+        key: the asset.
+        settings: what ``guard()`` was told.
+        graph: all assets of its repository, among which the settings select.
+        training: those of them that train, with their uses.
+    """
+
+    key: dg.AssetKey
+    settings: Settings
+    graph: Graph
+    training: Mapping[dg.AssetKey, str]
 
 
 @dataclass
@@ -64,6 +81,20 @@ class Patient:
             for _, definition, spec in self.assets()
             if use_of(spec.tags)
         ]
+
+    def under_guard(self) -> Iterator[UnderGuard]:
+        """Training assets among definitions that ``guard()`` was called on."""
+        from lineage_guard.dagster.installed import settings_of
+        from lineage_guard.dagster.modes import training_keys
+        from lineage_guard.dagster.pins.resolve import graph_of
+
+        for repository in (r for location in self.seen for r in location.repositories):
+            graph = graph_of(repository.asset_graph)
+            training = training_keys(graph)
+            for key in training:
+                settings = settings_of(repository.assets_defs_by_key[key])
+                if settings is not None:
+                    yield UnderGuard(key, settings, graph, training)
 
     def close(self) -> None:
         """Let go of the instance."""
