@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -27,17 +28,42 @@ ErrorKind = Callable[..., ConfigError]
 _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-_YAML_1_1 = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge")
+_TAG = "tag:yaml.org,2002:"
+_YAML_1_1 = tuple(_TAG + kind for kind in ("bool", "int", "timestamp", "merge"))
+#: What the parser says, and what its author can do.
+_YAML_FIXES = (
+    ("tab character", "indent with spaces"),
+    ("mapping values are not allowed", "put a text with a colon in quotes, or line the key up with those beside it"),
+    ("alphabetic or numeric character", "put the text in quotes: a bare * means something else in YAML"),
+    ("undefined alias", "put the text in quotes: a bare * means something else in YAML"),
+    ("found another document", "take the line `---` out, and what follows into a file of its own"),
+    ("unhashable key", "write a plain name before the colon"),
+    ("could not determine a constructor", "put the text in quotes: a bare ! means something else in YAML"),
+    ("while scanning a tag", "put the text in quotes: a bare ! means something else in YAML"),
+    ("unexpected end of stream", "close the quotes or the bracket that were opened"),
+    ("'-' indicator", "line this up with the lines above: as many spaces before it"),
+    ("<block end>", "line this up with the lines above: as many spaces before it"),
+    ("could not find expected ':'", "write `key: value`, with a colon and an ordinary space"),
+)
+_WORDS = {
+    "object": "keys with values",
+    "array": "a list",
+    "string": "a text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
 
 
 class _Loader(_FASTEST):
-    """YAML 1.2 scalars: on, off, yes, no and dates are text, as every reader expects."""
+    """YAML 1.2 scalars: on, off, yes, no, dates, 0700 and 12:30 are text, as every reader expects."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if tag not in _YAML_1_1]
     for first, resolvers in _FASTEST.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
@@ -62,14 +88,19 @@ class Document:
         try:
             self._root = cast("yaml.Node | None", loader.get_single_node())
             if self._root is not None:
-                self._refuse_duplicates(self._root)
+                self._refuse_lost_keys(self._root)
             self.value: Any = None if self._root is None else loader.construct_document(self._root)
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise error(f"not valid YAML: {problem.problem or problem}", where=where, fix="mend the YAML") from problem
+            told = f"{problem.context or ''} {problem.problem or problem}"
+            fix = next((fix for sign, fix in _YAML_FIXES if sign in told), "mend the YAML")
+            raise error(f"not valid YAML: {problem.problem or problem}", where=where, fix=fix) from problem
         except (yaml.YAMLError, RecursionError, ValueError) as problem:
-            raise error(f"not valid YAML: {problem}", where=name, fix="mend the YAML") from problem
+            where = f"{name}:1:1"
+            if isinstance(problem, yaml.reader.ReaderError):
+                where = f"{name}:{place_in(text, problem.position)}"
+            raise error(f"not valid YAML: {problem}", where=where, fix="mend the YAML") from problem
         finally:
             loader.dispose()
 
@@ -83,7 +114,7 @@ class Document:
             if node is None:
                 break
             mark = (key or node).start_mark if isinstance(step, str) else node.start_mark
-        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark else self.name
+        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark else f"{self.name}:1:1"
 
     def node(self, path: Path) -> yaml.Node | None:
         """The YAML node at a path, for whoever edits the text."""
@@ -106,6 +137,10 @@ class Document:
         Raises:
             ConfigError: for the first violation, deepest and topmost in the file.
         """
+        if not isinstance(self._root, yaml.MappingNode):
+            what = "the file is empty" if self._root is None else "the file does not begin with a key"
+            fix = f"begin it with `format: 1`; `lineage-guard schema {schema_name}` says what may follow"
+            raise self.fail(what, (), fix)
         errors = list(_validator(schema_name).iter_errors(self.value))
         if errors:
             raise self._explain(_most_telling(errors))
@@ -126,22 +161,62 @@ class Document:
             return self.fail(
                 f"{_subject(path)} cannot be {error.instance!r}", path, suggest(str(error.instance), choices)
             )
-        hint = cast("str | None", schema.get("description"))
-        return self.fail(f"{_subject(path)}: {error.message}", path, hint or "see the JSON Schema of the file")
+        hint = cast("str | None", schema.get("description")) or "see the JSON Schema of the file"
+        if error.validator == "type":
+            hint = f"write true or false, without quotes. {hint}" if error.validator_value == "boolean" else hint
+            what = _wrong_type(_subject(path), cast("object", error.instance), cast("object", error.validator_value))
+            return self.fail(what, path, hint)
+        if error.validator == "pattern":
+            return self.fail(f"{_subject(path)} cannot be {error.instance!r}", path, hint)
+        return self.fail(f"{_subject(path)}: {error.message}", path, hint)
 
-    def _refuse_duplicates(self, node: yaml.Node) -> None:
+    def _refuse_lost_keys(self, node: yaml.Node) -> None:
         for at in _mappings(node):
             seen: set[str] = set()
             for key, _ in at.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in seen:
-                        mark = key.start_mark
-                        raise self._error(
-                            f"key {key.value!r} stands twice",
-                            where=f"{self.name}:{mark.line + 1}:{mark.column + 1}",
-                            fix="keep one of them; the other would be lost silently",
-                        )
-                    seen.add(key.value)
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                where = f"{self.name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+                if key.tag != f"{_TAG}str" or (key.value.isdecimal() and not key.style):
+                    fix = "write a name before the colon, in quotes where it is a number; and numbers without commas"
+                    raise self._error(f"{key.value!r} is no name of a key", where=where, fix=fix)
+                if key.value in seen:
+                    fix = "keep one of them; the other would be lost silently"
+                    raise self._error(f"key {key.value!r} stands twice", where=where, fix=fix)
+                seen.add(key.value)
+
+
+def text_of(path: FilePath, error: ErrorKind) -> str:
+    """The text of a file that people write.
+
+    Args:
+        path: the file.
+        error: the error type to raise.
+
+    Raises:
+        OSError: it cannot be read.
+        ConfigError: of the given type, when it is not UTF-8; names line and column.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        where = f"{path}:{place_in(data[: problem.start].decode('utf-8'), problem.start)}"
+        what = f"cannot be read: it is not UTF-8 ({problem.reason})"
+        raise error(what, where=where, fix="save the file as UTF-8") from problem
+
+
+def place_in(text: str, at: int) -> str:
+    """``line:column`` of a character of a text."""
+    before = text[:at]
+    return f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def _wrong_type(subject: str, found: object, wanted: object) -> str:
+    kinds = cast("list[str]", wanted) if isinstance(wanted, list) else [str(wanted)]
+    must = " or ".join(_WORDS.get(kind, kind) for kind in kinds if kind != "null" or len(kinds) == 1)
+    is_now = "nothing" if found is None else f"{found!r}" if len(repr(found)) < 60 else "something else"
+    return f"{subject} must be {must}, and is {is_now}"
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong or doubtful in catalog files, beyond what keeps them from loading."""
+"""What is wrong or doubtful in catalog and policy files, beyond what keeps them from loading."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 
 from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.entries import Entry, entries_of
-from lineage_guard.catalog.load import document_of, load_catalog, shipped_documents
-from lineage_guard.domain.errors import CatalogError
+from lineage_guard.catalog.load import Catalog, document_of, load_catalog, shipped_documents
+from lineage_guard.catalog.policy_file import read_policy
+from lineage_guard.domain.errors import CatalogError, PolicyError
 from lineage_guard.domain.spdx import expression_error
 from lineage_guard.domain.terms import Confidence, Effect, Restriction
 
@@ -65,6 +66,24 @@ def lint(paths: Sequence[Path], today: date) -> list[Problem]:
         found += _series(document, everything)
         found += _families(document, everything)
     return found
+
+
+def lint_policy(source: str | Path, catalog: Catalog) -> list[Problem]:
+    """Say what is wrong or doubtful in a policy and all that it imports.
+
+    Args:
+        source: name of a shipped policy, or a policy file.
+        catalog: what its rules may speak of.
+
+    Example:
+        >>> lint_policy("default", load_catalog())
+        []
+    """
+    try:
+        _, doubtful = read_policy(source, catalog)
+    except PolicyError as error:
+        return [Problem(error.where or str(source), error.what, error.fix)]
+    return [Problem(d.where, d.what, d.fix, False) for d in doubtful]
 
 
 def _rows(document: Document, kind: str) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from lineage_guard.catalog.ancestry import CatalogAncestry, PublicArtefact, artefacts_of
-from lineage_guard.catalog.documents import Document, suggest
+from lineage_guard.catalog.documents import Document, suggest, text_of
 from lineage_guard.catalog.entries import Entry, entries_of
 from lineage_guard.catalog.hosts import ModelHosts, services_of
 from lineage_guard.catalog.match import CatalogTerms
@@ -107,8 +107,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        return text_of(path, CatalogError)
+    except OSError as problem:
         raise _unreadable(path, problem) from problem
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from lineage_guard.catalog.documents import Document, suggest
+from lineage_guard.catalog.documents import Document, suggest, text_of
+from lineage_guard.catalog.doubts import Doubt, doubts
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.catalog.rules import organisation_of, rules_of
 from lineage_guard.domain.errors import PolicyError
@@ -20,6 +23,7 @@ from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.terms import USES
 from lineage_guard.domain.uniting import Conflict, united
 
+_log = logging.getLogger(__name__)
 #: Names of the policies that ship with the package.
 PRESETS: tuple[str, ...] = ("default", "strict", "research", "observe")
 
@@ -40,20 +44,45 @@ def load_policy(source: str | Path, catalog: Catalog) -> Policy:
         >>> load_policy("default", load_catalog()).unknown_blocks
         True
     """
+    policy, doubtful = read_policy(source, catalog)
+    for doubt in doubtful:
+        if doubt.near is not None:
+            _tell(doubt)
+    return policy
+
+
+def read_policy(source: str | Path, catalog: Catalog) -> tuple[Policy, tuple[Doubt, ...]]:
+    """The same, and the names in its rules, or in those it imports, that nothing known answers to.
+
+    Args:
+        source: one of ``PRESETS``, or the path of a YAML file.
+        catalog: where the facts about models come from.
+
+    Raises:
+        PolicyError: as for ``load_policy``.
+    """
     if isinstance(source, str) and source in PRESETS:
-        return _shipped(source, catalog)
+        return _shipped(source, catalog), ()
     path = Path(source)
     if isinstance(source, str) and path.suffix not in (".yaml", ".yml") and not path.exists():
         raise PolicyError(
             f"no policy is called {source!r}", fix=suggest(source, PRESETS) + ", or give the path of a file"
         )
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        text = text_of(path, PolicyError)
+    except OSError as problem:
         raise PolicyError(
             f"cannot be read: {problem}", where=str(path), fix="check the path, or use one of " + ", ".join(PRESETS)
         ) from problem
-    return _parsed(text, str(path), catalog, (path.resolve(),))[0]
+    reading = _Reading(catalog)
+    policy, _ = _parsed(text, str(path), reading, (path.resolve(),))
+    return policy, tuple(reading.doubts)
+
+
+@lru_cache(maxsize=256)
+def _tell(doubt: Doubt) -> None:
+    """Once: the gate reads its policy at each decision."""
+    _log.warning("%s: %s. To fix: %s", doubt.where, doubt.what, doubt.fix)
 
 
 def policy_files(path: Path) -> tuple[Path, ...]:
@@ -94,26 +123,37 @@ def parse_policy(text: str, name: str, catalog: Catalog) -> Policy:
     Raises:
         PolicyError: the text is wrong.
     """
-    return _parsed(text, name, catalog, (Path(name).resolve(),))[0]
+    return _parsed(text, name, _Reading(catalog), (Path(name).resolve(),))[0]
 
 
 @lru_cache(maxsize=16)
 def _shipped(name: str, catalog: Catalog) -> Policy:
     file = resources.files("lineage_guard.catalog") / "policies" / f"{name}.yaml"
     text = file.read_text(encoding="utf-8")
-    return _policy(Document(text, f"lineage_guard/catalog/policies/{name}.yaml", PolicyError), catalog, ())[0]
+    document = Document(text, f"lineage_guard/catalog/policies/{name}.yaml", PolicyError)
+    return _policy(document, _Reading(catalog), ())[0]
 
 
-def _parsed(text: str, name: str, catalog: Catalog, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
+@dataclass(frozen=True)
+class _Reading:
+    """What a policy and all it imports are read with, and what was found doubtful in them."""
+
+    catalog: Catalog
+    doubts: list[Doubt] = field(default_factory=list[Doubt])
+
+
+def _parsed(text: str, name: str, reading: _Reading, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
     """A policy, and whether it leaves the facts about the organisation to whoever imports it."""
     document = Document(text, name, PolicyError)
     document.check("policy")
-    return _policy(document, catalog, chain)
+    policy = _policy(document, reading, chain)
+    reading.doubts.extend(d for d in doubts(document, reading.catalog) if d not in reading.doubts)
+    return policy
 
 
-def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
-    raw = cast("Mapping[str, Any]", document.value)
-    imported, leaves = _united(document, raw.get("import"), catalog, chain)
+def _policy(document: Document, reading: _Reading, chain: tuple[Path, ...]) -> tuple[Policy, bool]:
+    raw, catalog = cast("Mapping[str, Any]", document.value), reading.catalog
+    imported, leaves = _united(document, raw.get("import"), reading, chain)
     uses = tuple(dict.fromkeys((*(imported.uses if imported else ()), *cast("list[str]", raw.get("uses", [])))))
     own = Additions(
         name=raw["name"],
@@ -141,14 +181,14 @@ def _policy(document: Document, catalog: Catalog, chain: tuple[Path, ...]) -> tu
 
 
 def _united(
-    document: Document, said: str | list[str] | None, catalog: Catalog, chain: tuple[Path, ...]
+    document: Document, said: str | list[str] | None, reading: _Reading, chain: tuple[Path, ...]
 ) -> tuple[Policy | None, bool]:
     """What a policy imports, as one, and whether all of it leaves the facts about the organisation open."""
     if said is None:
         return None, True
     if isinstance(said, str):
-        return _imported(document, said, ("import",), catalog, chain)
-    found = [_imported(document, name, ("import", i), catalog, chain) for i, name in enumerate(said)]
+        return _imported(document, said, ("import",), reading, chain)
+    found = [_imported(document, name, ("import", i), reading, chain) for i, name in enumerate(said)]
     templates = [template for _, template in found]
     if len(found) == 1:
         return found[0]
@@ -186,17 +226,20 @@ def _sealed(policy: Policy, catalog: Catalog) -> Policy:
 
 
 def _imported(
-    document: Document, said: str, at: tuple[str | int, ...], catalog: Catalog, chain: tuple[Path, ...]
+    document: Document, said: str, at: tuple[str | int, ...], reading: _Reading, chain: tuple[Path, ...]
 ) -> tuple[Policy, bool]:
     if said in PRESETS:
-        return _shipped(said, catalog), True
+        return _shipped(said, reading.catalog), True
     path = Path(document.name).parent / said
-    if path.resolve() in chain:
-        way = " -> ".join(p.name for p in (*chain[chain.index(path.resolve()) :], path))
-        raise document.fail(f"it imports itself: {way}", at, "take one of these imports out")
+    near = get_close_matches(said.lower(), PRESETS, n=1)
+    fix = f"did you mean {near[0]!r}? Or " if near else ""
+    fix += f"give a path relative to {Path(document.name).name}, or one of {', '.join(PRESETS)}"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        fix = f"give a path relative to {Path(document.name).name}, or one of {', '.join(PRESETS)}"
+        real = path.resolve()
+        if real in chain:
+            way = " -> ".join(p.name for p in (*chain[chain.index(real) :], path))
+            raise document.fail(f"it imports itself: {way}", at, "take one of these imports out")
+        text = text_of(path, PolicyError)
+    except (OSError, ValueError, RuntimeError) as problem:  # A path may hold anything, a loop of links too.
         raise document.fail(f"what it imports cannot be read: {problem}", at, fix) from problem
-    return _parsed(text, str(path), catalog, (*chain, path.resolve()))
+    return _parsed(text, str(path), reading, (*chain, real))

@@ -12,10 +12,11 @@ from typing import Any, cast
 from lineage_guard.catalog.documents import Document, suggest
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.domain.facts import Acknowledgement, Influence
-from lineage_guard.domain.matching import Match, Origin, ReasonCode
+from lineage_guard.domain.matching import Match, Origin, ReasonCode, never
+from lineage_guard.domain.names import SELF_HOSTED, channel_name
 from lineage_guard.domain.organisation import Organisation, Purpose
 from lineage_guard.domain.policy import Rule, Subject
-from lineage_guard.domain.spdx import expression_error, licenses_in
+from lineage_guard.domain.spdx import expression_error, licenses_in, spellings
 from lineage_guard.domain.terms import Confidence, Effect, Restriction
 
 _AS_TERMS = "as_terms"
@@ -23,6 +24,11 @@ _TERMS = ("terms", "restriction", "confidence")
 _MODEL = ("provider", "model", "channel")
 _USE_OF_A_MODEL = ("origin", "generated")
 _LICENSE = ("license", "acknowledgement")
+#: Conditions on what every case has, so that excluding all of it leaves nothing.
+_OF_ALL = ("use", "origin", "influence", "reason", "dataset", "asset")
+_ALWAYS: Mapping[Subject, tuple[str, ...]] = {
+    on: (*_OF_ALL, *(("model", "provider", "terms", "confidence") if on is Subject.MODEL else ())) for on in Subject
+}
 #: Conditions that a rule on a subject could never meet.
 _NEVER: Mapping[Subject, tuple[str, ...]] = {
     Subject.MODEL: (),
@@ -137,12 +143,17 @@ def _match(
         given[key] = (value,) if isinstance(value, str) else tuple(value)
         for at, pattern in enumerate(given[key]):
             place = path if isinstance(value, str) else (*path, at)
+            _no_space_around(document, place, pattern)
             if key == "license":
                 _one_license(document, place, pattern)
             elif key == "provider":
                 _nobody_meant(document, place, pattern, catalog)
             else:
                 _known_word(document, place, key, pattern, known.get(key))
+        if never(given[key], always=key in _ALWAYS[on]):
+            what = f"what {key!r} asks for it also excludes, so rule {document.value['rules'][i]['id']!r} never holds"
+            raise document.fail(what, path, "take the `!` out where it is not meant")
+        given[key] = _with_other_spellings(key, given[key])
     match = Match(**given)
     if match.generated_from and match.generated_until and match.generated_from > match.generated_until:
         raise document.fail("it ends before it begins", ("rules", i, "when", "generated"), "swap from and until")
@@ -161,13 +172,37 @@ def _known_word(
 ) -> None:
     """A misspelt word would make a rule that never matches: a gate that is open in silence."""
     word = pattern.removeprefix("!")
-    if known is None or any(c in word for c in "*?["):
+    wild = any(c in word for c in "*?[")
+    if known is None or (wild and key == "terms"):  # Of a catalog that is not at hand: a doubt, see doubts.py.
         return
-    if word.lower() not in (k.lower() for k in known):
-        fix = suggest(word, known)
+    if not any(fnmatchcase(k.lower(), word.lower()) for k in known):
+        fix = suggest(word.strip("*"), known)
         if key == "use":
             fix += "; a use of your own must be listed under 'uses'"
         raise document.fail(f"no {key} is called {word!r}", path, fix)
+
+
+def _no_space_around(document: Document, path: tuple[str | int, ...], pattern: str) -> None:
+    word = pattern.removeprefix("!")
+    if word != word.strip() or not word:
+        raise document.fail(f"{pattern!r} is compared with the space around it", path, f"write {_trimmed(pattern)}")
+
+
+def _trimmed(pattern: str) -> str:
+    word = pattern.strip().removeprefix("!").strip()
+    return repr(("!" if pattern.strip().startswith("!") else "") + word) if word else "a name"
+
+
+def _with_other_spellings(key: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """With the host of what is written as a URL, and the name by which SPDX calls a licence now."""
+    more: list[str] = []
+    for pattern in patterns:
+        if key == "license" and not pattern.startswith("!"):
+            more += spellings(pattern)
+        if key == "channel" and "/" in pattern and not pattern.startswith("!"):
+            host = channel_name(pattern)
+            more += [host] if host not in (None, SELF_HOSTED) else []
+    return tuple(dict.fromkeys((*patterns, *more)))
 
 
 def _nobody_meant(document: Document, path: tuple[str | int, ...], pattern: str, catalog: Catalog) -> None:

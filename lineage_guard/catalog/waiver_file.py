@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from lineage_guard.catalog.documents import Document
+from lineage_guard.catalog.documents import Document, text_of
 from lineage_guard.domain.errors import WaiverError
 from lineage_guard.domain.waivers import Waiver, WaiverReason, Waivers, too_broad
 
@@ -129,8 +129,8 @@ def read_waivers(path: Path) -> WaiverFile:
         WaiverError: it cannot be read, or any entry is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        text = text_of(path, WaiverError)
+    except OSError as problem:
         raise _unreadable(path, problem) from problem
     return parse_waivers(text, path)
 

@@ -1,4 +1,4 @@
-"""The commands on what is known of models: ``catalog lint | show | diff``, and ``schema``."""
+"""The commands on what people write: ``catalog lint | show | diff``, ``policy lint``, and ``schema``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from lineage_guard.catalog import Entry, PublicArtefact
     from lineage_guard.catalog.documents import Document
+    from lineage_guard.catalog.lint import Problem
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _catalog_option = click.option(
@@ -53,16 +54,7 @@ def lint(files: tuple[str, ...], as_json: bool) -> int:
     """
     from lineage_guard.catalog.lint import lint as check
 
-    found = check([Path(f) for f in files], datetime.now(UTC).date())
-    wrong = any(p.wrong for p in found)
-    if as_json:
-        click.echo(json.dumps({"ok": not wrong, "problems": [p._asdict() for p in found]}, indent=2))
-        return int(wrong)
-    for p in found:
-        click.echo(f"{'WRONG' if p.wrong else 'doubt'} {p.where}: {p.what}. To fix: {p.fix}")
-    counts = sum(p.wrong for p in found), sum(not p.wrong for p in found)
-    click.echo(f"{counts[0]} wrong, {counts[1]} doubtful")
-    return int(wrong)
+    return _problems(check([Path(f) for f in files], datetime.now(UTC).date()), as_json)
 
 
 @catalog.command()
@@ -145,6 +137,43 @@ def diff(old: str, new: str, as_json: bool) -> int:
             for key, pair in keys.items():
                 click.echo(f"~ {id}: {key}: {json.dumps(pair['old'])} -> {json.dumps(pair['new'])}")
     return int(bool(added or removed or changed))
+
+
+@click.group()
+def policy() -> None:
+    """Look after policy files: rules on what terms, gaps and doubts lead to."""
+
+
+@policy.command("lint")
+@click.argument("sources", nargs=-1, metavar="[NAME|FILE]...")
+@_catalog_option
+@_json_option
+def lint_policies(sources: tuple[str, ...], own: tuple[str, ...], as_json: bool) -> int:
+    """Check policy FILEs and all they import; without any, the shipped policies.
+
+    A rule on a model, provider, channel, terms or licence that nothing known answers to is doubtful: it may be
+    misspelt, and would never hold. Name your own catalog files, or what is in them counts as unknown.
+
+    Exits 1 when a file is wrong or would loosen what it imports, 0 otherwise.
+    """
+    from lineage_guard.catalog import PRESETS, load_catalog
+    from lineage_guard.catalog.lint import lint_policy
+
+    known = load_catalog(*_own(own))
+    found = [p for source in sources or PRESETS for p in lint_policy(source, known)]
+    return _problems(list(dict.fromkeys(found)), as_json)
+
+
+def _problems(found: list[Problem], as_json: bool) -> int:
+    wrong = any(p.wrong for p in found)
+    if as_json:
+        click.echo(json.dumps({"ok": not wrong, "problems": [p._asdict() for p in found]}, indent=2))
+        return int(wrong)
+    for p in found:
+        click.echo(f"{'WRONG' if p.wrong else 'doubt'} {p.where}: {p.what}. To fix: {p.fix}")
+    counts = sum(p.wrong for p in found), sum(not p.wrong for p in found)
+    click.echo(f"{counts[0]} wrong, {counts[1]} doubtful")
+    return int(wrong)
 
 
 def _own(given: tuple[str, ...]) -> list[Path]:

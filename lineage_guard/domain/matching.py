@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from lineage_guard.domain.facts import Acknowledgement, Influence, ModelSource, Version
-from lineage_guard.domain.spdx import licenses_in
+from lineage_guard.domain.names import channel_name, spellings_of
+from lineage_guard.domain.spdx import licenses_in, spellings
 from lineage_guard.domain.terms import Terms
 
 
@@ -251,6 +252,22 @@ def passes(patterns: tuple[str, ...], values: list[str]) -> bool:
     return wanted or not plain
 
 
+def never(patterns: tuple[str, ...], always: bool) -> bool:
+    """Whether nothing can satisfy patterns. May say no where nothing does.
+
+    Args:
+        patterns: shell patterns; ``!`` excludes.
+        always: whether there is a value in every case.
+
+    Example:
+        >>> never(("gpt-4o", "!gpt-*"), always=True), never(("!*",), always=False)
+        (True, False)
+    """
+    plain = [p.lower() for p in patterns if not p.startswith("!")]
+    barred = [p[1:].lower() for p in patterns if p.startswith("!")]
+    return all(_within(p, barred) for p in plain) if plain else always and "*" in barred
+
+
 def names_of(version: Version) -> list[str]:
     """The names by which a condition may speak of a version."""
     return [version.name, f"{version.namespace}:{version.name}"]
@@ -260,7 +277,32 @@ def _plain(name: str, patterns: tuple[str, ...], case: Case) -> Sure:
     if name in ("dataset", "asset"):
         # Policy.on and Policy.at have answered it before; who did not ask them cannot know.
         return Sure.MAYBE
-    return Sure.YES if passes(patterns, _values(name, case)) else Sure.NO
+    values = _values(name, case)
+    if passes(patterns, values):
+        return Sure.YES
+    # One who names a model or a channel otherwise must not slip through; that it is the same is not certain.
+    return Sure.MAYBE if passes_as_another(name, patterns, values) else Sure.NO
+
+
+def passes_as_another(name: str, patterns: tuple[str, ...], values: list[str]) -> bool:
+    """Whether another spelling of a model id or a channel is asked for, and none of the stated ones excluded.
+
+    Args:
+        name: the condition.
+        patterns: shell patterns; ``!`` excludes.
+        values: as stated.
+
+    Example:
+        >>> passes_as_another("channel", ("chatgpt.com",), ["https://chatgpt.com/c/1"])
+        True
+        >>> passes_as_another("model", ("gpt-4o",), ["openai/gpt-4o-2024-08-06"])
+        True
+    """
+    if name not in ("model", "channel") or not passes(tuple(p for p in patterns if p.startswith("!")), values):
+        return False
+    plain = tuple(p for p in patterns if not p.startswith("!"))
+    others = [s for v in values for s in (spellings_of(v) if name == "model" else (channel_name(v) or v,))]
+    return bool(plain) and passes(plain, others)
 
 
 def _values(name: str, case: Case) -> list[str]:
@@ -293,7 +335,7 @@ def _values(name: str, case: Case) -> list[str]:
 def _license(patterns: tuple[str, ...], acknowledgement: tuple[str, ...], case: Case) -> Sure:
     stated = [text for who, text in case.licenses() if passes(acknowledgement, [who])]
     ids = [id for text in stated for id in licenses_in(text)]
-    matching = [passes(patterns, [id]) for id in ids]
+    matching = [passes(patterns, list(spellings(id))) for id in ids]
     if not any(matching):
         return Sure.NO
     return Sure.YES if all(matching) else Sure.MAYBE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -178,6 +179,26 @@ def same_model(one: str, other: str) -> bool:
         False
     """
     return any(_same(a, b) for a in _spellings(one) for b in _spellings(other))
+
+
+@lru_cache(maxsize=4096)
+def spellings_of(text: str) -> tuple[str, ...]:
+    """The ids under which others may name a model: without who routes it, who owns it, or the day of a snapshot.
+
+    Args:
+        text: the id as declared or observed.
+
+    Example:
+        >>> spellings_of("openai/gpt-4o-2024-08-06")
+        ('openai/gpt-4o-2024-08-06', 'openai/gpt-4o', 'gpt-4o-2024-08-06', 'gpt-4o')
+    """
+    found: list[str] = []
+    for id in (text.strip().lower(), *_spellings(text)):
+        parts = id.strip("/").split("/")
+        for at in range(len(parts)):
+            rest = "/".join(parts[at:])
+            found += [rest, _SNAPSHOT.sub("", rest)]
+    return tuple(dict.fromkeys(f for f in found if f))
 
 
 def _spellings(text: str) -> tuple[str, ...]:

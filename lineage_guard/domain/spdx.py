@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import product
 from typing import Any, Protocol, cast
 
 #: Combinations of choices above which all licences of an expression are taken to bind.
 _MOST_CHOICES = 64
+#: Ids that SPDX 3.0 of the licence list renamed: the GNU licences, and whatever ended with a plus sign.
+_RENAMED = re.compile(r"(?i)([AL]?GPL|GFDL)(-[\d.]+)?\+?$|.*\+$")
 
 
 class _Licensing(Protocol):
@@ -19,6 +22,9 @@ class _Licensing(Protocol):
 
     def unknown_license_keys(self, expression: str) -> list[str]: ...
     def parse(self, info: str, *, validate: bool) -> object: ...
+
+    @property
+    def known_symbols(self) -> Mapping[str, object]: ...
 
 
 @cache
@@ -65,6 +71,30 @@ def canonical(text: str) -> str:
         ('CC-BY-4.0', 'GPL-3.0-only')
     """
     return str(_licensing().parse(text, validate=False))
+
+
+def known_ids() -> frozenset[str]:
+    """Every id of the SPDX licence list, as it is spelt there."""
+    return frozenset(id for id in _licensing().known_symbols if not id.startswith("LicenseRef-"))
+
+
+@lru_cache(maxsize=1024)
+def spellings(id: str) -> tuple[str, ...]:
+    """A licence id, and the one that the SPDX list has put in its place: an old name is the same licence. Total.
+
+    Args:
+        id: as stated.
+
+    Example:
+        >>> spellings("GPL-3.0"), spellings("MIT")
+        (('GPL-3.0', 'GPL-3.0-only'), ('MIT',))
+    """
+    if not _RENAMED.match(id):
+        return (id,)
+    try:
+        return tuple(dict.fromkeys((id, canonical(id))))
+    except Exception:  # noqa: BLE001  as below: what is no id is a licence of that name
+        return (id,)
 
 
 @lru_cache(maxsize=1024)

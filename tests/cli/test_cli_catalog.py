@@ -122,3 +122,19 @@ def test_what_differs_is_said(run, tmp_path):
 @pytest.mark.parametrize("name", ["policy", "catalog", "waivers"])
 def test_schemas_are_printed(run, name):
     assert json.loads(run("schema", name).output) == schema(name)
+
+
+def test_policy_lint_says_what_is_wrong_and_what_may_be_misspelt(run, tmp_path):
+    assert run("policy", "lint").output == "0 wrong, 0 doubtful\n", "the shipped ones"
+    rule = "{id: a, on: model, when: {model: [gtp-4o, acme-9]}, effect: block, reason: r, fix: f}"
+    (tmp_path / "team.yaml").write_text(f"format: 1\nname: team\nimport: default\nrules: [{rule}]\n")
+    doubtful = run("policy", "lint", "team.yaml")
+    assert doubtful.exit_code == 0
+    assert "doubt team.yaml:4:42: no known model is called 'gtp-4o'" in doubtful.output
+    assert doubtful.output.endswith("0 wrong, 2 doubtful\n")
+    with_own = run("policy", "lint", "team.yaml", "--catalog", "own.yaml", "--json")
+    assert ["gtp-4o" in p["what"] for p in json.loads(with_own.output)["problems"]] == [True]
+    (tmp_path / "loose.yaml").write_text("format: 1\nname: loose\nimport: team.yaml\nunknown_blocks: false\n")
+    wrong = run("policy", "lint", "loose.yaml")
+    assert wrong.exit_code == 1
+    assert wrong.output.startswith("WRONG loose.yaml:4:1: it would loosen what it imports")
