@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -44,10 +44,11 @@ class Record(NamedTuple):
     produced_at: datetime | None
     note: str | None
 
-    def production(self, version: Version) -> Production:
-        """As a production of that version alone."""
+    def production(self, *outputs: Version, inputs: Iterable[Input] = ()) -> Production:
+        """As a production of these versions."""
         return Production(
-            outputs=(version,),
+            outputs=outputs,
+            inputs=tuple(inputs),
             models=self.models,
             produced_at=self.produced_at,
             asserted_by=self.asserted_by,
@@ -127,18 +128,6 @@ def _fetched(index: Index, ids: list[int]) -> dict[int, tuple[Record, ...]]:
     return found
 
 
-def facts(index: Index, ids: Ints, versions: dict[int, Version]) -> dict[int, list[Production]]:
-    """What is on record of each id, oldest first, without inputs; one entry per record.
-
-    Args:
-        index: where to look.
-        ids: which versions.
-        versions: their names; each production gets its one version as output.
-    """
-    found = records(index, ids)
-    return {i: [r.production(versions[i]) for r in found[i]] for i in ids.tolist() if found[i]}
-
-
 def productions_of(index: Index, versions: Sequence[Version]) -> dict[Version, list[Production]]:
     """Everything the index has on record of each version, oldest first, with all outputs and inputs."""
     ids = index.ids(versions)
@@ -151,34 +140,25 @@ def productions_of(index: Index, versions: Sequence[Version]) -> dict[Version, l
 def _productions(index: Index, ids: Ints) -> dict[int, list[Production]]:
     wanted = {"id": ids}
     edges = index.rows("inputs", wanted)
-    records = sorted({row[1] for row in index.rows("productions", wanted)})
+    order: dict[int, list[int]] = defaultdict(list)
+    for row in index.rows("productions", wanted):
+        order[row[0]].append(row[1])
     outputs: dict[int, list[int]] = defaultdict(list)
-    for record, id_ in index.rows("siblings", {"record": records}):
+    for record, id_ in index.rows("siblings", {"record": sorted({r for each in order.values() for r in each})}):
         outputs[record].append(id_)
     mentioned = {row[4] for row in edges} | {i for ids_ in outputs.values() for i in ids_} | {int(i) for i in ids}
     versions = names(index, np.array(sorted(mentioned), dtype=np.int64))
     inputs: dict[tuple[int, int], list[Input]] = defaultdict(list)
     for child, record, indirect, conservative, parent in edges:
         inputs[child, record].append(Input(versions[parent], _INFLUENCE[indirect], _PIN[conservative]))
-    order: dict[int, list[int]] = defaultdict(list)
-    for row in index.rows("productions", wanted):
-        order[row[0]].append(row[1])
+    found = records(index, ids)
     return {
         id_: [
-            Production(
-                outputs=tuple(versions[o] for o in outputs[record]),
-                inputs=tuple(inputs.get((id_, record), ())),
-                models=p.models,
-                produced_at=p.produced_at,
-                asserted_by=p.asserted_by,
-                completeness=p.completeness,
-                licenses=p.licenses,
-                artefact=p.artefact,
-                note=p.note,
-            )
-            for record, p in zip(order[id_], found, strict=True)
+            r.production(*(versions[o] for o in outputs[record]), inputs=inputs.get((id_, record), ()))
+            for record, r in zip(order[id_], found[id_], strict=True)
         ]
-        for id_, found in facts(index, ids, versions).items()
+        for id_ in ids.tolist()
+        if found[id_]
     }
 
 
