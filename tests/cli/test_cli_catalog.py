@@ -130,7 +130,7 @@ def test_policy_lint_says_what_is_wrong_and_what_may_be_misspelt(run, tmp_path):
     (tmp_path / "team.yaml").write_text(f"format: 1\nname: team\nimport: default\nrules: [{rule}]\n")
     doubtful = run("policy", "lint", "team.yaml")
     assert doubtful.exit_code == 0
-    assert "doubt team.yaml:4:42: no known model is called 'gtp-4o'" in doubtful.output
+    assert "doubt team.yaml:4:43: no known model is called 'gtp-4o'" in doubtful.output
     assert doubtful.output.endswith("0 wrong, 2 doubtful\n")
     with_own = run("policy", "lint", "team.yaml", "--catalog", "own.yaml", "--json")
     assert ["gtp-4o" in p["what"] for p in json.loads(with_own.output)["problems"]] == [True]
