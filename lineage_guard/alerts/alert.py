@@ -10,7 +10,7 @@ from lineage_guard.alerts.ways import Way
 
 SCHEMA = "lineage-guard/alert/1"
 #: Reasons of alerts that are not about one finding.
-STORM, WAIVER_ENDS = "STORM", "WAIVER_ENDS"
+STORM, WAIVER_ENDS, PAGE_NOT_DELIVERED = "STORM", "WAIVER_ENDS", "PAGE_NOT_DELIVERED"
 _LISTS = ("scope", "path", "owners", "targets", "causes")
 #: Those that alerts of earlier versions have not.
 _LATER = {"targets", "causes"}
@@ -30,7 +30,8 @@ class Alert:
         deployment: name of the Dagster deployment.
         headline: one line.
         message: the fact and the rule in plain words.
-        reason: stable reason code; STORM for a digest, WAIVER_ENDS for a waiver.
+        reason: stable reason code; STORM for a digest, WAIVER_ENDS for a waiver, PAGE_NOT_DELIVERED where a sink cannot
+            be reached.
         rule: id of the rule.
         cause: model and channel, dataset or suite.
         target: a training asset that it stops (``namespace:name``), the first one told.
@@ -51,7 +52,7 @@ class Alert:
         assets: how many that are.
         impact: how much is downstream of the cause, in one sentence; empty when it is not known.
         causes: the titles of all that stops the target, where several causes are told as one; reason, rule, path
-            and ways are those of the first.
+            and ways are those of the first. Of PAGE_NOT_DELIVERED the headlines of the pages.
         schema: version of this shape.
     """
 

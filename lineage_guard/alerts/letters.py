@@ -52,7 +52,7 @@ def letters(ledger: Stored) -> tuple[Letter, ...]:
     found: list[Letter] = []
     for name in ledger.names(STATE):
         incidents, box, _ = parse_state(ledger.load(name))
-        standing = _standing(incidents)
+        standing = _standing(incidents, box)
         for dead, items in ((False, box.waiting), (True, box.dead)):
             found += [Letter(name, w, dead, w.alert.incident not in standing) for w in items]
     return tuple(sorted(found, key=lambda letter: (letter.item.alert.at, letter.state)))
@@ -73,7 +73,7 @@ def resend(ledger: Stored, wanted: Collection[Letter], now: datetime) -> int:
     """
 
     def revived(box: Outbox, items: Iterable[Waiting], incidents: Incidents) -> Outbox:
-        standing = _standing(incidents)
+        standing = _standing(incidents, box)
         again = [replace(w, next_at=now, attempts=0, error="") for w in items]
         again = [w if w.alert.incident in standing else replace(w, alert=replace(w.alert, page=False)) for w in again]
         places = {w.place for w in again}
@@ -123,5 +123,5 @@ def _changed(
     return count
 
 
-def _standing(incidents: Incidents) -> set[str]:
-    return {i.key.id for i in incidents.open} | set(incidents.storms)
+def _standing(incidents: Incidents, box: Outbox) -> set[str]:
+    return {i.key.id for i in incidents.open} | set(incidents.storms) | {u.incident for u in box.unheard.values()}

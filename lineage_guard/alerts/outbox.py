@@ -69,6 +69,21 @@ class Waiting:
         return replace(self, attempts=self.attempts + 1, error=error[:500], next_at=now + wait)
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """That pages do not reach a sink, as others were told of it; see ``unheard``.
+
+    Attributes:
+        incident: names it.
+        pages: ids of the alerts that it was told for.
+        updates: how often it was told again.
+    """
+
+    incident: str
+    pages: tuple[str, ...]
+    updates: int = 0
+
+
 def urgent(items: Sequence[Waiting]) -> set[tuple[str, str]]:
     """Places of the pages among ``items``, and of what has to reach the same incident and sink before them.
 
@@ -94,12 +109,14 @@ class Outbox:
         dead: what was given up.
         conversations: through which sinks each incident is told, by incident.
         paces: how much each sink may be sent, by its name.
+        unheard: sinks that pages do not reach, by name, once others were told of it.
     """
 
     waiting: tuple[Waiting, ...] = ()
     dead: tuple[Waiting, ...] = ()
     conversations: Mapping[str, Conversation] = field(default_factory=dict[str, Conversation])
     paces: Mapping[str, Pace] = field(default_factory=dict[str, Pace])
+    unheard: Mapping[str, Unheard] = field(default_factory=dict[str, Unheard])
 
     def put(self, alerts: Iterable[Alert], route: Callable[[Alert], Iterable[str]], now: datetime) -> Outbox:
         """Queue each alert for its sinks, unless that very alert waits there already.
@@ -209,6 +226,7 @@ def to_dict(outbox: Outbox) -> dict[str, Any]:
         "dead": [_line(w) for w in outbox.dead],
         "conversations": conversation.to_dict(outbox.conversations),
         "paces": pacing.to_dict(outbox.paces),
+        "unheard": {sink: [u.incident, list(u.pages), u.updates] for sink, u in outbox.unheard.items()},
     }
 
 
@@ -229,9 +247,15 @@ def from_dict(data: Mapping[str, Any]) -> Outbox:
     return Outbox(
         read(data["waiting"]),
         read(data["dead"]),
-        # States that were stored before these existed hold neither.
+        # States that were stored before these existed hold none of them.
         conversation.from_dict(data.get("conversations", {})),
         pacing.from_dict(data.get("paces", {})),
+        {
+            sink: Unheard(incident, tuple(pages), updates)
+            for sink, (incident, pages, updates) in cast(
+                "Mapping[str, tuple[str, list[str], int]]", data.get("unheard", {})
+            ).items()
+        },
     )
 
 

@@ -11,7 +11,7 @@ from lineage_guard.domain.incident import GUARD_STALE
 from lineage_guard.domain.policy import ReasonCode
 
 #: Runbooks that are not those of a reason.
-STORM, WAIVER = "storm", "waiver-ends"
+STORM, WAIVER, PAGER = "storm", "waiver-ends", "page-not-delivered"
 _INDEX = "README"
 _ROW = re.compile(r"^\|(?P<rules>[^|]+)\|(?P<reasons>[^|]+)\|$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")

@@ -25,9 +25,10 @@ from lineage_guard.alerts.digests import alert_of_expiry, alert_of_storm
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.routing import Destinations
-from lineage_guard.alerts.sinks.base import LogSink, Sink
+from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.alerts.together import alert_of_group, first_of
+from lineage_guard.alerts.unheard import tell_others
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.errors import ConfigError, LedgerError
@@ -111,6 +112,7 @@ def send(
             f"two alert sinks share one name: {sorted(s.name for s in to)}", fix="give each its own `name=`"
         )
     rates = {name: rate for name, sink in by_name.items() if isinstance(rate := getattr(sink, "rate", None), Rate)}
+    usable = [s.name for s in to if not isinstance(s, UnusableSink)]
     seen = list(verdicts)
 
     given = None if waivers is None else tuple(waivers)
@@ -133,7 +135,9 @@ def send(
         after = _noted(after, [*(alert_of(n, context) for n in members), *alerts])
         whom = {a.id: _audience(t) for a, t in zip(alerts, tellings, strict=True)}
         box = box.put(alerts, lambda a: to.names_for(a, whom[a.id]), now)
-        box = box.forgetting(_spoken_of(after, manner.deployment))
+        stands = {i.key.id for i in after.open} | set(after.storms)
+        box = tell_others(box, stands, usable, to.names_for, now, context)
+        box = box.forgetting(_spoken_of(after, manner.deployment) | {u.incident for u in box.unheard.values()})
         due = box.due(now, rates)
         return after, box.claimed(due, now, rates), _Taken(tellings, due)
 

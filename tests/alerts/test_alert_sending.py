@@ -148,8 +148,6 @@ def test_after_many_attempts_it_is_given_up_and_that_is_on_record(receiver, capl
 
 
 def test_a_process_that_dies_while_sending_loses_nothing(receiver):
-    class Dies(Exception): ...
-
     class Crash(LogSink):
         def send(self, alert):
             raise KeyboardInterrupt

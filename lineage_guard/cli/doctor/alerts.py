@@ -11,7 +11,7 @@ from lineage_guard.cli.doctor.result import Result
 def examine(patient: Patient) -> list[Result]:
     """Look at the sinks of this environment and at every location's outbox."""
     from lineage_guard.alerts import destinations
-    from lineage_guard.alerts.state import read_state, state_name
+    from lineage_guard.alerts.state import STATE, read_state
 
     to = destinations(os.environ)
     sinks = [s.name for s in to]
@@ -25,8 +25,8 @@ def examine(patient: Patient) -> list[Result]:
         results = [Result("alert sinks", "warn", "only the log is told", fix)]
     if patient.ledger is None:
         return results
-    names = [state_name(None), *(state_name(location.name) for location in patient.locations)]
-    states = [read_state(patient.ledger, name) for name in names]
+    # Those of every code location on this ledger, and that of whoever watches their sensors.
+    states = [read_state(patient.ledger, name) for name in patient.ledger.names(STATE)]
     dead = [w for _, box, _ in states for w in box.dead]
     waiting = [w for _, box, _ in states for w in box.waiting]
     if not all(readable for _, _, readable in states):

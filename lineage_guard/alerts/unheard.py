@@ -1,0 +1,134 @@
+"""A pager that nobody can reach is told of through every other: it cannot say so itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from shlex import quote
+
+from lineage_guard.alerts.alert import PAGE_NOT_DELIVERED, Alert
+from lineage_guard.alerts.context import TEXT, Context, some
+from lineage_guard.alerts.digests import fitting
+from lineage_guard.alerts.outbox import Outbox, Unheard, Waiting
+from lineage_guard.alerts.routing import LOG
+from lineage_guard.alerts.runbooks import PAGER
+from lineage_guard.alerts.ways import NAME, Way, cut
+from lineage_guard.domain.heartbeat import spell
+from lineage_guard.domain.incident import Event, IncidentKind
+
+#: Failures after which others are told: with the waits between them, about eight minutes.
+ATTEMPTS = 6
+_Names = Callable[[Alert], Sequence[str]]
+
+
+def missed(box: Outbox, standing: Collection[str]) -> dict[str, tuple[Waiting, ...]]:
+    """The pages that do not arrive, by sink: given up, or failed for minutes; of what is over, nobody has to know.
+
+    Args:
+        box: what waits and what was given up.
+        standing: ids of what stands.
+    """
+    found: dict[str, tuple[Waiting, ...]] = {}
+    for w in (*box.dead, *box.waiting):
+        if w.alert.page and w.attempts >= ATTEMPTS and w.alert.incident in standing:
+            found[w.sink] = (*found.get(w.sink, ()), w)
+    return found
+
+
+def tell_others(
+    box: Outbox, standing: Collection[str], sinks: Iterable[str], names_for: _Names, now: datetime, context: Context
+) -> Outbox:
+    """Queue, for the sinks that are well, that pages do not reach another; and once they do, that it is over.
+
+    It is told once of each sink, until none of its pages is missing any more. Sinks that fail themselves are not told
+    before one of its pages is given up: an outage of the sensor's own network would end with a page at each of them.
+
+    Args:
+        box: what waits and what was given up.
+        standing: ids of the incidents and storms that stand.
+        sinks: names of all sinks that could take an alert.
+        names_for: names of the sinks for an alert, as routes say.
+        now: timezone-aware UTC.
+        context: links and the deployment's name.
+
+    Returns:
+        The outbox with these alerts.
+    """
+    stuck = missed(box, {*standing, *(u.incident for u in box.unheard.values())})
+    failing = {w.sink for w in box.waiting if w.attempts}
+    every = tuple(sinks)
+    told, unheard = list[tuple[Alert, tuple[str, ...]]](), dict(box.unheard)
+    for sink in sorted({*stuck, *unheard}):
+        items, known = stuck.get(sink, ()), unheard.get(sink)
+        pages = tuple(dict.fromkeys(w.alert.id for w in items))
+        if known is None:
+            lost = any(w.exhausted for w in items)
+            others = [s for s in every if s != sink and (lost or s not in failing)]
+            incident = "lg-pager-" + sha256("\x1f".join((sink, now.isoformat(), *pages)).encode()).hexdigest()[:32]
+            alert = _alert(Event.OPEN, sink, Unheard(incident, pages), items, now, context)
+            routed = [s for s in names_for(alert) if s in others]
+            to = tuple(routed) if set(routed) - {LOG} else tuple(others)
+            if set(to) - {LOG} or (to and not set(every) - {sink, LOG}):
+                unheard[sink] = Unheard(incident, pages)
+                told.append((alert, to))
+        elif not items:
+            told.append((_alert(Event.RESOLVE, sink, known, (), now, context), ()))
+            del unheard[sink]
+        elif set(pages) - set(known.pages):
+            more = Unheard(known.incident, tuple(dict.fromkeys((*known.pages, *pages))), known.updates + 1)
+            unheard[sink] = more
+            told.append((_alert(Event.WIDEN, sink, more, items, now, context), ()))
+    to_whom = {alert.id: to for alert, to in told}
+    return replace(box.put([alert for alert, _ in told], lambda a: to_whom[a.id], now), unheard=unheard)
+
+
+def _alert(event: Event, sink: str, known: Unheard, items: Sequence[Waiting], now: datetime, context: Context) -> Alert:
+    over = event is Event.RESOLVE
+    name, word = cut(sink, NAME), {Event.OPEN: "BLIND", Event.WIDEN: "STILL BLIND, WIDER"}.get(event, "RESOLVED")
+    oldest = min((datetime.fromisoformat(w.alert.at) for w in items), default=now)
+    first = items[0].alert if items else None
+    count = f"{len(items)} page{'' if len(items) == 1 else 's'}"
+    what = f"No page to {name} is missing any more" if over else f"{count} could not be delivered to {name}"
+    said = (
+        "Those that were named here arrived, were dropped, or what they told is over."
+        if over
+        else f"The oldest was due {spell(now - oldest)} ago; after {ATTEMPTS} failures you are told in its place. The "
+        f"last failure: {items[-1].error} Whoever is on call there has not been told:"
+    )
+    ways = (
+        Way("See to what is below; nobody else was woken by it.", ("lineage-guard incidents",)),
+        Way("Mend the sink, and try it.", (f"lineage-guard alert test --sink {quote(name)}",)),
+        Way("Send what was given up once more.", (f"lineage-guard alert resend --all --sink {quote(name)}",)),
+    )
+    parts = (known.incident, event.value, str(known.updates))
+    return Alert(
+        id=sha256("\x1f".join(parts).encode()).hexdigest()[:40],
+        incident=known.incident,
+        event=event.value,
+        kind=IncidentKind.BLIND.value,
+        page=event is Event.OPEN,
+        at=now.isoformat(),
+        deployment=cut(context.deployment, NAME),
+        headline=cut(f"[{word}] {what}", 2 * NAME),
+        message=cut(said, TEXT),
+        reason=PAGE_NOT_DELIVERED,
+        rule="pager",
+        cause=cut(f"sink {sink}", NAME),
+        target=first.target if first else "",
+        partitions=0,
+        scope=some(dict.fromkeys(w.alert.target for w in items)),
+        decision=None,
+        use=None,
+        policy=None,
+        terms=None,
+        terms_url=None,
+        path=(),
+        changed="",
+        owners=(),
+        ways=() if over else ways,
+        links=dict(first.links) if first else {},
+        runbook=context.runbook(PAGER),
+        causes=fitting([w.alert.headline for w in items], None),
+    )
