@@ -235,6 +235,8 @@ class ExplanationView:
         commands: what asks for a waiver instead.
         left: what none of these mends.
         notes: what a reader must know of how this was reached.
+        unsought: how many versions are upstream, when that was too many to look unasked for what would let it go:
+            then ``causes``, ``changes``, ``quarantines``, ``commands`` and ``left`` are empty; else 0.
     """
 
     verdict: Verdict
@@ -249,6 +251,7 @@ class ExplanationView:
     commands: tuple[str, ...]
     left: tuple[str, ...]
     notes: tuple[str, ...]
+    unsought: int = 0
 
 
 @dataclass(frozen=True, slots=True)

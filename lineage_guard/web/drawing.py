@@ -98,7 +98,9 @@ def _drawn(
     effects: dict[int, tuple[str, ...]],
     depth: dict[int, int],
 ) -> PathGraph:
-    shown = [nodes.node_of(found, f"n{n}", group, causes, effects, depth) for n, group in enumerate(groups.groups)]
+    known = nodes.spelled(found, groups.groups)
+    drawn = enumerate(groups.groups)
+    shown = [nodes.node_of(found, f"n{n}", group, causes, effects, depth, known) for n, group in drawn]
     edges = [
         GraphEdge(
             f"n{link.parent}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lineage_guard.domain.facts import Completeness, Influence, Pin, Version
@@ -36,6 +37,7 @@ class GraphNode:
         why: why it is here, one sentence each.
         depth: edges on the shortest way to the target.
         completeness: whether its record says all; ``None`` of a model.
+        unspelled: how many more there are of ``models``, ``licenses`` (both of the first versions) and ``why``.
     """
 
     id: str
@@ -51,6 +53,7 @@ class GraphNode:
     why: tuple[str, ...]
     depth: int
     completeness: Completeness | None = None
+    unspelled: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from lineage_guard.alerts import Context, Sink, destinations
 from lineage_guard.health import Measuring, Watching, health, readings
 from lineage_guard.health.heartbeats import stale_after
 from lineage_guard.ledger.ledger import Ledger, utc_now
+from lineage_guard.web.presence import still_there
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -64,7 +65,7 @@ def monitoring(
 
     def ready(_: Request) -> Response:
         try:
-            ledger.watermark()
+            still_there(ledger)
         except Exception as error:  # noqa: BLE001  whatever it is, this process cannot answer
             _log.error("the ledger cannot be read: %s", error)
             return JSONResponse({"status": "not ready", "found": "the ledger cannot be read"}, 503)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,7 @@ def models_of(found: Examined, causes: Causes, most: int) -> Models:
             name,
             used[name],
             _worst_first(effect for effect, _ in said[name]),
-            tuple(dict.fromkeys(why for _, why in said[name]))[:SPELLED],
+            tuple(dict.fromkeys(why for _, why in said[name])),
         )
         for name in used
     ]
@@ -102,6 +102,17 @@ def effects_of(found: Examined, all_judged: Sequence[Judged]) -> tuple[str, ...]
     return _worst_first(_effect(found, judged) for judged in all_judged)
 
 
+def spelled(found: Examined, groups: Iterable[Group]) -> Mapping[int, Reached]:
+    """What is spelled out of the versions of some nodes, by place; all at once, as each time asks the index.
+
+    Args:
+        found: the version and everything upstream.
+        groups: what is drawn.
+    """
+    places = [place for group in groups for place in group.places[:SPELLED]]
+    return dict(zip(places, found.closure.rows.take(places), strict=True))
+
+
 def node_of(
     found: Examined,
     id_: str,
@@ -109,6 +120,7 @@ def node_of(
     causes: Causes,
     effects: Mapping[int, tuple[str, ...]],
     depth: Mapping[int, int],
+    known: Mapping[int, Reached],
 ) -> GraphNode:
     """The node of some versions.
 
@@ -119,14 +131,16 @@ def node_of(
         causes: what rules speak of, by place.
         effects: what they make of it.
         depth: edges from the target to each.
+        known: of ``spelled``.
     """
     places = group.places
-    rows = found.closure.rows.take(places[:SPELLED])
+    rows = [known[place] for place in places[:SPELLED]]
     nearest = rows[0]
     kind = _kind(found, places[0], nearest) if not group.chain else NodeKind.CHAIN
     speaking = [p for p in places if p in causes]
     licenses = dict.fromkeys(x.expression for r in rows for x in r.licenses)
     models = dict.fromkeys(str(m) for r in rows for m in r.models)
+    why = _why(found, places, speaking, causes, kind)
     return GraphNode(
         id=id_,
         kind=kind,
@@ -138,9 +152,10 @@ def node_of(
         models=tuple(models)[:SPELLED],
         licenses=tuple(licenses)[:SPELLED],
         effects=_worst_first(e for p in speaking for e in effects[p]),
-        why=_why(found, places, speaking, causes, kind),
+        why=why[:SPELLED],
         depth=depth[places[0]],
         completeness=_least({r.completeness for r in rows}),
+        unspelled=_unspelled(models=models, licenses=licenses, why=why),
     )
 
 
@@ -163,8 +178,9 @@ def model_node(id_: str, model: Model, depth: int) -> GraphNode:
         models=(model.name,),
         licenses=(),
         effects=model.effects,
-        why=model.why,
+        why=model.why[:SPELLED],
         depth=depth,
+        unspelled=_unspelled(why=model.why),
     )
 
 
@@ -197,7 +213,11 @@ def _why(
         told.append(f"{sentence} ({count:,} of {len(places):,} versions)" if len(places) > 1 else sentence)
     if not told:
         told.append("It was made from what a rule speaks of, and read on the way to the target.")
-    return tuple(told[:SPELLED])
+    return tuple(told)
+
+
+def _unspelled(**of: Collection[object]) -> dict[str, int]:
+    return {name: len(all_of) - SPELLED for name, all_of in of.items() if len(all_of) > SPELLED}
 
 
 def _said(found: Examined, all_judged: Sequence[Judged]) -> list[str]:

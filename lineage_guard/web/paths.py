@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -32,23 +33,46 @@ def path_graph(
 
 
 def explanation(
-    ledger: Ledger, rules: Rules, version: Version, *, at: datetime, use: str | None
+    ledger: Ledger, rules: Rules, version: Version, *, at: datetime, use: str | None, most: int | None
 ) -> ExplanationView | None:
     """See ``questions.explanation``."""
     found = examine(ledger, rules, version, at, use)
-    return None if found is None else _explained(found, ledger)
+    if found is None:
+        return None
+    view, size = _judged(found, ledger), len(found.closure.reached)
+    if most is None or size <= most:
+        return _explained(found, view)
+    # What stops nothing needs no way out.
+    return replace(view, unsought=size) if found.verdict.stops else view
 
 
-def _explained(found: Examined, ledger: Ledger) -> ExplanationView:
-    request, verdict = found.request, found.verdict
-    stopping = stops(found.closure, request.policy, request.waivers, request.use, request.at)
-    told = explained(verdict, found.closure, stopping, found.ways, request, SHOWN)
+def _judged(found: Examined, ledger: Ledger) -> ExplanationView:
+    """The verdict alone."""
+    verdict = found.verdict
     differs, because = _differs(found, ledger)
     return ExplanationView(
         verdict=verdict,
         headline=headline(verdict),
         text=explain(verdict),
         differs=(*differs, *because),
+        causes=(),
+        heading="",
+        changes=(),
+        again=None,
+        quarantines=(),
+        commands=(),
+        left=(),
+        notes=tuple(found.notes),
+    )
+
+
+def _explained(found: Examined, view: ExplanationView) -> ExplanationView:
+    """What would let it go beside."""
+    request = found.request
+    stopping = stops(found.closure, request.policy, request.waivers, request.use, request.at)
+    told = explained(found.verdict, found.closure, stopping, found.ways, request, SHOWN)
+    return replace(
+        view,
         causes=tuple(map(_cause, told.causes)),
         heading=words.heading(told) if told.remedy.changes else "",
         changes=tuple(ChangeView(c.version, words.change_name(c), words.done(c)) for c in told.remedy.changes),
@@ -56,7 +80,6 @@ def _explained(found: Examined, ledger: Ledger) -> ExplanationView:
         quarantines=tuple(f"{split.mixed}: {words.taken_out(split)}" for split in told.splits),
         commands=told.waivers,
         left=told.remedy.left,
-        notes=tuple(found.notes),
     )
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Nodes of a path graph at most; what is beyond is counted.
 DRAWN = 200
+#: Versions upstream up to which a page looks unasked for what would let a version go. Ten times as many take seconds.
+SOUGHT = 10_000
 
 
 def verdicts(
@@ -156,7 +158,13 @@ def path_graph(
 
 
 def explanation(
-    ledger: Ledger, rules: Rules, version: Version, *, at: datetime, use: str | None = None
+    ledger: Ledger,
+    rules: Rules,
+    version: Version,
+    *,
+    at: datetime,
+    use: str | None = None,
+    most: int | None = None,
 ) -> ExplanationView | None:
     """What is thought of a version now, why, and what would let it go.
 
@@ -166,6 +174,8 @@ def explanation(
         version: the trained version, or the one that a stopped run would have written.
         at: the time (timezone-aware UTC).
         use: what it is for; ``None`` for what the newest verdict on it says.
+        most: versions upstream up to which ways and changes are looked for, see ``ExplanationView.unsought``; ``None``
+            for however many.
 
     Returns:
         ``None`` when nothing is on record of its making.
@@ -177,7 +187,7 @@ def explanation(
     """
     from lineage_guard.web import paths
 
-    return paths.explanation(ledger, rules, version, at=at, use=use)
+    return paths.explanation(ledger, rules, version, at=at, use=use, most=most)
 
 
 def impact(

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from glob import escape as literal
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from shlex import quote as shell
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -31,6 +33,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: In a template: send what stands before this, whatever takes its time comes after it.
 _FLUSH = "\x00"
 _ENOUGH = 16_384
+#: Ends whatever a page may break off in, and says that it did.
+_BROKEN = (
+    b"'\"></bdi></td></table></pre></details></main><main><div class='note bad' role='alert'>"
+    b"<strong>This page is not complete:</strong> the rest of it could not be made. "
+    b"To fix: load it again, and see the log of this server.</div></main></body></html>"
+)
 #: Longest name that is written whole in a list, and longest address of a link that servers take.
 _NAME, _LINK = 110, 6_000
 _log = logging.getLogger(__name__)
@@ -83,7 +91,10 @@ def page(request: Request, name: str, context: Mapping[str, Any], status: int = 
     whole = {"here": request.url.path, "q": request.query_params.get("q", ""), **context}
     if request.method == "HEAD":
         return HTMLResponse(status_code=status)
-    return StreamingResponse(_pieces(template.generate(whole)), status, media_type="text/html; charset=utf-8")
+    pieces = _pieces(template.generate(whole))
+    # What goes wrong up to here still has a status of its own.
+    first = next(pieces, b"")
+    return StreamingResponse(chain((first,), _to_the_end(pieces)), status, media_type="text/html; charset=utf-8")
 
 
 def _pieces(made: Iterator[str]) -> Iterator[bytes]:
@@ -99,11 +110,28 @@ def _pieces(made: Iterator[str]) -> Iterator[bytes]:
     yield "".join(held).encode("utf-8", "backslashreplace")
 
 
+def _to_the_end(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces; a page that breaks off says so, as a browser shows half of one without a word."""
+    try:
+        yield from pieces
+    except Exception:  # noqa: BLE001  whatever it is, the status is sent already
+        _log.exception("a page could not be made to its end")
+        yield _BROKEN
+
+
 @cache
 def environment() -> Environment:
     """The templates, with what they may call."""
     made = templates(
-        _TEMPLATES, short=short, when=when, ago=ago, many=many, runbook=runbook, outcome=outcome, shell=shell
+        _TEMPLATES,
+        short=short,
+        when=when,
+        ago=ago,
+        many=many,
+        runbook=runbook,
+        outcome=outcome,
+        shell=shell,
+        literal=literal,
     )
     own: dict[str, Any] = {"flush": _FLUSH, "to": to, "to_version": to_version, "static": static, "web": web}
     made.globals.update(own)

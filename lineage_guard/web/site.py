@@ -11,6 +11,7 @@ from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
 from lineage_guard.web.contents import Rules
+from lineage_guard.web.presence import still_there
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -41,13 +42,26 @@ class Site:
 
 
 def site_of(request: Request) -> Site:
-    """The site that a request is answered from."""
-    return cast("Site", request.app.state.site)
+    """The site that a request is answered from.
+
+    Raises:
+        LedgerError: its ledger is gone, or cannot be read.
+    """
+    site = cast("Site", request.app.state.site)
+    still_there(site.ledger)
+    return site
 
 
 def text_of(request: Request, name: str = "q") -> str:
-    """A text that is looked for."""
-    return request.query_params.get(name, "").strip()[:_TEXT]
+    """A text that is looked for.
+
+    Raises:
+        ConfigError: it is longer than any name that is; the beginning of it would be another question.
+    """
+    text = request.query_params.get(name, "").strip()
+    if len(text) > _TEXT:
+        raise ConfigError(f"what is looked for has more than {_TEXT} characters", where=f"{name}=", fix="shorten it")
+    return text
 
 
 def decision_of(request: Request) -> Decision | None:
@@ -66,7 +80,7 @@ def version_of(request: Request) -> Version | None:
     """The version that is asked about; ``None`` when no name is given."""
     asked = request.query_params
     name = asked.get("name", "")
-    namespace = asked.get("namespace") or site_of(request).namespace
+    namespace = asked.get("namespace") or cast("Site", request.app.state.site).namespace
     return Version(namespace, name, asked.get("partition") or None, asked.get("run") or None) if name else None
 
 

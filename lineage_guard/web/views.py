@@ -60,6 +60,7 @@ def version(request: Request) -> Response:
     use = view.row.use if view else None
     verdict = view.verdict if view else None
     found = stopping(verdict) if verdict else ()
+    most = None if request.query_params.get("whole") else questions.SOUGHT
     context = {
         "view": view,
         "which": which,
@@ -67,10 +68,11 @@ def version(request: Request) -> Response:
         "now": at,
         "ways": ways_to_unblock(found[0], verdict) if verdict and found else (),
         "owner": found[0] if found else None,
+        "others": len(found) - 1,
         "dagster": _dagster(site, which, view),
         "formats": _FORMATS,
         "graph": part(lambda: tree_of(questions.path_graph(site.ledger, site.rules, which, at=at, use=use))),
-        "judged": part(lambda: questions.explanation(site.ledger, site.rules, which, at=at, use=use)),
+        "judged": part(lambda: questions.explanation(site.ledger, site.rules, which, at=at, use=use, most=most)),
         "upstream": part(lambda: _upstream(site, which, at, use)),
         "versions": part(lambda: _versions(site, which)),
         "impact": part(lambda: questions.impact(site.ledger, version=which, limit=_FEW)),

@@ -31,6 +31,8 @@ document.addEventListener("DOMContentLoaded", async () => {
     return `${short(node.shown)}\n${KIND[node.kind]}${many}${said}`;
   };
 
+  // On a narrow screen the way goes down, as what lies side by side would be too small to be read.
+  const narrow = matchMedia("(max-width: 40rem)").matches;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const colours = () => {
     const of = (name) => getComputedStyle(drawing.querySelector(`.palette .${name}`));
@@ -53,7 +55,7 @@ document.addEventListener("DOMContentLoaded", async () => {
       { selector: 'node[kind="target"]', style: { "border-width": 4, "font-weight": 700, color: c.ink, "border-color": c.ink } },
       { selector: "edge", style: {
         width: 1.8, "line-color": c.soft, "target-arrow-color": c.soft, "target-arrow-shape": "triangle", "arrow-scale": 1.1,
-        "curve-style": "round-taxi", "taxi-direction": "horizontal", "taxi-turn": "50%" } },
+        "curve-style": "round-taxi", "taxi-direction": narrow ? "vertical" : "horizontal", "taxi-turn": "50%" } },
       { selector: 'edge[pin="CONSERVATIVE"]', style: { "line-style": "dashed" } },
       { selector: 'edge[influence="INDIRECT"]', style: { "line-style": "dotted" } },
       { selector: ".away", style: { display: "none" } },
@@ -85,7 +87,7 @@ document.addEventListener("DOMContentLoaded", async () => {
     cy.fit(shown, PAD);
     if (cy.zoom() > 1.1) { cy.zoom(1.1); cy.center(shown); }
   };
-  const lay = (elements) => elements.layout({ name: "dagre", rankDir: "LR", nodeSep: 14, edgeSep: 8, rankSep: 46, animate: false, fit: false }).run();
+  const lay = (elements) => elements.layout({ name: "dagre", rankDir: narrow ? "TB" : "LR", nodeSep: 14, edgeSep: 8, rankSep: 46, animate: false, fit: false }).run();
   lay(cy.elements());
   fit();
   const places = new Map(cy.nodes().map((n) => [n.id(), { ...n.position() }]));
@@ -153,6 +155,9 @@ document.addEventListener("DOMContentLoaded", async () => {
   });
   cy.on("tap", (event) => {
     if (event.target === cy) { clear(); show(); }
+  });
+  drawing.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { clear(); show(); }
   });
   const zoom = (by, at) => cy.zoom({ level: cy.zoom() * by, renderedPosition: at || { x: cy.width() / 2, y: cy.height() / 2 } });
   box.addEventListener("wheel", (event) => {
