@@ -15,6 +15,8 @@ LONGEST_WAIT = 3600.0
 _NEVER_TAKEN = frozenset({400, 413, 422})
 # When it broke over the event itself. Others (502, 503, 504) may also say that nobody is at home.
 _BROKE = frozenset({500, 501})
+# To whoever sends, whatever it is.
+_TO_THE_SENDER = frozenset({401, 407, 429})
 # Redirects after which the same request is sent again. After others it would become a GET without the event.
 _SENT_ON = frozenset({307, 308})
 
@@ -30,24 +32,24 @@ def broke(error: BaseException) -> bool:
 
 
 def doubtful(error: BaseException) -> bool:
-    """Whether it may be the event that it failed over: the backend, or one before it, had it and took it not.
+    """Whether it may be the event that was not to be sent, and not the backend or the way there.
 
-    A refused connection, an unknown host or a wrong token have nothing to do with the event.
+    A firewall that looks into bodies answers 403 to one of them, a proxy hangs up over a long one, a slow insert
+    runs into a time-out. A refused connection, an unknown host or a wrong token have nothing to do with the event.
     """
-    from requests.exceptions import ChunkedEncodingError, ReadTimeout
+    from requests.exceptions import ConnectionError
     from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
     status = _status(error)
     if status is not None:
-        return status == 408 or (status >= 500 and not asked_to_wait(error))
+        return status >= 400 and status not in _TO_THE_SENDER and not asked_to_wait(error)
+    if any(True for _ in _responses(error)):
+        return False  # of the token endpoint
     for each in _chain(error):
-        inner = each.args[0] if each.args else None
-        reason = getattr(inner, "reason", inner)
-        if isinstance(each, (ReadTimeout, ChunkedEncodingError)) or isinstance(
-            reason, (ReadTimeoutError, ProtocolError)
-        ):
-            return True
-    return False
+        if isinstance(each, ConnectionError):
+            inner = each.args[0] if each.args else None
+            return isinstance(getattr(inner, "reason", inner), (ReadTimeoutError, ProtocolError))
+    return True
 
 
 def asked_to_wait(error: BaseException) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -201,6 +202,26 @@ def test_a_backend_that_is_away_is_not_stormed(ledger: Ledger, marquez: Marquez)
     assert marquez.requests - before <= 25
     marquez.refuse = lambda _: None
     assert again(ledger, to(marquez.url)).delivered == 40
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_an_answer_to_whoever_sends_says_nothing_of_the_event(ledger: Ledger, marquez: Marquez, status: int) -> None:
+    ledger.append([*run(0, "bad"), *run(1)])
+    marquez.refuse = by_name("bad", lambda: Answer(status))
+    before = marquez.requests
+    report = again(ledger, to(marquez.url), 6)
+    assert (report.delivered, report.backlog, report.refused_in_all) == (0, 4, 0)
+    assert marquez.requests - before == 12
+
+
+def test_a_file_that_cannot_be_written_is_waited_for(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append([*run(0), *run(1)])
+    (tmp_path / "events").mkdir()
+    config = {"transport": {"type": "file", "log_file_path": str(tmp_path / "events"), "append": True}}
+    report = again(ledger, config, 6)
+    assert (report.delivered, report.backlog, report.refused_in_all) == (0, 4, 0)
+    (tmp_path / "events").rmdir()
+    assert again(ledger, config).delivered == 4
 
 
 def test_what_was_left_aside_is_no_poison_when_the_backend_came_back_meanwhile(
