@@ -18,7 +18,6 @@ import dagster as dg
 
 from lineage_guard.dagster.gate.enter import Entry
 from lineage_guard.dagster.gate.wrap import wrapped_by
-from lineage_guard.dagster.keys import use_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace
 
 if TYPE_CHECKING:
@@ -139,16 +138,6 @@ def settings_of(definition: dg.AssetsDefinition) -> Settings | None:
     if not entries or not all(isinstance(e, Entry) for e in entries):
         return None
     return cast("Entry", entries[0]).settings
-
-
-def ungated(repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
-    """Training assets of a repository as it was finally built, before which no gate stands."""
-    return sorted(
-        spec.key
-        for definition in {id(d): d for d in repository.assets_defs_by_key.values()}.values()
-        for spec in definition.specs
-        if use_of(spec.tags) is not None and settings_of(definition) is None
-    )
 
 
 def _name(role: str, location: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from lineage_guard import ModelSource, declare, guard, source, synthetic_asset
+from lineage_guard import ModelSource, guard, source, synthetic_asset
 from lineage_guard.ledger import Ledger, open_ledger
 
 RESTRICTED = ModelSource(provider="openai", model="gpt-4o-2024-08-06", channel="api.openai.com")
@@ -100,8 +100,3 @@ def failure_of(result: dg.ExecuteInProcessResult, step: str) -> dg.Failure:
     data = event.step_failure_data.user_failure_data
     assert data is not None, event.step_failure_data.error
     return dg.Failure(description=data.description, metadata=data.metadata)
-
-
-def declared_metadata(model: ModelSource) -> dict[str, Any]:
-    """Metadata for specs."""
-    return declare(model)

@@ -26,10 +26,6 @@ RULES = (
     Rule("unresolved", Subject.UNRESOLVED, Effect.WARN, "why", "fix"),
 )
 NOW = histories.START + timedelta(days=300)
-#: Reads the last of four tables, each made from the one before.
-READS_FOUR = Production(
-    (Version("d", "s"),), inputs=(Input(Version("default", "table3", None, histories.run_uuid(3))),)
-)
 
 
 class Known:

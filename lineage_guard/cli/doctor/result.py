@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: From harmless to what must be mended. A hint may be nothing at all, and is never counted.
-STATES = ("ok", "hint", "warn", "fail")
 _MARKS = {"ok": ("ok", "green"), "hint": ("hint", "cyan"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 
 
@@ -16,7 +14,8 @@ class Result:
 
     Attributes:
         check: what was examined.
-        state: ``ok``; ``hint``, for somebody to look at once; ``warn``, which weakens the guard; or ``fail``.
+        state: ``ok``; ``hint``, for somebody to look at once, which may be nothing at all and is never counted;
+            ``warn``, which weakens the guard; or ``fail``.
         found: what was found.
         fix: how to mend it; empty when there is nothing to mend.
     """

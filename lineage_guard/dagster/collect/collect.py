@@ -253,7 +253,7 @@ def collect(
         runs, reads = collector.completed([*batch, *again], overtook)
         new_runs = [r for r in runs if r.source and r.source[1] in ids]
         outside = {r.key for r in reads if collector.is_outside(r)}
-        failures, failed_ids = failed_runs(log, collector.pins, collector.runs, since, upto, seen)
+        failures, failed_ids = failed_runs(log, collector.runs, since, upto, seen)
         new = collector.append([*collector.outside(outside)[0], *runs, *failures], collector.started(new_runs))
         seen |= {mark(s.storage_id, s.run_id) for s in batch} | failed_ids
         total = replace(

@@ -8,7 +8,6 @@ from dagster import AssetKey, DagsterEventType, EventLogRecord, RunStatusChangeR
 
 from lineage_guard.dagster.collect.run import AssetRuns
 from lineage_guard.dagster.events import EventLog, Stored
-from lineage_guard.dagster.pins.resolve import Pins
 from lineage_guard.domain.runs import AssetRun, RunState
 
 _PAGE = 500
@@ -26,13 +25,12 @@ def mark(storage_id: int, run_id: str) -> str:
 
 
 def failed_runs(
-    log: EventLog, pins: Pins, runs: AssetRuns, after: int, upto: int, seen: set[str]
+    log: EventLog, runs: AssetRuns, after: int, upto: int, seen: set[str]
 ) -> tuple[list[AssetRun], set[str]]:
     """The asset runs that failed or were given up in Dagster runs that ended badly.
 
     Args:
         log: the event log.
-        pins: names versions.
         runs: makes asset runs.
         after: storage id after which run ends are read.
         upto: last storage id.
