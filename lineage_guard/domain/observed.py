@@ -26,7 +26,8 @@ def observed_models(
     """The models of a version that follow from what was seen.
 
     One that its author declares keeps what the author says of its use; one that nobody declares
-    counts as content, for nothing says that it only chose.
+    counts as content, for nothing says that it only chose. What answered did so while the version was made, on
+    whatever day the author says it did; only weights where training begins may have been taken before.
 
     Args:
         observation: what was seen.
@@ -60,6 +61,7 @@ def observed_models(
                     channel=seen.channel,
                     digest=seen.digest,
                     record_count=None,
+                    generated_at=m.generated_at if m.usage is Usage.BASE_MODEL else None,
                     asserted_by=says,
                 )
             )

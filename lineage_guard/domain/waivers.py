@@ -51,7 +51,8 @@ class Waiver:
         use: use it covers; ``None`` covers any.
         dataset: where the finding must be: ``name``, ``namespace:name`` or, for one version,
             ``namespace:name@run`` (shell patterns); ``None`` covers any place.
-        partition: partition of the asset that it covers (a shell pattern); ``None`` covers any.
+        partition: partition of the asset that it covers (a shell pattern); ``None`` covers any. A step that
+            writes several is covered when all of them are; see ``spanning``.
         code: the reason as one of a few.
     """
 
@@ -108,14 +109,31 @@ class Waiver:
             self.rule == rule
             and (self.use is None or self.use == use)
             and fnmatchcase(target.name, self.asset)
-            and (self.partition is None or _is(self.partition, [target.partition or ""]))
+            and self.spans((target,))
             and (model is None if self.model is None else model is not None and fnmatchcase(model.model, self.model))
             and (self.dataset is None or (subject is not None and _is(self.dataset, places(subject))))
             and self.refused is None
         )
 
+    def spans(self, outputs: Iterable[Version]) -> bool:
+        """Whether it is for every partition that a step writes."""
+        return self.partition is None or all(_is(self.partition, [v.partition or ""]) for v in outputs)
+
 
 Waivers = tuple[Waiver, ...]
+
+
+def spanning(waivers: Waivers, outputs: Iterable[Version]) -> Waivers:
+    """Those for every partition that a step writes: what is accepted for one of them is not for the others.
+
+    A verdict names one partition, and a step that writes several is stopped as a whole.
+
+    Args:
+        waivers: accepted risks.
+        outputs: what the step writes.
+    """
+    written = tuple(outputs)
+    return tuple(w for w in waivers if w.spans(written))
 
 
 def notice(

@@ -15,7 +15,7 @@ from lineage_guard.domain.filtering import Cure
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.terms import TermsSource
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.waivers import Waivers, spanning
 from lineage_guard.explaining.cure import without_quarantined
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
         LedgerError: when the ledger cannot be read or written.
         SuiteError: when the lineage suite cannot be loaded.
     """
+    request = replace(request, waivers=spanning(request.waivers, request.target.outputs))
     closure, cures = upstream(request.target, ledger, request.policy.terms, catalog.ancestry)
     closure = replace(closure, blind=(*closure.blind, *request.blind))
     evidence = _evidence(closure, request, ledger, catalog)

@@ -4,15 +4,28 @@ The clean lane must run everywhere: a guard that blocks too much is removed by i
 """
 
 import sys
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
 from guarding import PERMITTED, RESTRICTED, Lane, failure_of, made_by
 
-from lineage_guard import training
+from lineage_guard import Waiver, training
 from lineage_guard.domain.errors import ConfigError
 
 TRAINS = training()
+FOR_GERMAN = Waiver(
+    id="w-de",
+    rule="model-terms",
+    asset="student",
+    partition="de",
+    model="gpt-4o*",
+    reason="a trial",
+    requested_by="a@example.org",
+    approved_by="b@example.org",
+    ticket="LEGAL-1",
+    expires=datetime(2999, 1, 1, tzinfo=UTC),
+)
 
 
 class Size(dg.Config):
@@ -261,6 +274,8 @@ def test_only_the_tainted_partition_is_stopped(lane: Lane) -> None:
 
 
 def test_a_run_over_a_range_of_partitions_is_stopped_by_any_of_them(lane: Lane) -> None:
+    """What is accepted for the first of them is not accepted for the others."""
+    lane.arguments["waivers"] = [FOR_GERMAN]
     partitions = dg.StaticPartitionsDefinition(["de", "en"])
     german = made_by(PERMITTED, name="table", partitions_def=partitions)
     english = made_by(RESTRICTED, name="table", partitions_def=partitions)

@@ -10,7 +10,7 @@ from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
 from lineage_guard.domain.policy import Policy, Rule, Subject
 from lineage_guard.domain.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
-from lineage_guard.domain.waivers import NOTICE, Waiver, too_broad
+from lineage_guard.domain.waivers import NOTICE, Waiver, spanning, too_broad
 from lineage_guard.gx.lineage import lineage_rows
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -108,3 +108,14 @@ def test_why_it_is_refused():
     assert "names no asset" in replace(WAIVER, asset="**", model=None).refused
     assert too_broad("*", None, "d:raw") is None
     assert too_broad(None, "?*", "*")
+
+
+@pytest.mark.parametrize(
+    ("partition", "spans"),
+    [(None, True), ("2026-*", True), ("*", True), ("2026-11", False), ("2026-1[12]", True), ("", False)],
+)
+def test_a_waiver_for_some_partitions_is_none_for_a_step_that_writes_others_too(partition, spans):
+    waiver = replace(WAIVER, partition=partition)
+    written = (TARGET, TARGET._replace(partition="2026-12"))
+    assert spanning((WAIVER, waiver), written) == ((WAIVER, waiver) if spans else (WAIVER,))
+    assert waiver.spans(()), "a step that writes nothing"

@@ -1,5 +1,6 @@
 """Declared against observed: which difference is found, and what is none."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -105,6 +106,17 @@ def test_what_is_declared_of_its_use_holds_for_what_is_seen():
     assert (model.usage, model.terms, model.model) == (Usage.FILTER, "our-agreement", "gpt-4o-2024-08-06")
     [other] = observed_models(Observation((ObservedModel("o1", "openai"),)), [judge], silent=False)
     assert other.usage is Usage.GENERATION
+
+
+def test_what_was_seen_to_answer_answered_then_whatever_day_is_declared():
+    """The terms of the declared day bind as declared, and those of the day on which it was seen besides."""
+    before = datetime(2023, 6, 1, tzinfo=UTC)
+    [model] = observed_models(Observation((SEEN_GPT,)), [replace(GPT, generated_at=before)], silent=False)
+    assert model.generated_at is None
+    base = ModelSource("qwen", "Qwen/Qwen2.5-7B", usage=Usage.BASE_MODEL, generated_at=before)
+    loaded = ObservedModel("Qwen/Qwen2.5-7B", "qwen", via=(Via.WEIGHTS,))
+    [model] = observed_models(Observation((loaded,)), [base], silent=False)
+    assert model.generated_at == before, "weights may have been taken before they were loaded"
 
 
 def test_a_model_declared_for_another_partition_is_not_declared_for_this_one():

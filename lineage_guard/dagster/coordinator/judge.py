@@ -22,6 +22,7 @@ from lineage_guard.domain.facts import Pin, Production, Version
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.runs import ParentRun
 from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.waivers import spanning
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.coordinator.overlay import LedgerOverlay
@@ -165,14 +166,15 @@ class Judge:
         closure = replace(closure, blind=(*closure.blind, *plan.blind, *collected.blind))
         found: list[Judged] = []
         for use in trained.uses:
-            verdict = replace(decide(closure, policy, settings.accepted(), use, at), mode=self._rules.mode)
+            waivers = spanning(settings.accepted(), plan.target.outputs)
+            verdict = replace(decide(closure, policy, waivers, use, at), mode=self._rules.mode)
             verdict = replace(verdict, cures=tuple(map(str, cures)))
             if self._has_gate(trained) and not _certainly_blocks(verdict):
                 continue
             if not self._has_gate(trained):
                 rows = OnRecord(ledger)
                 verdict = verdict.joined(
-                    findings_on_rows(closure, policy, use, settings.accepted(), at, rows.demands(), rows.attested)
+                    findings_on_rows(closure, policy, use, waivers, at, rows.demands(), rows.attested)
                 )
             found.append(Judged(trained.key, verdict))
             self._record(verdict, plan.target, parent, at, ledger)

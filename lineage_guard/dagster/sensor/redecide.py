@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.dagster.gate.gate import upstream
 from lineage_guard.domain.decide import Verdict, decide
-from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.facts import ModelSource, Production, Usage, Version, union
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.waivers import Waivers, spanning
 from lineage_guard.openlineage.encode import event_of
 
 if TYPE_CHECKING:
@@ -130,11 +130,31 @@ class _Asking:
 
     def _verdict(self, versions: Sequence[Version]) -> Verdict:
         self.left -= 1
-        made = union([self.trained[v] for v in versions])
-        target = replace(made, outputs=(versions[0],))
+        target = replace(_together([self.trained[v] for v in versions]), outputs=(versions[0],))
         closure, cures = upstream(target, self.ledger, self.rules.policy.terms, self.rules.catalog.ancestry)
-        verdict = decide(closure, self.rules.policy, self.rules.waivers, self.rules.use, self.now)
+        waivers = spanning(self.rules.waivers, versions)
+        verdict = decide(closure, self.rules.policy, waivers, self.rules.use, self.now)
         return replace(verdict, cures=tuple(map(str, cures)))
+
+
+def _together(steps: Sequence[Production]) -> Production:
+    """Several steps as one that is allowed only what is allowed of each: their models keep the day of their step.
+
+    Where one begins from other weights than another, none of those opens a family for all of them.
+    """
+    if len(steps) == 1:
+        return steps[0]
+    alike = len({frozenset(m for m in p.models if m.usage is Usage.BASE_MODEL) for p in steps}) == 1
+
+    def dated(p: Production) -> Production:
+        models = (replace(m, generated_at=m.generated_at or p.produced_at) for m in p.models)
+        return replace(p, models=tuple(m if alike or m.usage is not Usage.BASE_MODEL else _no_base(m) for m in models))
+
+    return union([dated(p) for p in steps])
+
+
+def _no_base(model: ModelSource) -> ModelSource:
+    return replace(model, usage=Usage.GENERATION)
 
 
 def _again(made: Production, version: Version, verdict: Verdict) -> AssetRun:
