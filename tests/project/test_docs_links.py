@@ -51,6 +51,14 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> None:
     assert not lost
 
 
+def test_the_index_lists_every_decision_by_its_title() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    titles = [page.read_text("utf-8").splitlines()[0].removeprefix("# ").split(". ", 1) for page in pages]
+    rows = [f"| {n} | [{title}]({page.name}) |" for page, (n, title) in zip(pages, titles, strict=True)]
+    index = (ROOT / "docs/decisions/README.md").read_text("utf-8")
+    assert [line for line in index.splitlines() if line.startswith("| ") and "](" in line] == rows
+
+
 def test_links_and_headings_are_found() -> None:
     assert "docs/quickstart.md" in links(ROOT / "README.md")
     assert "storms" not in headings(ROOT / "docs/alerts.md")
