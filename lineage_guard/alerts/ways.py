@@ -68,8 +68,16 @@ def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Versi
     rebuild = f"dagster asset materialize -m <your.definitions> --select {quote(_selection(again_from))}"
     if finding.model is not None:
         found = f"{finding.model.provider}/{finding.model.model}"
-        commands = (rebuild, f"lineage-guard impact --model {quote(cut(found, NAME))}")
-        first = Way(f"Make {_listed(again_from)} again without {model}, and everything built from it.", commands)
+        affected = f"lineage-guard impact --model {quote(cut(found, NAME))}"
+        if any(v.run is not None for v in smallest or (finding.subject,)):
+            made = f"Make {_listed(again_from)} again without {model}, and everything built from it."
+            first = Way(made, (rebuild, affected))
+        else:
+            # No run on record makes it, so there is nothing here to be materialised again.
+            read = (
+                f"Read something without {model} in the place of {_listed(again_from)}, which no run on record makes."
+            )
+            first = Way(read, (explain, affected))
     else:
         first = Way(f"Declare what {subject} was made from, and make {_listed(again_from)} again.", (rebuild,))
     if smallest:

@@ -1,0 +1,33 @@
+"""The first way on: what was made here is made again, what was not is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerting import GPT, verdict
+
+from lineage_guard.alerts.ways import ways_to_unblock
+from lineage_guard.domain.facts import Version
+
+
+def test_what_no_run_made_is_not_told_to_be_made_again():
+    said = verdict(0, GPT)
+    [own] = said.findings
+    public = replace(own, subject=Version("huggingface", "THUDM/LongAlign-10k"))
+    here, elsewhere = ways_to_unblock(own, said)[0], ways_to_unblock(public, said)[0]
+    assert here.title.startswith("Make synth again without openai/gpt-4o")
+    assert here.commands[0].startswith("dagster asset materialize")
+    assert elsewhere.title == (
+        "Read something without openai/gpt-4o via api.openai.com in the place of THUDM/LongAlign-10k, "
+        "which no run on record makes."
+    )
+    assert not any("materialize" in command for command in elsewhere.commands)
+    assert elsewhere.commands[0] == "lineage-guard explain student"
+
+
+def test_what_has_to_be_made_again_for_it_is_named_instead():
+    said = verdict(0, GPT)
+    public = replace(said.findings[0], subject=Version("huggingface", "THUDM/LongAlign-10k"))
+    [first, *_] = ways_to_unblock(public, said, [Version("default", "mixed", None, "run-1")])
+    assert first.title.startswith("Make mixed again without")
+    assert """'key:"mixed"+'""" in first.commands[0]
