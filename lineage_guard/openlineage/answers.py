@@ -5,6 +5,7 @@ Imports ``requests`` inside functions: a process that delivers nothing has no us
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,8 @@ _BROKE = frozenset({500, 501})
 _TO_THE_SENDER = frozenset({401, 407, 429})
 # Redirects after which the same request is sent again. After others it would become a GET without the event.
 _SENT_ON = frozenset({307, 308})
+# The name and password of a URL.
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def never_taken(error: BaseException) -> bool:
@@ -69,10 +72,10 @@ def asked_to_wait(error: BaseException) -> float:
 
 
 def described(error: BaseException) -> str:
-    """The error for people, with the beginning of what was answered."""
+    """The error for people, with the beginning of what was answered and without what logs in."""
     cause = f" ({error.__cause__})" if error.__cause__ else ""
     said = next((str(getattr(r, "text", "") or "").strip() for r in _responses(error)), "")
-    return f"{type(error).__name__}: {error}{cause}" + (f": {said[:200]}" if said else "")
+    return _LOGIN.sub("***@", f"{type(error).__name__}: {error}{cause}" + (f": {said[:200]}" if said else ""))
 
 
 def check(response: Any, **_: object) -> None:
@@ -88,7 +91,8 @@ def check(response: Any, **_: object) -> None:
 
     status = int(response.status_code)
     if 300 <= status < 400 and not (status in _SENT_ON and response.is_redirect):
-        to = response.headers.get("Location")
+        # What follows the path of a log-in page may log somebody in.
+        to = str(response.headers.get("Location") or "").partition("?")[0]
         where = f" to {to}; is that where events are to be sent?" if to else ""
         # Read to its end, or the connection stays open.
         response.content  # noqa: B018

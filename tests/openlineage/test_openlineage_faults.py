@@ -138,6 +138,17 @@ def test_a_token_that_cannot_be_had_says_nothing_of_the_event(ledger: Ledger, ma
     assert again(ledger, to(marquez.url)).delivered == 2
 
 
+def test_what_logs_in_is_not_told(ledger: Ledger, marquez: Marquez) -> None:
+    ledger.append(run(0))
+    marquez.refuse = lambda _: Answer(403)
+    told = again(ledger, to(marquez.url.replace("://", "://guard:s3cret@"))).error or ""
+    assert "403 Client Error" in told
+    with gateway(302, {"Location": "https://idp.example/login?state=s3cret"}) as url:
+        told += again(ledger, to(url)).error or ""
+    assert "https://idp.example/login;" in told
+    assert "s3cret" not in told + str(ledger.load("delivery-openlineage"))
+
+
 def test_all_of_several_backends_have_it_unless_the_configuration_is_content_with_one(
     ledger: Ledger, marquez: Marquez
 ) -> None:
