@@ -69,7 +69,7 @@ def alert_of(notice: Notice, context: Context, around: Around | None = None) -> 
         runbook=context.runbook(name_of(incident.reason, incident.key.rule)),
         targets=some(stopped),
         assets=len(stopped),
-        impact=cut(_impact(incident, near, len(stopped)), TEXT),
+        impact=cut(_impact(near, len(stopped)), TEXT),
     )
 
 
@@ -139,7 +139,7 @@ def _fresh(near: Around, finding: Finding | None) -> str:
     return f"New on the path since then: {', '.join(shown)}{more}{came}."
 
 
-def _impact(incident: Incident, near: Around, stopped: int) -> str:
+def _impact(near: Around, stopped: int) -> str:
     """How much is downstream of the cause, in a sentence."""
     if not near.versions:
         return ""

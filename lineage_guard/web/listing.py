@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.ledger import Ledger
     from lineage_guard.ledger.listed import ListedVerdict
+
+_R = TypeVar("_R")
 
 
 def verdicts(
@@ -42,9 +44,7 @@ def verdicts(
             limit=limit + 1,
         )
     )
-    shown = rows[:limit]
-    last = shown[-1] if len(rows) > limit else None
-    onward = cursor(last.age, last.run, last.mark) if last else None
+    shown, onward = _cut(rows, limit, lambda row: (row.age, row.run, row.mark))
     return Page(tuple(map(row_of, shown)), onward, total)
 
 
@@ -78,9 +78,7 @@ def versions(
             limit=limit + 1,
         )
     )
-    shown = rows[:limit]
-    last = shown[-1] if len(rows) > limit else None
-    onward = cursor(last.age, last.head, last.mark) if last else None
+    shown, onward = _cut(rows, limit, lambda row: (row.age, row.head, row.mark))
     return Page(tuple(VersionRow(r.version, VersionKind(r.kind), r.at, r.recorded) for r in shown), onward, total)
 
 
@@ -139,6 +137,12 @@ def place_of(after: str) -> tuple[int, str, str]:
             return age, name, mark
         case _:
             raise ConfigError("this is no place in the list", where="after", fix="begin again with the first page")
+
+
+def _cut(rows: list[_R], limit: int, place: Callable[[_R], tuple[int, str, str]]) -> tuple[list[_R], str | None]:
+    """The rows of one page, and the cursor of the next when there is one: a row more than fits was asked for."""
+    shown = rows[:limit]
+    return shown, cursor(*place(shown[-1])) if len(rows) > limit else None
 
 
 def _searchable(text: str) -> str:
