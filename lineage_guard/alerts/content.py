@@ -15,7 +15,7 @@ from lineage_guard.alerts.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
 from lineage_guard.domain.decide import Finding
-from lineage_guard.domain.incident import Event, Incident, IncidentKind, Notice
+from lineage_guard.domain.incident import Event, IncidentKind, Notice
 from lineage_guard.domain.policy import ReasonCode
 from lineage_guard.domain.wording import several
 
