@@ -122,6 +122,11 @@ class PublicArtefact:
     confidence: str = "memory"
     note: str | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Its public id and its aliases that are no patterns, lower case."""
+        return frozenset(name.lower() for name in (self.artefact, *self.aliases) if "*" not in name)
+
 
 class CatalogAncestry:
     """Known public ancestry; a domain ``Ancestry``.

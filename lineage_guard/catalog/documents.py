@@ -155,7 +155,10 @@ class Document:
             return self.fail(f"unknown key {unknown!r}", (*path, unknown), suggest(str(unknown), known))
         if error.validator == "required":
             missing = [k for k in cast("list[str]", error.validator_value) if k not in instance]
-            return self.fail(f"{_subject(path)} lacks {missing[0]!r}", path, f"add {missing[0]!r}")
+            properties = cast("Mapping[str, Any]", schema.get("properties", {}))
+            meant = get_close_matches(missing[0], [k for k in instance if k not in properties], n=1, cutoff=0.8)
+            fix = f"add {missing[0]!r}" + (f", or did you mean it where you wrote {meant[0]!r}?" if meant else "")
+            return self.fail(f"{_subject(path)} lacks {missing[0]!r}", path, fix)
         if error.validator == "enum":
             choices = [str(c) for c in cast("Iterable[object]", error.validator_value) if c is not None]
             return self.fail(
@@ -163,9 +166,8 @@ class Document:
             )
         hint = cast("str | None", schema.get("description")) or "see the JSON Schema of the file"
         if error.validator == "type":
-            hint = f"write true or false, without quotes. {hint}" if error.validator_value == "boolean" else hint
-            what = _wrong_type(_subject(path), cast("object", error.instance), cast("object", error.validator_value))
-            return self.fail(what, path, hint)
+            found, wanted = cast("object", error.instance), cast("object", error.validator_value)
+            return self.fail(_wrong_type(_subject(path), found, wanted), path, f"{_how(found, wanted)}{hint}")
         if error.validator == "pattern":
             return self.fail(f"{_subject(path)} cannot be {error.instance!r}", path, hint)
         return self.fail(f"{_subject(path)}: {error.message}", path, hint)
@@ -215,8 +217,21 @@ def place_in(text: str, at: int) -> str:
 def _wrong_type(subject: str, found: object, wanted: object) -> str:
     kinds = cast("list[str]", wanted) if isinstance(wanted, list) else [str(wanted)]
     must = " or ".join(_WORDS.get(kind, kind) for kind in kinds if kind != "null" or len(kinds) == 1)
-    is_now = "nothing" if found is None else f"{found!r}" if len(repr(found)) < 60 else "something else"
+    shown = "nothing" if found is None else repr(found)
+    kind = "keys with values" if isinstance(found, dict) else "a list" if isinstance(found, list) else "a text"
+    is_now = shown if len(shown) < 60 else kind
     return f"{subject} must be {must}, and is {is_now}"
+
+
+def _how(found: object, wanted: object) -> str:
+    """How a value of the wrong kind becomes one of the right kind, where that is plain."""
+    if wanted == "boolean":
+        return "write true or false, without quotes; "
+    if wanted == "array" and isinstance(found, dict):
+        return "begin each of the list with `- `; "
+    if isinstance(found, int | float) and ("string" in wanted if isinstance(wanted, list) else wanted == "string"):
+        return "put it in quotes; "
+    return ""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

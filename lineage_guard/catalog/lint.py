@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -11,7 +12,9 @@ from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.entries import Entry, entries_of
 from lineage_guard.catalog.load import Catalog, document_of, load_catalog, shipped_documents
 from lineage_guard.catalog.policy_file import read_policy
+from lineage_guard.catalog.taken import taken_over
 from lineage_guard.domain.errors import CatalogError, PolicyError
+from lineage_guard.domain.names import channel_name
 from lineage_guard.domain.spdx import expression_error
 from lineage_guard.domain.terms import Confidence, Effect, Restriction
 
@@ -61,6 +64,9 @@ def lint(paths: Sequence[Path], today: date) -> list[Problem]:
             found += _entry(document, i, row, entry, theirs, today)
         for i, row in enumerate(_rows(document, "artefacts")):
             found += _artefact(document, i, row, today)
+            found += _own_artefact(document, i, row) if paths else ()
+        if paths:
+            found += (Problem(*told, wrong=False) for told in taken_over(document, load_catalog(*paths).terms, theirs))
     everything = [e for document in (*shipped, *(documents if paths else ())) for e in entries_of(document)]
     for document in documents:
         found += _series(document, everything)
@@ -123,6 +129,11 @@ def _entry(
         if permits:
             what = f"it says more than anybody has read, and is taken as unknown for {', '.join(permits)}"
             yield at("effects", what, f"say unknown, or {fix}", False)
+    for j, text in enumerate(cast("list[str]", row["channels"])):
+        host = channel_name(text) or text
+        if host != text.lower():
+            place = document.place(("terms", i, "channels", j))
+            yield Problem(place, f"{terms.id}: no channel is called {text!r}", f"write {host!r}")
     if row.get("url") is None and not entry.only_when_named:
         yield at("url", "it says not where the text can be read", "give the url", False)
     if not entry.only_when_named:
@@ -160,6 +171,16 @@ def _artefact(document: Document, i: int, row: Mapping[str, Any], today: date) -
             yield Problem(place, what, "find a source, or leave it as a remark", False)
 
 
+def _own_artefact(document: Document, i: int, row: Mapping[str, Any]) -> Iterator[Problem]:
+    if not row.get("root") and "upstream" not in row:
+        what = f"{row['id']}: it does not say what it was made from, which is taken as from nothing else"
+        yield Problem(document.place(("artefacts", i)), what, "name it under `upstream`, or say `upstream: []`", False)
+    for j, alias in enumerate(cast("list[str]", row.get("aliases", []))):
+        if "*" in alias and len(alias.replace("*", "").rpartition("/")[2]) < 3:
+            what = f"{row['id']}: the alias {alias!r} fits whatever has no account of its own"
+            yield Problem(document.place(("artefacts", i, "aliases", j)), what, "name what you mean")
+
+
 def _families(document: Document, everything: Sequence[Entry]) -> Iterator[Problem]:
     """Families that nobody is of leave nothing open, and without a bar on other families there is nothing to leave."""
     ids = {e.terms.id for e in everything}
@@ -177,6 +198,11 @@ def _series(document: Document, everything: Sequence[Entry]) -> Iterator[Problem
     for i, entry in enumerate(entries_of(document)):
         if entry.series is None:
             continue
+        known = {e.series for e in everything if e.series and e.series != entry.series}
+        alone = not any(e.series == entry.series for e in everything if e.terms.id != entry.terms.id)
+        if alone and (near := get_close_matches(entry.series, known, n=1, cutoff=0.85)):
+            what = f"{entry.terms.id}: no other text is of the series {entry.series!r}"
+            yield Problem(document.place(("terms", i, "series")), what, f"did you mean {near[0]!r}?", False)
         for other in everything:
             same = other.series == entry.series and other.terms.id != entry.terms.id
             if same and other.terms.effective_from == entry.terms.effective_from:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -15,8 +17,10 @@ from lineage_guard.catalog.documents import Document, suggest, text_of
 from lineage_guard.catalog.entries import Entry, entries_of
 from lineage_guard.catalog.hosts import ModelHosts, services_of
 from lineage_guard.catalog.match import CatalogTerms
+from lineage_guard.catalog.taken import taken_over
 from lineage_guard.domain.errors import CatalogError
 
+_log = logging.getLogger(__name__)
 DISCLAIMER = (
     "Research notes, not legal advice: paraphrases of texts as they were read on the dates shown. "
     "Read the linked text before you rely on it."
@@ -73,8 +77,13 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
     for document in documents:
         _check_references(document, entries, artefacts)
     services = [service for document in documents for service in services_of(document)]
-    hosts = ModelHosts(entries.values(), services)
-    return Catalog(CatalogTerms(entries.values()), CatalogAncestry(artefacts.values()), hosts)
+    terms = CatalogTerms(entries.values())
+    if own:
+        theirs = [entry for document in shipped_documents() for entry in entries_of(document)]
+        for document in documents[len(shipped_documents()) :]:
+            for told in taken_over(document, terms, theirs):
+                _log.warning("%s: %s. To fix: %s", *told)
+    return Catalog(terms, CatalogAncestry(artefacts.values()), ModelHosts(entries.values(), services))
 
 
 @cache
@@ -94,7 +103,18 @@ def document_of(path: Path) -> Document:
     """
     document = Document(_read(path), str(path), CatalogError)
     document.check("catalog")
+    for kind, keys in (("terms", ("effective_from", "effective_until", "date_read")), ("artefacts", ("date_read",))):
+        for i, row in enumerate(document.value.get(kind, [])):
+            for key in (k for k in keys if row.get(k)):
+                _day(document, (kind, i, key), row[key])
     return document
+
+
+def _day(document: Document, path: tuple[str | int, ...], text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as problem:
+        raise document.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -144,10 +164,17 @@ def _add(document: Document, entries: dict[str, Entry], artefacts: dict[str, Pub
         if entry.terms.id in entries:
             raise document.fail(f"terms id {entry.terms.id!r} is taken", ("terms", i, "id"), "choose another id")
         entries[entry.terms.id] = entry
+    taken = {name: known.id for known in artefacts.values() for name in known.names}
     for i, artefact in enumerate(artefacts_of(document)):
         if artefact.id in artefacts:
             raise document.fail(f"artefact id {artefact.id!r} is taken", ("artefacts", i, "id"), "choose another id")
+        # Two accounts of one artefact: the later would put the ancestry of the earlier out of force.
+        if twice := next((name for name in artefact.names if name in taken), None):
+            key = "artefact" if twice == artefact.artefact.lower() else "aliases"
+            fix = f"take it out; what {taken[twice]!r} says stands, see `lineage-guard catalog show {taken[twice]}`"
+            raise document.fail(f"{twice!r} is described before, as {taken[twice]!r}", ("artefacts", i, key), fix)
         artefacts[artefact.id] = artefact
+        taken |= dict.fromkeys(artefact.names, artefact.id)
 
 
 def _check_references(

@@ -177,9 +177,10 @@ ARTEFACT = (
     [
         ("id: acme-openai-agreement", "id: openai-api", 3, "is taken"),
         ("confidence: verified", "confidence: sure", 18, "'sure'"),
-        ("date_read: 2026-03-01", "date_read: 2026-13-41", 3, "month must be in 1..12"),
+        ("date_read: 2026-03-01", "date_read: 2026-13-41", 17, "month must be in 1..12"),
         ("    license:", "    licence:", 10, "unknown key 'licence'"),
         ("evaluate: allow, ", "", 11, "lacks 'evaluate'"),
+        ("evaluate: allow, ", "evalute: allow, ", 11, "lacks 'evaluate'"),
         ("terms:", ARTEFACT + "\nterms:", 2, "no artefact has the id 'smoltlk'"),
     ],
 )  # fmt: skip
