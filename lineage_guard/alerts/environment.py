@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from lineage_guard.alerts.misread import misread
 from lineage_guard.alerts.routing import VARIABLE, Destinations, Routes
 from lineage_guard.alerts.sinks.anything import apprise_sinks
 from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
@@ -55,7 +56,7 @@ def destinations(environ: _Environ) -> Destinations:
             problems += [s.error for s in more if isinstance(s, UnusableSink)]
         except ConfigError as error:
             problems.append(error)
-    return Destinations(tuple(sinks), routes, tuple(problems))
+    return Destinations(tuple(sinks), routes, (*problems, *misread(environ)))
 
 
 def sinks_from_env(environ: _Environ) -> Destinations:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+from lineage_guard.cli.telling import unless_told
 from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,15 +42,15 @@ def list_(sink: str | None, as_json: bool, ledger: str | None) -> int:
     """
     from lineage_guard.alerts.letters import letters
 
-    now = datetime.now(UTC)
-    found = [letter for letter in letters(ledger_at(ledger)) if sink in (None, letter.item.sink)]
+    now, opened = datetime.now(UTC), ledger_at(ledger)
+    found = [letter for letter in letters(opened) if sink in (None, letter.item.sink)]
     if as_json:
         click.echo(json.dumps({"alerts": [_shown(letter, now) for letter in found]}, indent=2))
     else:
         for letter in found:
             _print(letter, now)
         if not found:
-            click.echo("Nothing waits.")
+            click.echo(f"Nothing waits{unless_told(opened)}.")
     return int(any(letter.dead for letter in found))
 
 
@@ -67,7 +68,8 @@ def resend(id: str | None, every: bool, sink: str | None, ledger: str | None) ->
 
     opened = ledger_at(ledger)
     count = again(opened, _chosen(opened, id, every, sink), datetime.now(UTC))
-    click.echo(f"{count} will be sent at the next tick of the sensor.")
+    none = f"Nothing waits for sink {sink}; `lineage-guard alert list` says what does." if sink and not count else ""
+    click.echo(none or f"{count} will be sent at the next tick of the sensor.")
     return 0
 
 

@@ -12,6 +12,7 @@ from lineage_guard.cli.targeting import ledger_at, ledger_place_option
 
 if TYPE_CHECKING:
     from lineage_guard.alerts.standing import Standing
+    from lineage_guard.ledger import Ledger
 
 _SHOWN = 5
 
@@ -27,14 +28,15 @@ def incidents(id: str | None, as_json: bool, ledger: str | None) -> int:
     """
     from lineage_guard.alerts.standing import standing
 
-    found = [s for s in standing(ledger_at(ledger)) if id in (None, s.id, s.storm)]
+    opened = ledger_at(ledger)
+    found = [s for s in standing(opened) if id in (None, s.id, s.storm)]
     if as_json:
         click.echo(json.dumps({"incidents": [_plain(s) for s in found]}, indent=2))
         return int(bool(found))
     for s in found:
         _print(s, datetime.now(UTC), whole=id is not None)
     if not found:
-        click.echo("Nothing is open." if id is None else f"Nothing that is open is called {id}.")
+        click.echo(f"Nothing {'is open' if id is None else f'that is open is called {id}'}{unless_told(opened)}.")
     return int(bool(found))
 
 
@@ -50,6 +52,13 @@ def runbook(about: str | None) -> int:
         return 0
     click.echo("\n\n".join(runbooks.text(name).rstrip() for name in runbooks.about(about)))
     return 0
+
+
+def unless_told(ledger: Ledger) -> str:
+    """Whether no sensor has told anything on a ledger yet, in words: a wrong place must not be taken for all clear."""
+    from lineage_guard.alerts.state import STATE
+
+    return "" if ledger.names(STATE) else ": no sensor has told anything on this ledger yet; check its place"
 
 
 def _print(s: Standing, now: datetime, *, whole: bool) -> None:

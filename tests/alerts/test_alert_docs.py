@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -51,3 +52,11 @@ def test_the_pages_show_what_each_sink_received(tmp_path):
         for name, text in pages.items():
             (folder / name).write_text(text, "utf-8")
     assert {p.name: p.read_text("utf-8") for p in folder.iterdir()} == pages
+
+
+def test_the_python_of_the_page_runs_as_it_stands():
+    page = (DOCS / "alerts.md").read_text("utf-8")
+    found = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(found) == page.count("```python") == 3
+    for snippet in found:
+        exec(compile(snippet, "alerts.md", "exec"), {"__name__": "alerts_page"})

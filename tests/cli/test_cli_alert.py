@@ -60,7 +60,9 @@ def given_up(ledger, *ids: str, state: str = "alerts-training") -> None:
 
 def test_nothing_waits(run):
     result = run("list")
-    assert (result.exit_code, result.output) == (0, "Nothing waits.\n")
+    said = "Nothing waits: no sensor has told anything on this ledger yet; check its place.\n"
+    assert (result.exit_code, result.output) == (0, said)
+    assert run("resend", "--all", "--sink", "pagr").output.startswith("Nothing waits for sink pagr; ")
 
 
 def test_what_was_given_up_is_listed_over_all_code_locations(run, ledger):
