@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import dagster as dg
 import pytest
@@ -22,6 +23,16 @@ DATA = """
 
     defs = dg.Definitions(assets=[tainted, clean, curated])
 """
+#: One training asset, upstream of it the restricted model; definitions are still to be made of them.
+RIVAL = """
+@dg.asset(metadata=GPT)
+def answers(): ...
+
+@dg.asset(deps=[answers], tags=TRAINS)
+def rival(): ...
+"""
+UNGUARDED = f"{RIVAL}\ndefs = dg.Definitions(assets=[answers, rival])"
+GUARDED = f"from lineage_guard import guard\n{RIVAL}"
 RESEARCH = """
     @dg.asset(deps=["curated"], tags=TRAINS)
     def rival(): ...
@@ -191,24 +202,12 @@ def test_what_the_run_itself_will_make_is_judged_by_its_declarations(world: Depl
 
 
 def test_what_is_made_again_in_the_same_run_replaces_what_was_there(tmp_path: Path) -> None:
-    before = """
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def student(): ...
-
-        defs = dg.Definitions(assets=[answers, student])
-    """
-    with deployed(tmp_path, {"research": before}) as world:
+    with deployed(tmp_path, {"research": UNGUARDED}) as world:
         world.materialised("answers")
-        assert world.launch("student").status is FAILURE
-    (tmp_path / "again").mkdir()
-    home = tmp_path / "dagster"
-    assert home.exists()
-    with deployed(tmp_path, {"research": before.replace("GPT", "R1")}, again=True) as world:
-        assert world.launch("student").status is FAILURE  # it would read what gpt-4o wrote
-        assert world.launch("answers", "student").status is QUEUED
+        assert world.launch("rival").status is FAILURE
+    with deployed(tmp_path, {"research": UNGUARDED.replace("GPT", "R1")}, again=True) as world:
+        assert world.launch("rival").status is FAILURE  # it would read what gpt-4o wrote
+        assert world.launch("answers", "rival").status is QUEUED
 
 
 def test_nothing_is_known_and_nothing_is_allowed(world: Deployment) -> None:
@@ -332,21 +331,13 @@ def test_it_cannot_see_and_says_so(world: Deployment, monkeypatch: pytest.Monkey
 
 
 def test_a_location_with_the_gate_is_left_to_its_gate_unless_the_answer_is_certain(tmp_path: Path) -> None:
-    gated = """
-        from lineage_guard import guard
-
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def rival(): ...
-
+    gated = GUARDED + dedent("""
         @dg.asset(deps=["never_made"], tags=TRAINS)
         def student(): ...
 
-        defs = guard(dg.Definitions(assets=[answers, rival, student]) OPTIONS)
-    """
-    with deployed(tmp_path, {"research": gated.replace("OPTIONS", "")}) as world:
+        defs = guard(dg.Definitions(assets=[answers, rival, student]))
+    """)
+    with deployed(tmp_path, {"research": gated}) as world:
         world.materialised("answers")
         run = world.launch("rival")
         assert run.status is FAILURE
@@ -362,17 +353,7 @@ def test_a_location_with_the_gate_is_left_to_its_gate_unless_the_answer_is_certa
 
 @pytest.mark.long
 def test_a_gate_with_other_rules_gives_its_own_answer(tmp_path: Path) -> None:
-    gated = """
-        from lineage_guard import guard
-
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def rival(): ...
-
-        defs = guard(dg.Definitions(assets=[answers, rival]), policy="research")
-    """
+    gated = GUARDED + 'defs = guard(dg.Definitions(assets=[answers, rival]), policy="research")'
     with deployed(tmp_path, {"research": gated}) as world:
         world.materialised("answers")
         assert world.launch("rival").status is QUEUED
@@ -382,20 +363,12 @@ def test_a_gate_with_other_rules_gives_its_own_answer(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_gate_over_a_selection_is_not_taken_for_a_gate(tmp_path: Path) -> None:
-    gated = """
-        from lineage_guard import guard
-
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def rival(): ...
-
+    gated = GUARDED + dedent("""
         @dg.asset(deps=[answers], tags=TRAINS)
         def other(): ...
 
         defs = guard(dg.Definitions(assets=[answers, rival, other]), select='key:"other"')
-    """
+    """)
     with deployed(tmp_path, {"research": gated}) as world:
         world.materialised("answers")
         assert world.launch("rival").status is FAILURE
@@ -403,18 +376,9 @@ def test_a_gate_over_a_selection_is_not_taken_for_a_gate(tmp_path: Path) -> None
 
 @pytest.mark.long
 def test_a_waiver_in_the_configuration_counts(tmp_path: Path) -> None:
-    code = """
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def student(): ...
-
-        defs = dg.Definitions(assets=[answers, student])
-    """
-    with deployed(tmp_path, {"research": code}) as world:
+    with deployed(tmp_path, {"research": UNGUARDED}) as world:
         world.materialised("answers")
-        run = world.launch("student")
+        run = world.launch("rival")
         [rule] = [
             e.dagster_event.engine_event_data.metadata["lineage_guard/rule"].value
             for e in world.told(run)
@@ -423,7 +387,7 @@ def test_a_waiver_in_the_configuration_counts(tmp_path: Path) -> None:
     waiver = {
         "id": "W-1",
         "rule": str(rule),
-        "asset": "student",
+        "asset": "rival",
         "reason": "a pilot",
         "requested_by": "ann",
         "approved_by": "bob",
@@ -431,23 +395,14 @@ def test_a_waiver_in_the_configuration_counts(tmp_path: Path) -> None:
         "expires": "2999-01-01",
         "model": RESTRICTED.model,
     }
-    with deployed(tmp_path, {"research": code}, {"waivers": [waiver]}, again=True) as world:
-        assert world.launch("student").status is QUEUED
+    with deployed(tmp_path, {"research": UNGUARDED}, {"waivers": [waiver]}, again=True) as world:
+        assert world.launch("rival").status is QUEUED
 
 
 def test_where_it_only_warns_the_run_goes_on_and_says_what_would_have_been(tmp_path: Path) -> None:
-    code = """
-        @dg.asset(metadata=GPT)
-        def answers(): ...
-
-        @dg.asset(deps=[answers], tags=TRAINS)
-        def student(): ...
-
-        defs = dg.Definitions(assets=[answers, student])
-    """
-    with deployed(tmp_path, {"research": code}, {"mode": "warn"}) as world:
+    with deployed(tmp_path, {"research": UNGUARDED}, {"mode": "warn"}) as world:
         world.materialised("answers")
-        run = world.launch("student")
+        run = world.launch("rival")
         assert run.status is QUEUED
         [said] = [e.message for e in world.told(run) if e.dagster_event_type is EVENT.ENGINE_EVENT]
         assert said.startswith("Lineage Guard lets this run go on (mode: warn)")
