@@ -29,7 +29,7 @@ from lineage_guard.ledger.tail import Tail
 #: A part is merged with the one after it unless it holds this many times its events: parts stay few.
 RATIO = 4
 #: Events that a rebuild holds in memory at once.
-_REBUILD_STEP = 20_000
+REBUILD_STEP = 20_000
 
 
 def compact(archive: Archive, index: Index, tail: Tail) -> Manifest | None:
@@ -73,7 +73,7 @@ def rebuilt(archive: Archive, batches: Iterable[Batch], generation: int) -> Mani
     written: set[str] = set()
     for batch in batches:
         tail.extend(batch)
-        if tail.events >= _REBUILD_STEP:
+        if tail.events >= REBUILD_STEP:
             manifest = advanced(archive, Index(archive, manifest), tail)
             written |= manifest.keys()
             tail = Tail(manifest.seq, manifest.chain)

@@ -1,5 +1,7 @@
 """Verification of the whole ledger: finds every changed, removed or inserted event, and goes on behind it.
 
+A log that is whole can be held against its index: everything is answered from that, and no chain covers it.
+
 The chain shows what was changed by somebody who cannot write the rest of the log again. Who can
 is found by what was written down elsewhere: watermarks in verdicts that were delivered, or
 one that an auditor kept (``expected``).
@@ -52,12 +54,14 @@ class Verified:
     findings: tuple[Finding, ...]
 
 
-def verify(archive: Archive, expected: Sequence[str] = ()) -> Verified:
+def verify(archive: Archive, expected: Sequence[str] = (), *, index: bool = False) -> Verified:
     """Read everything, compare every digest, and list what is wrong.
 
     Args:
         archive: what to verify.
         expected: watermarks that were kept elsewhere.
+        index: whether to make the index again from a log that is whole, and compare it; that takes as long as
+            compaction did, and room for another index among the temporary files.
 
     Raises:
         LedgerError: when the archive itself cannot be listed or read.
@@ -91,6 +95,8 @@ def verify(archive: Archive, expected: Sequence[str] = ()) -> Verified:
     findings += [Finding(who, what) for who, mark in claims if (what := _compared(mark, chains, end))]
     if manifests:
         findings += _index(archive, manifests[-1][0])
+        if index and not findings:
+            findings += _unfaithful(archive, manifests)
     return Verified(end, events, dropped, verdicts, f"{end}:{chains.get(end, '?')}", tuple(findings))
 
 
@@ -136,6 +142,15 @@ def _index(archive: Archive, manifest: Manifest) -> Iterator[Finding]:
         yield Finding(archive.describe(e.key), "index file is missing")
     except LedgerError as e:
         yield Finding(e.where or archive.location, e.what)
+
+
+def _unfaithful(archive: Archive, manifests: Sequence[tuple[Manifest, str]]) -> Iterator[Finding]:
+    from lineage_guard.ledger.faithful import unfaithful
+
+    where = {manifest.generation: place for manifest, place in manifests}
+    batches = Log(archive).after(0, GENESIS)
+    for generation, what in unfaithful(archive, [manifest for manifest, _ in manifests], batches):
+        yield Finding(where[generation], what)
 
 
 def _compared(mark: str, chains: Mapping[int, str], end: int) -> str | None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import histories
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from records import Record
 
 from lineage_guard.cli import cli
+from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.batch import GENESIS, made
 from lineage_guard.ledger.log import Log
@@ -165,6 +170,84 @@ def test_a_changed_index_is_found(place: Path) -> None:
     (manifest,) = (place / "index" / "manifests").iterdir()
     manifest.write_text("{")
     assert any(manifest.name in f for f in findings(place))
+
+
+def forge(place: Path, name: str, alter: Callable[[pa.Table], pa.Table], generation: int = -1) -> None:
+    """Change a table of the index as somebody would who wants nobody to see it: with its digest in the manifest."""
+    path = sorted((place / "index" / "manifests").iterdir())[generation]
+    manifest = json.loads(path.read_text())
+    file = manifest["parts"][0]["files"][name]
+    new = file["key"].replace(".parquet", "f.parquet")
+    pq.write_table(alter(pq.read_table(place / file["key"])), place / new)
+    data = (place / new).read_bytes()
+    file.update(key=new, rows=pq.read_metadata(place / new).num_rows, bytes=len(data))
+    file["sha256"] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+def renamed(table: pa.Table) -> pa.Table:
+    names = table["name"].to_pylist()
+    return table.set_column(table.column_names.index("name"), "name", pa.array(["other", *names[1:]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "alter"),
+    [
+        ("edges", lambda t: t.slice(1)),
+        ("versions", renamed),
+        ("productions", lambda t: pa.concat_tables([t, t.slice(0, 1)])),
+        ("edges", lambda t: t.take(list(reversed(range(t.num_rows))))),
+        ("edges", lambda t: t.drop_columns(["indirect"])),
+    ],
+    ids=["a row less", "another value", "a row twice", "out of order", "a column less"],
+)
+def test_an_index_that_was_changed_together_with_its_digest_is_found(
+    place: Path, name: str, alter: Callable[[pa.Table], pa.Table]
+) -> None:
+    forge(place, name, alter)
+    assert findings(place) == []
+    code, told = run(place)
+    [finding] = told["findings"]
+    assert code == 4
+    assert f"table {name} of the index" in finding["what"]
+    assert "delete the folder 'index'" in finding["what"]
+    assert run(place, "--log-only")[0] == 0
+    shutil.rmtree(place / "index")
+    assert run(place)[0] == 0
+
+
+def test_an_index_of_before_is_compared_too(place: Path) -> None:
+    """A report as of an earlier day is made from it."""
+    assert open_ledger(place).compact()
+    forge(place, "edges", lambda t: t.slice(1), generation=0)
+    code, told = run(place)
+    assert code == 4
+    assert [f["where"].endswith("0000000001.json") for f in told["findings"]] == [True]
+
+
+def test_a_manifest_that_says_otherwise_is_found(place: Path) -> None:
+    (path,) = (place / "index" / "manifests").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"positions": {"dagster:test": 99}}))
+    code, told = run(place)
+    assert code == 4
+    assert "do not agree on positions" in told["findings"][0]["what"]
+
+
+def test_an_index_made_in_steps_merged_and_pruned_is_what_the_log_says(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    events = histories.history(histories.layered(48))
+    for n in range(60, 64):
+        again = Version("default", "again", None, histories.run_uuid(n))
+        made = Production((again,), produced_at=histories.START + timedelta(seconds=n))
+        events.insert(0, histories.event(n, made))
+    for n in (0, 20, 32):
+        ledger.append(events[n : n + 20])
+        ledger.compact()
+    assert ledger.prune(datetime.now(UTC) + timedelta(days=1), dry_run=False).events == 3
+    ledger.append([histories.simple(90)])
+    ledger.compact()
+    code, told = run(tmp_path)
+    assert (code, told["dropped"], told["findings"]) == (0, 3, [])
 
 
 @pytest.mark.parametrize("mark", ["", "x", "99:sha256:00"])
