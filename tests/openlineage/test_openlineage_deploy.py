@@ -52,6 +52,30 @@ def test_services_name_only_hosts_that_are_there(name: str) -> None:
     assert hosts <= set(SERVICES)
 
 
+def test_no_two_listen_on_one_port_nor_on_dagsters() -> None:
+    published = [port.rpartition(":")[2] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len({*published, "3000"}) == len(published) + 1
+    for variable in re.findall(r"\$\{(\w+_PORT):-", str(SERVICES)):
+        assert f"`{variable}`" in PAGE
+
+
+def test_what_setup_service_and_page_of_datahub_must_agree_on_is_said_once() -> None:
+    spoken = [SERVICES[name]["environment"] for name in ("datahub-setup", "datahub-gms", "datahub-web")]
+    for key in ("METADATA_SERVICE_AUTH_ENABLED", "DATAHUB_SYSTEM_CLIENT_SECRET", "DATAHUB_GMS_HOST"):
+        assert len({each[key] for each in spoken}) == 1, key
+
+
+def test_what_only_sets_up_is_waited_for_by_another() -> None:
+    """Or ``up --wait`` takes its end for a failure (docker/compose#9572)."""
+    waited = {
+        other
+        for service in SERVICES.values()
+        for other, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert waited == {name for name in SERVICES if name.endswith("-setup")}
+
+
 def test_the_page_names_the_versions_that_are_pinned() -> None:
     table = PAGE.partition("## Start one")[2].partition("For a laptop")[0]
     for profile in ("marquez", "datahub", "openmetadata"):
