@@ -26,6 +26,10 @@ RULES = (
     Rule("unresolved", Subject.UNRESOLVED, Effect.WARN, "why", "fix"),
 )
 NOW = histories.START + timedelta(days=300)
+#: Reads the last of four tables, each made from the one before.
+READS_FOUR = Production(
+    (Version("d", "s"),), inputs=(Input(Version("default", "table3", None, histories.run_uuid(3))),)
+)
 
 
 class Known:
@@ -122,10 +126,7 @@ def test_a_version_without_a_key_is_not_left_out_of_the_digest() -> None:
         ledger = open_ledger(folder)
         ledger.append([histories.simple(n) for n in range(4)])
         ledger.compact()
-        target = Production(
-            (Version("d", "s"),), inputs=(Input(Version("default", "table3", None, histories.run_uuid(3))),)
-        )
-        closure = ledger.closure(target)
+        closure = ledger.closure(READS_FOUR)
         rows = closure.rows
         assert isinstance(rows, Columns)
         rows.source.keyed = {name: column[1:] for name, column in rows.source.keyed.items()}
@@ -138,10 +139,7 @@ def test_a_closure_that_outlives_its_index_says_so() -> None:
         ledger = open_ledger(folder)
         ledger.append([histories.simple(n) for n in range(4)])
         ledger.compact()
-        target = Production(
-            (Version("d", "s"),), inputs=(Input(Version("default", "table3", None, histories.run_uuid(3))),)
-        )
-        closure = ledger.closure(target)
+        closure = ledger.closure(READS_FOUR)
     with pytest.raises(LedgerError, match="superseded"):
         verdict(closure, True)
 
@@ -152,10 +150,7 @@ def test_a_small_closure_needs_its_ledger_no_more(monkeypatch: pytest.MonkeyPatc
         ledger = open_ledger(folder)
         ledger.append([histories.simple(n) for n in range(4)])
         ledger.compact()
-        target = Production(
-            (Version("d", "s"),), inputs=(Input(Version("default", "table3", None, histories.run_uuid(3))),)
-        )
-        closure = ledger.closure(target)
+        closure = ledger.closure(READS_FOUR)
     assert len(closure.reached) == 5
     assert verdict(closure, True).decision.value == "ALLOW"
 
