@@ -12,7 +12,7 @@ from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness,
 from lineage_guard.domain.matching import Case, Sure
 from lineage_guard.domain.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.reached import Kind, Reached, terms_day
-from lineage_guard.domain.spdx import choices
+from lineage_guard.domain.spdx import choices, is_listed
 from lineage_guard.domain.terms import Effect, Resolution, Terms, TermsSource
 
 
@@ -276,18 +276,30 @@ def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[R
 def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) -> Iterator[Ruling]:
     """What rules make of a licence of data: of what may be chosen the loosest, of what binds together the strictest.
 
-    Where no rule speaks nothing follows: most policies say nothing of licences of data.
+    Where no rule speaks nothing follows: most policies say nothing of licences of data. But nobody chooses a licence
+    that has to be got first: one that is not on the SPDX list is no way out of another unless a rule speaks of it.
     """
     options: list[list[Ruling]] = []
-    for choice in choices(expression):
+    closed: list[tuple[str, list[Ruling]]] = []
+    among = choices(expression)
+    for choice in among:
         found: list[Ruling] = []
+        private: str | None = None
         for license in choice:
             one = case._replace(reason=ReasonCode.RESTRICTED_LICENSE, license=license, acknowledgement=by)
-            said = (rule for rule in policy.about(Subject.LICENSE) if rule.match.of(one) is not Sure.NO)
+            said = [rule for rule in policy.about(Subject.LICENSE) if rule.match.of(one) is not Sure.NO]
+            if not said and len(among) > 1 and not is_listed(license):
+                private = license
             named = license if license == expression else f"{license} in {expression}"
             how = f"{named}, {by.value.lower()}"
             for rule in said:
                 effect = rule.effect_of(None, case.use)
                 found.append(Ruling(case.influence, None, None, rule, ReasonCode.RESTRICTED_LICENSE, effect, how))
-        options.append(found)
-    yield from min(options, key=lambda found: max((r.effect for r in found), default=Effect.ALLOW))
+        if private:
+            closed.append((private, found))
+        else:
+            options.append(found)
+    note = f" (that {closed[0][0]} is yours is not on record)" if closed and options else ""
+    open_ = options or [found for _, found in closed]
+    left = min(open_, key=lambda found: max((r.effect for r in found), default=Effect.ALLOW))
+    yield from (ruling._replace(how=ruling.how + note) for ruling in left)

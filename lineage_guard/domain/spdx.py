@@ -10,6 +10,10 @@ from typing import Any, Protocol, cast
 
 #: Combinations of choices above which all licences of an expression are taken to bind.
 _MOST_CHOICES = 64
+_ID = re.compile(r"[A-Za-z0-9.+:_-]*")
+_WORD = re.compile(r"[A-Za-z0-9.+-]+")
+#: What word processors and web pages make of a hyphen.
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 #: Ids that SPDX 3.0 of the licence list renamed: the GNU licences, and whatever ended with a plus sign.
 _RENAMED = re.compile(r"(?i)([AL]?GPL|GFDL)(-[\d.]+)?\+?$|.*\+$")
 
@@ -29,9 +33,21 @@ class _Licensing(Protocol):
 
 @cache
 def _licensing() -> _Licensing:
-    from license_expression import get_spdx_licensing
+    import license_expression
 
-    return cast("_Licensing", get_spdx_licensing())
+    untyped = cast("Any", license_expression)
+
+    def on_the_list(id: str | None) -> bool:
+        # A LicenseRef means what its author says. The index takes some for its own: LicenseRef-Apache-2.0 is there
+        # a name of Apache-2.0, and LicenseRef-Commercial one of a text that nobody here has seen.
+        return bool(id) and not str(id).startswith("LicenseRef-")
+
+    rows = [
+        {**row, "other_spdx_license_keys": [id for id in row.get("other_spdx_license_keys", ()) if on_the_list(id)]}
+        for row in cast("list[dict[str, Any]]", untyped.get_license_index())
+        if on_the_list(row.get("spdx_license_key"))
+    ]
+    return cast("_Licensing", untyped.build_spdx_licensing(rows))
 
 
 def expression_error(text: str) -> str | None:
@@ -75,7 +91,18 @@ def canonical(text: str) -> str:
 
 def known_ids() -> frozenset[str]:
     """Every id of the SPDX licence list, as it is spelt there."""
-    return frozenset(id for id in _licensing().known_symbols if not id.startswith("LicenseRef-"))
+    return frozenset(_licensing().known_symbols)
+
+
+@lru_cache(maxsize=1024)
+def is_listed(text: str) -> bool:
+    """Whether a licence is one of the SPDX list, which anybody may read and take; a ``LicenseRef`` is not.
+
+    Example:
+        >>> is_listed("MIT"), is_listed("LicenseRef-Commercial"), is_listed("Apache-2.0 WITH LLVM-exception")
+        (True, False, True)
+    """
+    return "licenseref-" not in text.lower() and expression_error(text) is None
 
 
 @lru_cache(maxsize=1024)
@@ -101,7 +128,7 @@ def spellings(id: str) -> tuple[str, ...]:
 def choices(text: str) -> tuple[tuple[str, ...], ...]:
     """What a licensee may choose between: ``OR`` gives a choice, and of each choice everything binds.
 
-    A text that is no expression is one licence of that name. Total.
+    A text that is no expression is one licence of that name; the ids of the SPDX list in it bind as well. Total.
 
     Args:
         text: an SPDX expression.
@@ -109,16 +136,26 @@ def choices(text: str) -> tuple[tuple[str, ...], ...]:
     Example:
         >>> choices("MIT OR (GPL-3.0-only AND CC-BY-4.0)")
         (('MIT',), ('GPL-3.0-only', 'CC-BY-4.0'))
+        >>> choices("MIT, CC-BY-NC-4.0")
+        (('MIT, CC-BY-NC-4.0', 'MIT', 'CC-BY-NC-4.0'),)
     """
-    plain = text.strip()
-    if not any(c in plain for c in " ()"):
+    plain = " ".join(_DASHES.sub("-", text).split())
+    if _ID.fullmatch(plain):
         return ((plain,),)
     try:
         licensing = _licensing()
         found = _choices(licensing.parse(plain, validate=False), licensing)
     except Exception:  # noqa: BLE001  the parser raises what it likes, and a licence nobody can read is still one
-        return ((plain,),)
+        return (_unread(plain),)
     return tuple(dict.fromkeys(found))
+
+
+def _unread(text: str) -> tuple[str, ...]:
+    """A text in words of its own, and the licences that it names."""
+    listed = {id.lower(): id for id in known_ids()}
+    words: list[str] = [word.strip(".") for word in _WORD.findall(text)]
+    named = [listed.get(word.lower(), word) for word in words if word.lower() in listed or _RENAMED.match(word)]
+    return tuple(dict.fromkeys((text, *named)))
 
 
 @lru_cache(maxsize=1024)
@@ -134,7 +171,8 @@ def licenses_in(text: str) -> tuple[str, ...]:
 
 def _choices(node: Any, licensing: _Licensing) -> Sequence[tuple[str, ...]]:
     if not isinstance(node, (licensing.AND, licensing.OR)):
-        return [(str(node),)]
+        text = str(node)
+        return [_unread(text) if " " in text and " WITH " not in text else (text,)]
     parts = [_choices(each, licensing) for each in node.args]
     if isinstance(node, licensing.OR):
         return [choice for part in parts for choice in part]

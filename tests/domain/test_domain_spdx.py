@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineage_guard.domain.spdx import canonical, choices, expression_error, licenses_in
+from lineage_guard.domain.spdx import canonical, choices, expression_error, is_listed, licenses_in
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,16 @@ def test_spelling_follows_the_list():
         ("MIT OR (ISC AND (Zlib OR CC0-1.0))", [("MIT",), ("ISC", "Zlib"), ("ISC", "CC0-1.0")]),
         ("Apache-2.0 WITH LLVM-exception", [("Apache-2.0 WITH LLVM-exception",)]),
         ("a licence of our own", [("a licence of our own",)]),
-        ("MIT AND", [("MIT AND",)]),
+        ("MIT AND", [("MIT AND", "MIT")]),
+        ("mit, CC-BY-NC-4.0.", [("mit, CC-BY-NC-4.0.", "MIT", "CC-BY-NC-4.0")]),
+        ("MIT/GPL-3.0", [("MIT/GPL-3.0", "MIT", "GPL-3.0")]),
+        ("the CC-BY-NC-4.0 licence or another", [("the CC-BY-NC-4.0 licence or another", "CC-BY-NC-4.0")]),
+        ("Creative Commons OR MIT", [("Creative Commons",), ("MIT",)]),
+        ("MIT\tAND\n\u00a0CC-BY-4.0", [("MIT", "CC-BY-4.0")]),
+        ("CC\u2011BY\u2013NC\u22124.0", [("CC-BY-NC-4.0",)]),
+        ("MIT AND LicenseRef-Commercial", [("MIT", "LicenseRef-Commercial")]),
+        ("MIT AND LicenseRef-Apache-2.0", [("MIT", "LicenseRef-Apache-2.0")]),
+        ("DocumentRef-a:LicenseRef-b OR MIT", [("DocumentRef-a:LicenseRef-b",), ("MIT",)]),
         ("(((", [("(((",)]),
     ],
 )
@@ -79,3 +88,20 @@ def test_where_there_are_too_many_choices_everything_binds():
 
 def test_every_licence_is_named_once():
     assert licenses_in("(MIT OR CC0-1.0) AND (MIT OR Zlib)") == ("MIT", "Zlib", "CC0-1.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("MIT", True),
+        ("gpl-3.0+", True),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", True),
+        ("LicenseRef-Apache-2.0", False),
+        ("DocumentRef-a:licenseref-b", False),
+        ("NOASSERTION", False),
+        ("Creative Commons", False),
+        ("", False),
+    ],
+)
+def test_what_anybody_may_take_is_on_the_list(text, listed):
+    assert is_listed(text) is listed
