@@ -10,7 +10,7 @@ from lineage_guard.alerts.around import Around
 from lineage_guard.alerts.content import alert_of
 from lineage_guard.alerts.context import TEXT, Context, some
 from lineage_guard.alerts.digests import common_change, fitting
-from lineage_guard.alerts.ways import NAME, Way, cut, explaining
+from lineage_guard.alerts.ways import NAME, Way, cut, explaining, ways_to_unblock
 from lineage_guard.domain.incident import Event, IncidentKind, Notice
 from lineage_guard.domain.storms import Digest
 from lineage_guard.domain.wording import several
@@ -60,7 +60,7 @@ def alert_of_group(
         scope=some(dict.fromkeys(where for i in listed for where in i.scope)),
         changed=cut(common_change(digest), TEXT) if first else one.changed,
         owners=() if group.kind is IncidentKind.BLIND else some(context.owners_of(targets or (group.target,))),
-        ways=_ways(digest, one.ways) if first and not over else one.ways,
+        ways=_ways(digest, first, around) if first and not over else one.ways,
         links={**one.links, "Incident": link} if link else one.links,
         targets=some(targets),
         assets=len(targets),
@@ -98,13 +98,16 @@ def _message(digest: Digest, said: str) -> str:
     return f"{len(digest.new)} causes were found at once; each ends by itself. Of the first: {said}{ended}{back}"
 
 
-def _ways(digest: Digest, ways: tuple[Way, ...]) -> tuple[Way, ...]:
+def _ways(digest: Digest, first: Notice, around: Around | None) -> tuple[Way, ...]:
     """How to see all of it, and then the ways of the first."""
+    finding, verdict, count = first.finding, first.verdict, len(digest.new)
+    if finding is None or verdict is None:
+        return ()
+    ways = ways_to_unblock(finding, verdict, around.rebuild if around else (), others=count - 1)
     if digest.storm.kind is IncidentKind.BLIND:
         return ways
-    name = digest.storm.target.partition(":")[2]
-    see = f"See all {len(digest.new)} causes, each with its path and what would mend it. Of the first:"
-    return (Way(see, (explaining(name),)), *ways)
+    see = f"See all {count} causes, each with its path and what would mend it."
+    return (Way(see, (explaining(verdict.target.name),)), *ways)
 
 
 def _read(last: Mapping[str, object] | None) -> Alert | None:

@@ -25,13 +25,16 @@ class Way:
     commands: tuple[str, ...] = ()
 
 
-def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Version] = ()) -> tuple[Way, ...]:
+def ways_to_unblock(
+    finding: Finding, verdict: Verdict, smallest: Sequence[Version] = (), others: int = 0
+) -> tuple[Way, ...]:
     """Three ways on: take the cause away, correct the record, or accept the risk by name.
 
     Args:
         finding: what stops the step.
         verdict: the verdict it belongs to.
         smallest: the fewest versions that would have to be made again, as far as they are known.
+        others: how many other causes stop the same step: none of the ways is one unless they are seen to as well.
     """
     target, subject = cut(verdict.target.name, NAME), cut(finding.subject.name, NAME)
     model = cut(str(finding.model), NAME)
@@ -63,6 +66,7 @@ def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Versi
         f"Have somebody other than you approve a waiver for rule {cut(finding.rule, NAME)}"
         + (f" and model {cut(finding.model.model, NAME)}" if finding.model else "")
         + f" on {target}, with an end date; every verdict will show it."
+        + (" Each other cause needs one of its own." if others else "")
     )
     again_from = _names(smallest) or (subject,)
     rebuild = f"dagster asset materialize -m <your.definitions> --select {quote(_selection(again_from))}"
@@ -70,7 +74,8 @@ def ways_to_unblock(finding: Finding, verdict: Verdict, smallest: Sequence[Versi
         found = f"{finding.model.provider}/{finding.model.model}"
         affected = f"lineage-guard impact --model {quote(cut(found, NAME))}"
         if any(v.run is not None for v in smallest or (finding.subject,)):
-            made = f"Make {_listed(again_from)} again without {model}, and everything built from it."
+            more = f" and the other {'cause' if others == 1 else f'{others} causes'}" if others else ""
+            made = f"Make {_listed(again_from)} again without {model}{more}, and everything built from it."
             first = Way(made, (rebuild, affected))
         else:
             # No run on record makes it, so there is nothing here to be materialised again.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alerting import GPT, POLICY, TextLedger, at
+from pager import Pager
 
 from lineage_guard.alerts import Alert, Context, send
 from lineage_guard.alerts import around as nearby
@@ -17,16 +18,6 @@ from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
 from lineage_guard.domain.terms import TRAIN_COMPETING
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.encode import event_of
-
-
-class Keep:
-    name = "keep"
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        self.alerts.append(alert)
 
 
 def v(name: str, n: int) -> Version:
@@ -70,7 +61,7 @@ def judged(ledger: Ledger, minutes: float, *reads: Version) -> Verdict:
 def told(
     ledger: Ledger, neighbourhood: Neighbourhood, *verdicts: Verdict, context: Context | None = None
 ) -> list[Alert]:
-    sink, states = Keep(), TextLedger()
+    sink, states = Pager(), TextLedger()
     for verdict in verdicts:
         send([verdict], [sink], states, verdict.at, context or Context(), neighbourhood=neighbourhood)
     return sink.alerts

@@ -158,6 +158,8 @@ def test_nine_models_in_one_refused_step_are_one_page_that_names_them_all_and_ea
     assert page.path[-1].startswith("default:a")
     assert page.ways[0].commands == ("lineage-guard explain a",)
     assert len(page.ways) == 4
+    assert "without openai/gpt-4o via c000 and the other 8 causes" in page.ways[1].title
+    assert page.ways[3].title.endswith("Each other cause needs one of its own.")
     assert (page.partitions, page.targets, page.owners) == (2, ("default:a",), ("team:nlp",))
     assert page.runbook == "https://guard.example/runbooks/restricted-model"
     assert page.links["Incident"] == f"https://guard.example/incidents?id={page.incident}"
