@@ -194,16 +194,40 @@ def made_with(recent: Mapping[Version, Sequence[Production]], model: str, provid
     return [
         version
         for version, productions in recent.items()
-        if any(matches(m.model, m.provider, model, provider) for p in productions for m in p.models)
+        if any(matches(m.model, m.provider, m.base_models, model, provider) for p in productions for m in p.models)
     ]
 
 
 def _indexed(index: Index, model: str, provider: str) -> Sequence[int]:
     # A lake holds few distinct models, so the pattern means here what it means in Python.
-    pairs = [(p, m) for p, m in index.rows("models_known") if matches(m, p, model, provider)]
+    known = index.rows("models_known")
+    pairs = dict.fromkeys((p, m) for p, m, bases in known if matches(m, p, bases or (), model, provider))
     return [row[0] for p, m in pairs for row in index.rows("made_with", provider=p, model=m)]
 
 
-def matches(model: str, provider: str, wanted_model: str, wanted_provider: str) -> bool:
-    """Whether a model on record is one of those asked for, by shell patterns."""
-    return fnmatchcase(model, wanted_model) and fnmatchcase(provider, wanted_provider)
+def matches(model: str, provider: str, bases: Iterable[str], wanted_model: str, wanted_provider: str) -> bool:
+    """Whether a model on record is one of those asked for, or was made from one; patterns know no upper case.
+
+    Args:
+        model: id on record; that of open weights, and that of a router, may have an organisation of its own.
+        provider: who offered it.
+        bases: what it is a fine-tune or a derivative of.
+        wanted_model: shell pattern.
+        wanted_provider: shell pattern.
+
+    Example:
+        >>> matches("openai/GPT-4o", "openrouter", (), "gpt-4o", "openai")
+        True
+        >>> matches("acme-chat", "acme", ("gpt-4o-mini",), "gpt-4o*", "openai")
+        True
+    """
+    wanted_model, wanted_provider = wanted_model.lower(), wanted_provider.lower()
+    whole = f"{wanted_provider}/{wanted_model}"
+    # A base is often named without its provider, and a pattern that fits any id says nothing of it.
+    named = wanted_provider == "*" or wanted_model.strip("*?") != ""
+    model, bases = model.lower(), [base.lower() for base in bases]
+    return (
+        (fnmatchcase(model, wanted_model) and fnmatchcase(provider.lower(), wanted_provider))
+        or any(fnmatchcase(each, whole) for each in (model, *bases))
+        or (named and any(fnmatchcase(base, wanted_model) for base in bases if "/" not in base))
+    )

@@ -142,9 +142,9 @@ class SparkIndex:
     def _made_with(self, model: str, provider: str) -> DataFrame:
         models = self.table("models")
         # A lake holds few distinct models, so the pattern means here what it means in Python.
-        known = [(str(r[0]), str(r[1])) for r in models.select("provider", "model").distinct().collect()]
-        matching = [(p, m) for p, m in known if matches(m, p, model, provider)]
-        wanted = _frame(self.session, matching, "provider STRING, model STRING")
+        known = models.select("provider", "model", "base_models").distinct().collect()
+        matching = {(str(r[0]), str(r[1])) for r in known if matches(r[1], r[0], r[2] or (), model, provider)}
+        wanted = _frame(self.session, sorted(matching), "provider STRING, model STRING")
         return models.join(wanted, ["provider", "model"], "left_semi").select("id").distinct()
 
     def _reached(self, starts: DataFrame, edges: DataFrame, here: str, there: str) -> DataFrame:

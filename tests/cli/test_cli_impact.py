@@ -240,3 +240,26 @@ def test_an_empty_ledger_says_so(tmp_path, monkeypatch):
     result = CliRunner().invoke(cli, ["impact", "--policy", "strict", "--ledger", str(tmp_path / "none")])
     assert result.exit_code == 0
     assert "The ledger holds no trained version" in result.output
+
+
+def test_a_model_is_found_however_it_is_spelt_and_in_what_was_made_from_it(w):
+    """Case, the id of a router, and a base model; what it counts downstream is of the same versions."""
+    spelt = {
+        "upper": ModelSource("OpenAI", "GPT-4o", channel="api.openai.com"),
+        "router": ModelSource("openrouter", "openai/gpt-4o", channel="openrouter.ai"),
+        "tuned": ModelSource("acme", "acme-chat-9b", channel="self-hosted", base_models=("gpt-4o",)),
+        "tuned_too": ModelSource("acme", "acme-chat-9c", channel="self-hosted", base_models=("openai/gpt-4o",)),
+        "other": ModelSource("acme", "acme-chat-9d", channel="self-hosted", base_models=("mistral-7b",)),
+    }
+    for name, model in spelt.items():
+        w.made(version(name), models=(model,))
+        w.made(version(f"{name}_student"), version(name), judged=True)
+    found = {"gpt_student", "upper_student", "router_student", "tuned_student", "tuned_too_student"}
+    for compacted in (False, True):
+        if compacted:
+            w.ledger.compact()
+        for asked in ("openai/gpt-4o", "OpenAI/GPT-4o", "openai/gpt*"):
+            data = w.json("--model", asked)
+            assert {v["version"]["name"] for v in data["versions"]} == found
+            assert data["reached"]["versions"] == 2 * len(found) + 1
+    assert "tuned_student" not in {v["version"]["name"] for v in w.json("--model", "openai/*")["versions"]}

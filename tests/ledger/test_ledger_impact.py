@@ -67,7 +67,7 @@ def test_starts_at_what_a_model_made_in_index_and_tail() -> None:
         assert names(model="gpt-4o*") == ({"old", "new"}, {"student"})
         assert names(model="gpt-4o*", provider="openai") == ({"old"}, set())
         assert names(model="llama-?") == ({"local"}, set())
-        assert names(model="GPT-4o") == (set(), set())
+        assert names(model="GPT-4o") == ({"new"}, {"student"})
         assert ledger.impact([Version("d", "never heard of")]).downstream == ()
 
 

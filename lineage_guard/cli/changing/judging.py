@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lineage_guard.cli.changing.rules import Rules
@@ -16,6 +15,7 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.shift import Shift, shift
 from lineage_guard.domain.terms import TRAIN_COMPETING
 from lineage_guard.explaining.cure import without_quarantined
+from lineage_guard.ledger.impact import matches
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
@@ -46,19 +46,17 @@ class Pattern:
         return cls(provider, model) if slash else cls("*", text)
 
     def within(self, closure: Closure) -> bool:
-        """Whether such a model took part in anything in a closure, or is itself in it as a public artefact."""
+        """Whether such a model, or one made from it, took part in a closure, or is in it as a public artefact."""
         for kind, indexes in closure.rows.kinds():
-            if any(self._is(m.provider, m.model) for m in kind.models):
+            if any(self._is(m.provider, m.model, m.base_models) for m in kind.models):
                 return True
             public = not kind.recorded or kind.second_hand
             if public and any(self._is(v.namespace, v.name) for v in closure.rows.versions(indexes)):
                 return True
         return False
 
-    def _is(self, provider: str, model: str) -> bool:
-        # The id of open weights has an organisation of its own, whoever offers them.
-        whole = fnmatchcase(model, f"{self.provider}/{self.model}")
-        return whole or (fnmatchcase(provider, self.provider) and fnmatchcase(model, self.model))
+    def _is(self, provider: str, model: str, bases: tuple[str, ...] = ()) -> bool:
+        return matches(model, provider, bases, self.model, self.provider)
 
 
 @dataclass(frozen=True, slots=True)
