@@ -192,7 +192,10 @@ def _entry(document: Document, i: int, row: Mapping[str, Any]) -> WaiverEntry:
     )
     if waiver.refused:
         fix = "have somebody else approve it; an approver is never the requester"
-        raise document.fail(f"waiver {waiver.id!r} is refused: {waiver.refused}", (*where, "approved_by"), fix)
+        if waiver.refused.startswith("nobody"):
+            fix = "name a person; `approved_by` is null until somebody has approved it"
+        at = "requested_by" if waiver.refused == "nobody requested it" else "approved_by"
+        raise document.fail(f"waiver {waiver.id!r} is refused: {waiver.refused}", (*where, at), fix)
     return WaiverEntry(row, waiver, revoked)
 
 

@@ -73,7 +73,7 @@ def show(what: str, provider: str, channel: str | None, on: str | None, own: tup
     from lineage_guard.domain.facts import ModelSource
 
     day = _day(on)
-    known = load_catalog(*_own(own))
+    known = load_catalog(*own_catalogs(own))
     entry = next((e for e in known.terms.details if e.terms.id == what), None)
     artefact = known.ancestry.get(what)
     found = known.terms.resolve(ModelSource(provider, what, channel=channel), day)
@@ -159,7 +159,7 @@ def lint_policies(sources: tuple[str, ...], own: tuple[str, ...], as_json: bool)
     from lineage_guard.catalog import PRESETS, load_catalog
     from lineage_guard.catalog.lint import lint_policy
 
-    known = load_catalog(*_own(own))
+    known = load_catalog(*own_catalogs(own))
     found = [p for source in sources or PRESETS for p in lint_policy(source, known)]
     return _problems(list(dict.fromkeys(found)), as_json)
 
@@ -176,7 +176,8 @@ def _problems(found: list[Problem], as_json: bool) -> int:
     return int(wrong)
 
 
-def _own(given: tuple[str, ...]) -> list[Path]:
+def own_catalogs(given: tuple[str, ...]) -> list[Path]:
+    """Own catalog files: those that were named, or those that the environment names."""
     named = given or tuple(p for p in os.environ.get("LINEAGE_GUARD_CATALOG", "").split(os.pathsep) if p)
     return [Path(p) for p in named]
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lineage_guard.cli.cataloguing import own_catalogs
 from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
 
 if TYPE_CHECKING:
+    from lineage_guard.catalog.doubts import Doubt
     from lineage_guard.catalog.waiver_file import WaiverEntry, WaiverFile
     from lineage_guard.domain.decide import Finding, Verdict
 
@@ -95,15 +97,25 @@ def _can_be_waived(finding: Finding) -> bool:
 
 @waive.command("list")
 @_file_option
+@click.option("--policy", metavar="NAME|FILE", help="Whose rules and uses they name. [default: not looked at]")
 @_json_option
-def list_(path: str, as_json: bool) -> int:
-    """List every waiver in the file: what it covers, what it is worth now, and how many days are left."""
+def list_(path: str, policy: str | None, as_json: bool) -> int:
+    """List every waiver in the file: what it covers, what it is worth now, and how many days are left.
+
+    What is doubtful is said with its place: a model that nothing known answers to, days that cannot be, an end
+    that is more than a year away, and, with --policy, a rule or a use that the policy has not.
+    """
+    from lineage_guard.catalog import load_catalog, load_policy
+    from lineage_guard.catalog.waiver_doubts import waiver_doubts
     from lineage_guard.catalog.waiver_file import read_waivers
 
     now = datetime.now(UTC)
     file: WaiverFile = read_waivers(Path(path))
+    known = load_catalog(*own_catalogs(()))
+    doubts = waiver_doubts(file, known, load_policy(policy, known) if policy else None, now)
     if as_json:
-        click.echo(json.dumps({"file": path, "waivers": [_shown(e, now) for e in file.entries]}, indent=2))
+        told = [{**_shown(e, now), "doubts": [_told(d) for d in doubts.get(e.id, [])]} for e in file.entries]
+        click.echo(json.dumps({"file": path, "waivers": told}, indent=2))
         return 0
     for entry in file.entries:
         said = _shown(entry, now)
@@ -114,6 +126,8 @@ def list_(path: str, as_json: bool) -> int:
             click.echo(
                 f"         {entry.said['reason_code'] or ''} {entry.said['reason']}".replace("          ", " " * 9)
             )
+        for d in doubts.get(entry.id, []):
+            click.echo(f"         doubt {d.where}: {d.what}. To fix: {d.fix}")
     if not file.entries:
         click.echo("There are no waivers.")
     return 0
@@ -138,6 +152,10 @@ def _shown(entry: WaiverEntry, now: datetime) -> dict[str, Any]:
     waiver = entry.waiver
     days = max(0, (waiver.expires - now).days) if waiver and state == "active" else None
     return {**entry.said, "state": state.value, "days_left": days, "missing": list(entry.missing)}
+
+
+def _told(doubt: Doubt) -> dict[str, str]:
+    return {"where": doubt.where, "what": doubt.what, "fix": doubt.fix}
 
 
 def _left(said: dict[str, Any]) -> str:

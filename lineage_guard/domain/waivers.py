@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,10 @@ from lineage_guard.domain.facts import ModelSource, Version
 
 #: How long before its end a waiver is announced, in verdicts and by ``lineage-guard doctor``.
 NOTICE = timedelta(days=14)
+
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+#: What people write where somebody's name is to come.
+_NOBODY = frozenset({"", "tbd", "tba", "todo", "to do", "n/a", "none", "null", "nobody", "pending", "xxx"})
 
 
 class WaiverReason(StrEnum):
@@ -73,10 +78,10 @@ class Waiver:
     @property
     def refused(self) -> str | None:
         """Why it does nothing whatever is found, or ``None``. It may have ended all the same."""
-        asked, decided = (name.strip().casefold() for name in (self.requested_by, self.approved_by))
+        asked, decided = _people(self.requested_by), _people(self.approved_by)
         if not asked or not decided:
             return "nobody requested it" if not asked else "nobody approved it"
-        if asked == decided:
+        if asked & decided:
             return f"{self.approved_by} approved their own request"
         return too_broad(self.asset, self.model, self.dataset)
 
@@ -178,12 +183,27 @@ def too_broad(asset: str | None, model: str | None, dataset: str | None) -> str 
         dataset: pattern of data.
 
     Example:
-        >>> too_broad("*", "gpt-4o", None) is None
-        True
+        >>> too_broad("*", "gpt-4o", None) is None, too_broad("[a-z]*", "*", None) is None
+        (True, False)
     """
-    if all(each is None or not each.strip("*?") for each in (asset, model, dataset)):
+    # A namespace names no data, but a run does.
+    data = (dataset or "").rpartition(":")[2].split("@", 1)
+    if not any(_names_something(each) for each in (asset or "", model or "", *data)):
         return "it is too broad: it names no asset, and no model or dataset either"
     return None
+
+
+def _names_something(pattern: str) -> bool:
+    """Whether a pattern says more than "any": it is a name, or it holds two letters or digits in a row."""
+    # A sign in brackets of its own is that sign (``glob.escape``); other brackets are a choice.
+    literal = re.sub(r"\[[^\]]+\]|[*?]", "\0", re.sub(r"\[([*?\[])\]", "-", pattern))
+    return bool(pattern.strip()) and ("\0" not in literal or re.search(r"[^\W_]{2}", literal) is not None)
+
+
+def _people(text: str) -> frozenset[str]:
+    """Whom a text names: by the addresses in it, and as it stands. Nobody, where it only holds a place open."""
+    plain = " ".join(text.split()).casefold()
+    return frozenset() if plain.strip(" .-?") in _NOBODY else frozenset((plain, *_ADDRESS.findall(plain)))
 
 
 def places(version: Version) -> list[str]:

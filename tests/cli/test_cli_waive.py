@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from lineage_guard.cli import cli
 
 REQUEST = ("waive", "request", "blocked_student", "--by", "ann@example.com")
 
@@ -70,3 +73,17 @@ def test_a_gap_is_asked_for_by_its_version(run, tmp_path):
     assert entry["dataset"].startswith("default:mystery@")
     assert entry["model"] is None
     assert said["missing"] == ["approved_by", "reason_code", "reason", "ticket", "expires"]
+
+
+def test_list_tells_what_would_cover_nothing(tmp_path):
+    path = tmp_path / "waivers.yaml"
+    path.write_text(
+        "format: 1\nwaivers:\n  - {id: w-1, rule: model-tersm, asset: student, model: gtp-4o, reason_code: null,\n"
+        "     reason: null, ticket: null, expires: null, requested_by: ann@example.com, approved_by: null}\n"
+    )
+    listed = CliRunner().invoke(cli, ["waive", "list", "--file", str(path), "--policy", "default"])
+    assert listed.exit_code == 0
+    assert f"doubt {path}:3:58: no known model is called 'gtp-4o'" in listed.output
+    assert "policy default has no rule 'model-tersm'" in listed.output
+    as_json = CliRunner().invoke(cli, ["waive", "list", "--file", str(path), "--json"])
+    assert [d["fix"] for d in json.loads(as_json.output)["waivers"][0]["doubts"]] == ["did you mean 'gpt-4o'?"]

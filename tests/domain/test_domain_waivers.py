@@ -119,3 +119,51 @@ def test_a_waiver_for_some_partitions_is_none_for_a_step_that_writes_others_too(
     written = (TARGET, TARGET._replace(partition="2026-12"))
     assert spanning((WAIVER, waiver), written) == ((WAIVER, waiver) if spans else (WAIVER,))
     assert waiver.spans(()), "a step that writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("asset", "model", "dataset"),
+    [
+        ("[a-z]*", "*", None),
+        ("[!_]*", None, None),
+        ("*e*", "??*", None),
+        ("**", None, "*:*"),
+        ("*", None, "default:*"),
+        ("*", None, "*:*@*"),
+        ("s*", None, None),
+        (" ", None, None),
+    ],
+)
+def test_a_pattern_that_only_looks_like_a_name_is_too_broad(asset, model, dataset):
+    assert "too broad" in (replace(WAIVER, asset=asset, model=model, dataset=dataset).refused or "")
+
+
+@pytest.mark.parametrize(
+    ("asset", "model", "dataset"),
+    [
+        ("m", None, None),
+        ("a b", None, None),
+        ("team/*", None, None),
+        ("x[[]1]", None, None),
+        ("数据*", None, None),
+        ("*", "t5*", None),
+        ("*", None, "default:raw"),
+        ("*", None, "*:raw*"),
+        ("*", None, "*@run-1"),
+    ],
+)
+def test_a_pattern_that_names_something_is_not(asset, model, dataset):
+    assert replace(WAIVER, asset=asset, model=model, dataset=dataset).refused is None
+
+
+@pytest.mark.parametrize("decided", ["Ann <ANN@example.com>", "ann@example.com (on leave)", " ann@EXAMPLE.com"])
+def test_one_person_under_two_names_is_one(decided):
+    asked = replace(WAIVER, requested_by="ann@example.com", approved_by=decided)
+    assert "approved their own request" in (asked.refused or "")
+    assert replace(asked, approved_by="joann@example.com").refused is None
+
+
+@pytest.mark.parametrize("nobody", ["TBD", "tbd.", "-", "?", "N/A", "to do", "None"])
+def test_a_place_held_open_is_nobody(nobody):
+    assert replace(WAIVER, approved_by=nobody).refused == "nobody approved it"
+    assert replace(WAIVER, requested_by=nobody).refused == "nobody requested it"
