@@ -182,8 +182,10 @@ def production_facts(declaration: Declaration | None, has_deps: bool, is_externa
         if has_deps and not is_external:
             note = declaration.note if declaration else None
             return ProductionFacts((), licenses, Completeness.COMPLETE, asserted_by, None, note)
-        what = "it is made outside this deployment" if is_external else "it has no upstream assets"
+        what = "no code here makes it" if is_external else "it has no upstream assets"
         note = f"{what} and no declaration says where it comes from; add lineage_guard.source(...) or declare(...)"
+        if is_external:
+            note += "; or, if another code location makes it, guard that one and materialise it"
         return ProductionFacts((), licenses, Completeness.INCOMPLETE, asserted_by, None, note)
     by_id_alone = declaration.artefact is not None and not (
         declaration.models or declaration.human or declaration.origin

@@ -34,7 +34,8 @@ from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
 
 _ELSEWHERE = (
     "no definition of it is loaded here and nothing was declared when it ran, so models it used may be missing; "
-    "guard the code location that defines it"
+    "the sensor of the code location that defines it completes the record, or `lineage-guard sync` with all of them; "
+    "guard that code location if it is not"
 )
 _NOT_ITS_STEP = (
     "it was not written by its own step but logged or reported by something else, and nothing says what that read; "
