@@ -83,7 +83,7 @@ def test_list_tells_what_would_cover_nothing(tmp_path):
     )
     listed = CliRunner().invoke(cli, ["waive", "list", "--file", str(path), "--policy", "default"])
     assert listed.exit_code == 0
-    assert f"doubt {path}:3:58: no known model is called 'gtp-4o'" in listed.output
+    assert f"doubt {path}:3:50: no known model is called 'gtp-4o'" in listed.output
     assert "policy default has no rule 'model-tersm'" in listed.output
     as_json = CliRunner().invoke(cli, ["waive", "list", "--file", str(path), "--json"])
     assert [d["fix"] for d in json.loads(as_json.output)["waivers"][0]["doubts"]] == ["did you mean 'gpt-4o'?"]
