@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -167,9 +168,9 @@ def _moment(text: str | None) -> datetime | None:
     """A moment; of a day its end, in UTC."""
     if text is None:
         return None
+    with suppress(ValueError):  # 20260331 and 2026-W14-2 are days, too, and not their first moment
+        return datetime.combine(date.fromisoformat(text), time.max, UTC)
     try:
-        if len(text) == len("2026-03-31"):
-            return datetime.combine(date.fromisoformat(text), time.max, UTC)
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         fix = "write 2026-03-31, which is the end of that day in UTC, or 2026-03-31T12:00:00Z"

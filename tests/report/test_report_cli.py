@@ -174,6 +174,7 @@ def test_help_is_that_of_the_command(run) -> None:
 
 def test_a_day_is_its_end_in_utc() -> None:
     assert _moment("2026-03-02") == datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)
+    assert _moment("20260302") == _moment("2026-W10-1") == _moment("2026-03-02")
     assert _moment("2026-03-02T10:00:00+02:00") == datetime(2026, 3, 2, 8, tzinfo=UTC)
     assert _moment("2026-03-02T10:00:00") == datetime(2026, 3, 2, 10, tzinfo=UTC)
     assert _moment(None) is None
