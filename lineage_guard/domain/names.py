@@ -79,7 +79,8 @@ def model_name(text: str, route_prefixes: tuple[str, ...]) -> ModelName:
         >>> model_name("openrouter/anthropic/claude-3-opus", ("openrouter/",))
         ModelName(ids=('anthropic/claude-3-opus',), routes=('openrouter/',), self_hosted=False, tuned=False)
     """
-    at = text.strip().lower()
+    # What ends with a slash has no organisation before its name for that.
+    at = text.strip().rstrip("/ ").lower()
     routes: list[str] = []
     local = tuned = False
     ids: list[str] = []

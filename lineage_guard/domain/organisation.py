@@ -14,6 +14,7 @@ from lineage_guard.domain.terms import (
     TRAIN_COMPETING,
     TRAIN_INTERNAL_GENERATIVE,
     Above,
+    Confidence,
     Effect,
     Restriction,
     Terms,
@@ -84,7 +85,8 @@ class Organisation:
         users, revenue            has more: stops, or a warning where only a duty follows
         ========================  ==================================================================
 
-        A bar falls only when all the restrictions of the terms that bar something fall.
+        A bar falls only when all the restrictions of the terms that bar something fall; where nobody has read the
+        text, what it bars besides is not known, and what is left is UNKNOWN at least.
 
         Args:
             terms: of a model.
@@ -107,7 +109,8 @@ class Organisation:
         if said is Effect.BLOCK and touched and barring and barring <= met.keys():
             competing = use == TRAIN_COMPETING
             rest = self._loosened(terms, TRAIN_INTERNAL_GENERATIVE).effect if competing else Effect.WARN
-            return Applied(max(rest, Effect.WARN), why) if rest < said else Applied(said)
+            least = Effect.UNKNOWN if terms.confidence is Confidence.MEMORY else Effect.WARN
+            return Applied(max(rest, least), why) if rest < said else Applied(said)
         if said is Effect.WARN and not barring and shapes <= met.keys():
             return Applied(Effect.ALLOW, why)
         return Applied(said)

@@ -10,7 +10,7 @@ from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Version
 from lineage_guard.domain.organisation import Organisation, Purpose
 from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import USES, Above, Effect, FixedTerms, Limits, Restriction, Terms
+from lineage_guard.domain.terms import USES, Above, Confidence, Effect, FixedTerms, Limits, Restriction, Terms
 from lineage_guard.domain.waivers import Waiver, too_broad
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -127,7 +127,8 @@ def test_a_waiver_that_names_one_thing_is_not(narrow):
 
 
 def terms_with(effect, *shapes, **more):
-    return Terms("t", "Prov", "", "MIT", dict.fromkeys(USES, effect), frozenset(shapes), **more)
+    read = {"confidence": Confidence.VERIFIED, **more}
+    return Terms("t", "Prov", "", "MIT", dict.fromkeys(USES, effect), frozenset(shapes), **read)
 
 
 DUTIES = (Restriction.NAMING_DUTY, Restriction.LICENSE_FLOWS_DOWN)
@@ -169,6 +170,12 @@ OF_T = (frozenset({"t", "u"}),)
         ),
         ({"student": OF_T}, terms_with(Effect.BLOCK, FAMILIES, permitted_families=("v",)), USES[1], (Effect.BLOCK, "")),
         ({"student": ()}, terms_with(Effect.BLOCK, FAMILIES, permitted_families=("t",)), USES[1], (Effect.BLOCK, "")),
+        (
+            {"student": OF_T},
+            terms_with(Effect.BLOCK, FAMILIES, permitted_families=("t",), confidence=Confidence.MEMORY),
+            USES[1],
+            (Effect.UNKNOWN, FAMILY),
+        ),
         (
             {"distributes_models": False},
             terms_with(Effect.WARN, *DUTIES),

@@ -29,6 +29,7 @@ from lineage_guard.domain.terms import (
     TRAIN_INTERNAL_GENERATIVE,
     USES,
     Above,
+    Confidence,
     Effect,
     FixedTerms,
     Limits,
@@ -43,7 +44,10 @@ BLOCK, WARN, ALLOW, UNKNOWN = Effect.BLOCK, Effect.WARN, Effect.ALLOW, Effect.UN
 
 def terms_of(*shapes, said=BLOCK, internal=WARN, license="LicenseRef-acme", limits=None, provider="Acme"):
     effects = {TRAIN_COMPETING: said, TRAIN_INTERNAL_GENERATIVE: internal, EVALUATE: ALLOW}
-    return Terms("acme", provider, "hosted_service", license, effects, frozenset(shapes), limits=limits)
+    read = Confidence.VERIFIED
+    return Terms(
+        "acme", provider, "hosted_service", license, effects, frozenset(shapes), limits=limits, confidence=read
+    )
 
 
 OPEN = terms_of(said=ALLOW, internal=ALLOW)
