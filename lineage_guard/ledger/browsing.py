@@ -136,6 +136,8 @@ class Browsing:
         *,
         text: str = "",
         kind: str | None = None,
+        asset: tuple[str, str] | None = None,
+        partition: str | None = None,
         models: Iterable[tuple[str, str]] = (),
         declared: str = "",
         after: tuple[int, str, str] | None = None,
@@ -148,6 +150,8 @@ class Browsing:
             tail: what is not, yet.
             text: only those with this somewhere in what is searched; empty for all.
             kind: only these.
+            asset: only those of one dataset or model: (namespace, name).
+            partition: only those of one partition.
             models: (namespace, name) of public models.
             declared: how the run of a version begins that only a declaration speaks of.
             after: ``age``, ``head`` and ``mark`` of the last row of the page before.
@@ -156,14 +160,16 @@ class Browsing:
         namespaces, names = zip(*known, strict=True) if (known := list(models)) else ((), ())
         kinds = {"namespaces": namespaces, "names": names, "declared": declared}
         at, head, mark = after or (None, None, None)
-        place = {"text": text, "at": at, "head": head, "mark": mark, "limit": limit}
+        namespace, name = asset or (None, None)
+        asked = {"text": text, "namespace": namespace, "name": name, "partition": partition}
+        place = {"at": at, "head": head, "mark": mark, "limit": limit}
         self._refresh(index, tail)
         if kind is None:
-            rows = self._rows("browse_versions", {**kinds, **place})
-            [(total,)] = self._rows("browse_versions_count", {"text": text})
+            rows = self._rows("browse_versions", {**kinds, **asked, **place})
+            [(total,)] = self._rows("browse_versions_count", asked)
         else:
-            rows = self._rows("browse_versions_of_kind", {**kinds, **place, "kind": kind})
-            [(total,)] = self._rows("browse_versions_of_kind_count", {**kinds, "text": text, "kind": kind})
+            rows = self._rows("browse_versions_of_kind", {**kinds, **asked, **place, "kind": kind})
+            [(total,)] = self._rows("browse_versions_of_kind_count", {**kinds, **asked, "kind": kind})
         return [ListedVersion(Version(*r[:4]), r[4], moment(r[5]), *r[6:9]) for r in rows], total
 
     # -- keeping up -------------------------------------------------------------------------------

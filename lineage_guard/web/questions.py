@@ -85,6 +85,8 @@ def versions(
     *,
     text: str = "",
     kind: VersionKind | None = None,
+    asset: tuple[str, str] | None = None,
+    partition: str | None = None,
     catalog: Catalog | None = None,
     after: str | None = None,
     limit: int = 50,
@@ -96,6 +98,8 @@ def versions(
         text: only those with this in ``namespace:name[partition]@run``; case does not matter, and every sign
             means itself. The last eight digits of a run do, too.
         kind: only these.
+        asset: only those of one dataset or model: (namespace, name).
+        partition: only those of one partition.
         catalog: says which are public models.
         after: ``Page.after`` of the page before.
         limit: rows of a page at most.
@@ -106,7 +110,9 @@ def versions(
     """
     from lineage_guard.web import listing
 
-    return listing.versions(ledger, text=text, kind=kind, catalog=catalog, after=after, limit=limit)
+    return listing.versions(
+        ledger, text=text, kind=kind, asset=asset, partition=partition, catalog=catalog, after=after, limit=limit
+    )
 
 
 def verdict(

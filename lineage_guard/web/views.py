@@ -75,6 +75,7 @@ def version(request: Request) -> Response:
         "judged": part(lambda: questions.explanation(site.ledger, site.rules, which, at=at, use=use, most=most)),
         "upstream": part(lambda: _upstream(site, which, at, use)),
         "versions": part(lambda: _versions(site, which)),
+        "made": part(lambda: which in site.ledger.productions([which])),
         "impact": part(lambda: questions.impact(site.ledger, version=which, limit=_FEW)),
     }
     return page(request, "version.html", context)
@@ -105,18 +106,15 @@ def _verdict(site: Site, asked: Version) -> VerdictView | None:
 
 
 def _versions(site: Site, which: Version) -> Page[VersionRow]:
-    return questions.versions(
-        site.ledger, text=f"{which.namespace}:{which.name}", catalog=site.rules.catalog, limit=_FEW
-    )
+    return questions.versions(site.ledger, asset=which[:2], catalog=site.rules.catalog, limit=_FEW)
 
 
 def _newest(site: Site, asked: Version) -> Version | None:
     """A version that no verdict was taken on."""
     if asked.run is not None:
         return asked if asked in site.ledger.productions([asked]) else None
-    rows = _versions(site, asked).rows
-    same = [r.version for r in rows if r.version[:2] == asked[:2] and asked.partition in (None, r.version.partition)]
-    return same[0] if same else None
+    rows = questions.versions(site.ledger, asset=asked[:2], partition=asked.partition, limit=1).rows
+    return rows[0].version if rows else None
 
 
 def _dagster(site: Site, which: Version, view: VerdictView | None) -> dict[str, str]:

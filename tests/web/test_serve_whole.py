@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,10 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     made = Production((SOURCE,), models=MODELS, licenses=LICENSES, produced_at=DAY)
     trained = Production((TRAINED,), inputs=(Input(SOURCE),), produced_at=DAY)
     ledger.append([finished(SOURCE, made=made)])
+    for n in range(15):  # more than one list shows, of names that begin alike and of partitions
+        later = DAY + timedelta(hours=n + 1)
+        for which in (version("raw/odd_too", 100 + n), version("raw/parts", 200 + n, f"p-{n:02}")):
+            ledger.append([finished(which, made=Production((which,), produced_at=later))])
     rules = site(ledger).rules
     closure, _ = upstream(trained, ledger, rules.policy.terms, rules.catalog.ancestry)
     ledger.append([finished(TRAINED, decide(closure, rules.policy, (), "train_competing", DAY), trained)])
@@ -119,6 +124,29 @@ def test_the_link_to_what_a_model_made_means_that_model(odd: TestClient):
     links = [part.partition('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:]]
     [link] = [each for each in links if each.startswith("/impact?provider=we")]
     assert "2 versions" in said(odd, link)
+
+
+def test_a_name_alone_finds_its_newest_version_whatever_is_called_alike(odd: TestClient):
+    page = said(odd, "/v?name=raw/odd")
+    assert to_version(SOURCE).replace("&", "&amp;") in page
+    assert "odd_too" not in page
+    assert "[p-14]" in said(odd, "/v?name=raw/parts").partition("</h1>")[0]
+
+
+def test_a_partition_is_found_behind_newer_ones(odd: TestClient):
+    assert "[p-00]" in said(odd, "/v?name=raw/parts&partition=p-00").partition("</h1>")[0]
+    said(odd, "/v?name=raw/parts&partition=p-99", 404)
+
+
+def test_a_report_is_offered_of_what_was_written(place: Path, tmp_path: Path):
+    ledger = open_ledger(Path(shutil.copytree(place / "ledger", tmp_path / "ledger")))
+    before = version(STUDENT.name, 777)
+    ledger.append([finished(before, made=Production((before,), produced_at=DAY))])
+    client = TestClient(application(ledger), raise_server_exceptions=False)
+    assert "this one was not. Those that were are listed" in said(client, to_version(STUDENT))
+    assert "/report?" not in said(client, to_version(STUDENT))
+    assert "/report?" in said(client, to_version(before))
+    assert client.get(to_version(before, "/report", format="json")).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["/?q=", "/search?q=", "/impact?model=", "/impact?model=x&provider="])

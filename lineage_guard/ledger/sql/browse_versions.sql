@@ -3,6 +3,8 @@ WITH page AS (
     SELECT *, coalesce("at", -9223372036854775808) AS age, left(name, 64) AS head
     FROM every_version
     WHERE contains(searched, lower($text))
+        AND ($namespace IS NULL OR (namespace = $namespace AND name = $name))
+        AND ($partition IS NULL OR "partition" = $partition)
         AND ($at IS NULL OR age < $at OR (age = $at AND (head > $head OR (head = $head AND mark > $mark))))
     ORDER BY age DESC, head, mark
     LIMIT $limit

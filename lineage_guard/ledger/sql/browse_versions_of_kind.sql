@@ -9,6 +9,8 @@ WITH listed AS (
         END AS kind
     FROM every_version
     WHERE contains(searched, lower($text))
+    AND ($namespace IS NULL OR (namespace = $namespace AND name = $name))
+    AND ($partition IS NULL OR "partition" = $partition)
 )
 SELECT namespace, name, "partition", run, kind, "at", recorded, head, mark
 FROM listed

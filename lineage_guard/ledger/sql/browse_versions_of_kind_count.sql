@@ -9,5 +9,7 @@ WITH listed AS (
         END AS kind
     FROM every_version
     WHERE contains(searched, lower($text))
+    AND ($namespace IS NULL OR (namespace = $namespace AND name = $name))
+    AND ($partition IS NULL OR "partition" = $partition)
 )
 SELECT count(*) FROM listed WHERE kind = $kind
