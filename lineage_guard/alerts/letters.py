@@ -11,6 +11,7 @@ from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.send import change
 from lineage_guard.alerts.standing import Reading
 from lineage_guard.alerts.state import STATE, States, parse_state
+from lineage_guard.alerts.unheard import standing as stands
 from lineage_guard.domain.incidents import Incidents
 
 
@@ -52,7 +53,7 @@ def letters(ledger: Stored) -> tuple[Letter, ...]:
     found: list[Letter] = []
     for name in ledger.names(STATE):
         incidents, box, _ = parse_state(ledger.load(name))
-        standing = _standing(incidents, box)
+        standing = stands(incidents, box)
         for dead, items in ((False, box.waiting), (True, box.dead)):
             found += [Letter(name, w, dead, w.alert.incident not in standing) for w in items]
     return tuple(sorted(found, key=lambda letter: (letter.item.alert.at, letter.state)))
@@ -73,7 +74,7 @@ def resend(ledger: Stored, wanted: Collection[Letter], now: datetime) -> int:
     """
 
     def revived(box: Outbox, items: Iterable[Waiting], incidents: Incidents) -> Outbox:
-        standing = _standing(incidents, box)
+        standing = stands(incidents, box)
         again = [replace(w, next_at=now, attempts=0, error="") for w in items]
         again = [w if w.alert.incident in standing else replace(w, alert=replace(w.alert, page=False)) for w in again]
         places = {w.place for w in again}
@@ -121,7 +122,3 @@ def _changed(
 
         count += change(ledger, name, step)[2]
     return count
-
-
-def _standing(incidents: Incidents, box: Outbox) -> set[str]:
-    return {i.key.id for i in incidents.open} | set(incidents.storms) | {u.incident for u in box.unheard.values()}

@@ -28,7 +28,7 @@ from lineage_guard.alerts.routing import Destinations
 from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.alerts.together import alert_of_group, first_of
-from lineage_guard.alerts.unheard import tell_others
+from lineage_guard.alerts.unheard import standing, tell_others
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.errors import ConfigError, LedgerError
@@ -135,8 +135,7 @@ def send(
         after = _noted(after, [*(alert_of(n, context) for n in members), *alerts])
         whom = {a.id: _audience(t) for a, t in zip(alerts, tellings, strict=True)}
         box = box.put(alerts, lambda a: to.names_for(a, whom[a.id]), now)
-        stands = {i.key.id for i in after.open} | set(after.storms)
-        box = tell_others(box, stands, usable, to.names_for, now, context)
+        box = tell_others(box, standing(after, box), usable, to.names_for, now, context)
         box = box.forgetting(_spoken_of(after, manner.deployment) | {u.incident for u in box.unheard.values()})
         due = box.due(now, rates)
         return after, box.claimed(due, now, rates), _Taken(tellings, due)

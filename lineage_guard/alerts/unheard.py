@@ -16,11 +16,21 @@ from lineage_guard.alerts.routing import LOG
 from lineage_guard.alerts.runbooks import PAGER
 from lineage_guard.alerts.ways import NAME, Way, cut
 from lineage_guard.domain.heartbeat import spell
-from lineage_guard.domain.incident import Event, IncidentKind
+from lineage_guard.domain.incident import Event, IncidentKind, Incidents
 
 #: Failures after which others are told: with the waits between them, about eight minutes.
 ATTEMPTS = 6
 _Names = Callable[[Alert], Sequence[str]]
+
+
+def standing(incidents: Incidents, box: Outbox) -> set[str]:
+    """Ids of everything that was told to have begun and is not over: incidents, storms, sinks that are not reached.
+
+    Args:
+        incidents: what is known.
+        box: the outbox beside it.
+    """
+    return {i.key.id for i in incidents.open} | set(incidents.storms) | {u.incident for u in box.unheard.values()}
 
 
 def missed(box: Outbox, standing: Collection[str]) -> dict[str, tuple[Waiting, ...]]:
@@ -47,7 +57,7 @@ def tell_others(
 
     Args:
         box: what waits and what was given up.
-        standing: ids of the incidents and storms that stand.
+        standing: see ``standing``.
         sinks: names of all sinks that could take an alert.
         names_for: names of the sinks for an alert, as routes say.
         now: timezone-aware UTC.
@@ -56,7 +66,7 @@ def tell_others(
     Returns:
         The outbox with these alerts.
     """
-    stuck = missed(box, {*standing, *(u.incident for u in box.unheard.values())})
+    stuck = missed(box, standing)
     failing = {w.sink for w in box.waiting if w.attempts}
     every = tuple(sinks)
     told, unheard = list[tuple[Alert, tuple[str, ...]]](), dict(box.unheard)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lineage_guard.alerts.state import STATE as ALERTS
 from lineage_guard.alerts.state import read_state
+from lineage_guard.alerts.unheard import missed, standing
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 from lineage_guard.health.heartbeats import Beats, heartbeats
 from lineage_guard.ledger.answers import Checked, position_of
@@ -59,11 +60,13 @@ class Alerts:
         waiting: alerts that wait, by sink.
         dead: alerts that were given up and not sent again, by sink.
         open: open incidents, by kind.
+        missed: pages that do not arrive, by sink: given up, or failed for minutes, of what still stands.
     """
 
     waiting: Mapping[str, int]
     dead: Mapping[str, int]
     open: Mapping[str, int]
+    missed: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class Measuring:
         return tuple(found)
 
     def _alerts(self) -> Alerts:
-        waiting, dead, open_ = Counter[str](), Counter[str](), Counter[str]()
+        waiting, dead, open_, missing = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for name in self._ledger.names(ALERTS):
             if name != ALERTS and not name.startswith(f"{ALERTS}-"):
                 continue
@@ -176,11 +179,13 @@ class Measuring:
             waiting.update(w.sink for w in box.waiting)
             dead.update(w.sink for w in box.dead)
             open_.update(i.kind.value for i in incidents.open)
+            missing.update({sink: len(pages) for sink, pages in missed(box, standing(incidents, box)).items()})
             # A sink that ever waited is shown with nothing, or a graph would go on showing its last value.
             for sink in {s for talk in box.conversations.values() for s in talk.sinks}:
                 waiting[sink] += 0
                 dead[sink] += 0
-        return Alerts(dict(waiting), dict(dead), dict(open_))
+                missing[sink] += 0
+        return Alerts(dict(waiting), dict(dead), dict(open_), dict(missing))
 
 
 class _Backlog:

@@ -175,6 +175,9 @@ _HOW: dict[Metric, tuple[str, Callable[[Measured, timedelta | None], Sequence[Va
         "lineage_guard.alerts.dead", "gauge", "{alert}", "Alerts that were given up and not sent again.", ("sink",)
     ): ("alerts", _sinks("dead")),
     Metric(
+        "lineage_guard.alerts.missed", "gauge", "{alert}", "Pages that a sink has not taken for minutes.", ("sink",)
+    ): ("alerts", _sinks("missed")),
+    Metric(
         "lineage_guard.delivery.backlog",
         "gauge",
         "{event}",

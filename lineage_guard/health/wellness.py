@@ -106,4 +106,9 @@ def _alerts(m: Measured) -> Check:
     if dead:
         said = ", ".join(f"{n} for {sink}" for sink, n in dead.items())
         return Check("alerts", False, f"given up: {said}", "mend the sink, then see `lineage-guard alert`")
+    missed = {sink: n for sink, n in sorted(m.alerts.missed.items()) if n}
+    if missed:
+        said = ", ".join(f"{n} to {sink}" for sink, n in missed.items())
+        fix = "try it where the sensor runs: `lineage-guard alert test`; `lineage-guard alert list` says why"
+        return Check("alerts", False, f"pages that have not arrived for minutes: {said}", fix)
     return Check("alerts", True, f"{sum(m.alerts.waiting.values())} wait, {sum(m.alerts.open.values())} incidents open")

@@ -39,7 +39,7 @@ def test_every_metric_is_collected_with_its_unit(tmp_path: Path) -> None:
     decided(ledger, 3, took=0.2)
     decided(ledger, 4, took=7.0)
     found = collected(reader)
-    sinks = {"lineage_guard.alerts.waiting", "lineage_guard.alerts.dead"}  # of sinks, and none was ever told
+    sinks = {f"lineage_guard.alerts.{each}" for each in ("waiting", "dead", "missed")}  # and none was ever told
     assert {m.name: m.unit for m in METRICS if m.name not in sinks} == {n: m.unit for n, m in found.items()}
     assert points(found["lineage_guard.collection.lag"]) == {("dagster:prod", "training"): 4}
     assert points(found["lineage_guard.decisions"]) == {("ALLOW", "default", "enforce", "train_competing"): 4}

@@ -12,6 +12,7 @@ def examine(patient: Patient) -> list[Result]:
     """Look at the sinks of this environment and at every location's outbox."""
     from lineage_guard.alerts import destinations
     from lineage_guard.alerts.state import STATE, read_state
+    from lineage_guard.alerts.unheard import missed, standing
 
     to = destinations(os.environ)
     sinks = [s.name for s in to]
@@ -34,6 +35,10 @@ def examine(patient: Patient) -> list[Result]:
     elif dead:
         fix = f"mend sink {dead[-1].sink}, try it with `lineage-guard alert test`, then `alert resend --all`"
         results.append(Result("alerts", "fail", f"{len(dead)} were given up; the last: {dead[-1].error}", fix))
+    elif late := [w for i, box, _ in states for pages in missed(box, standing(i, box)).values() for w in pages]:
+        fix = f"mend sink {late[-1].sink}, and try it with `lineage-guard alert test`"
+        said = f"{len(late)} not delivered for minutes; the last, to {late[-1].sink}: {late[-1].error}"
+        results.append(Result("alerts", "fail", said, fix))
     elif waiting:
         why = f"; {waiting[0].sink}: {waiting[0].error}" if waiting[0].error else ""
         results.append(Result("alerts", "warn", f"{len(waiting)} wait{why}", "see whether the receiver is well"))
