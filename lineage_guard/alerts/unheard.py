@@ -108,7 +108,7 @@ def _alert(event: Event, sink: str, known: Unheard, items: Sequence[Waiting], no
         f"last failure: {items[-1].error} Whoever is on call there has not been told:"
     )
     ways = (
-        Way("See to what is below; nobody else was woken by it.", ("lineage-guard incidents",)),
+        Way("See to what is listed; nobody behind that sink was woken by it.", ("lineage-guard incidents",)),
         Way("Mend the sink, and try it.", (f"lineage-guard alert test --sink {quote(name)}",)),
         Way("Send what was given up once more.", (f"lineage-guard alert resend --all --sink {quote(name)}",)),
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lineage_guard.alerts import Alert, Context, LogSink, PagerDutySink, SlackSink, send
 from lineage_guard.alerts.content import sample
 from lineage_guard.alerts.deliver import deliver
-from lineage_guard.alerts.outbox import Outbox
+from lineage_guard.alerts.outbox import Outbox, Waiting, urgent
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, from_dict, spent, to_dict
 from lineage_guard.domain.facts import ModelSource
 
@@ -177,3 +177,35 @@ def test_a_page_to_a_sink_that_failed_goes_before_what_wakes_nobody_at_any_other
     ticking = iter(range(100))
     deliver(box.due(now), box, sinks, now, budget=3, clock=lambda: next(ticking))
     assert tried == ["page to hook", "page to pager"], "the budget is spent on pages first"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["paced", "free"]), st.booleans(), st.booleans()), max_size=14
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_whatever_waits_no_thread_is_overtaken_and_no_page_is_left_out_for_what_wakes_nobody(lines):
+    one = sample(T0, Context())
+    waiting = tuple(
+        Waiting(replace(one, id=f"a{n}", incident=f"i{i}", page=page), sink, at(5) if late else at(0))
+        for n, (i, sink, page, late) in enumerate(lines)
+    )
+    due = Outbox(waiting).due(at(0), {"paced": RATE})
+    free: list[Waiting] = []
+    for n, w in enumerate(waiting):
+        if all(other.next_at <= at(0) for other in waiting[: n + 1] if other.thread == w.thread):
+            free.append(w)
+    early = urgent(free)
+    for thread in {w.thread for w in waiting}:
+        whole = [w for w in waiting if w.thread == thread]
+        sent = [w for w in due if w.thread == thread]
+        assert sent == whole[: len(sent)], "in order, and nothing left out between"
+        assert all(w.next_at <= at(0) for w in sent)
+    for sink in ("paced", "free"):
+        sent = [w for w in due if w.sink == sink]
+        assert sink == "free" or len(sent) <= RATE.burst
+        ready = [w for w in free if w.sink == sink]
+        pages = [w for w in ready if w.place in early]
+        assert sent[: len(pages)] == pages[: len(sent)], "pages first, with what stands before them"
+        assert len(sent) == (len(ready) if sink == "free" else min(len(ready), RATE.burst)), "and nothing else waits"
