@@ -282,6 +282,22 @@ def test_a_file_of_waivers_is_looked_into(look: Look, tmp_path: Path) -> None:
     assert "approved their own request; every training step is blocked" in broken.found
 
 
+def test_rules_on_what_is_nearly_known_are_named(look: Look, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        "format: 1\nname: team\nimport: default\nrules:\n"
+        "  - {id: a, on: model, when: {model: [gtp-4o, acme-1]}, effect: block, reason: r, fix: f}\n"
+        "  - {id: b, on: gap, when: {dataset: 'default:lettres'}, effect: block, reason: r, fix: f}\n"
+        "  - {id: c, on: gap, when: {asset: [student, '!studnet', tutor]}, effect: block, reason: r, fix: f}\n"
+    )
+    defs = f"defs = lineage_guard.guard(dg.Definitions(assets=[letters, student]), policy={str(file)!r})\n"
+    ok, doubt, hint = (r for r in look(HEAD + STUDENT + "\n" + defs, "rules") if r.check == "policy")
+    assert [r.state for r in (ok, doubt, hint)] == ["ok", "warn", "hint"]
+    assert f"{file}:5:39: no known model is called 'gtp-4o', so rule 'a' may never hold (gpt-4o)" in doubt.found
+    assert "acme-1" not in doubt.found
+    assert hint.found == "no asset here is called default:lettres in rule b (letters), studnet in rule c (student)"
+
+
 def test_gates_that_look_at_different_ledgers_are_found_in_the_code_and_in_what_they_said(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.cli.doctor.result import Result, listed
@@ -10,6 +12,9 @@ from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.judging import NO_RULE, OBSERVED_DIFFERS
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.waivers import NOTICE, Waiver
+
+if TYPE_CHECKING:
+    from lineage_guard.catalog import Catalog
 
 
 def examine(patient: Patient) -> list[Result]:
@@ -22,8 +27,34 @@ def examine(patient: Patient) -> list[Result]:
     return [
         Result("catalog", "ok", known),
         Result("policy", "ok", f"{policy.name}: {len(policy.rules)} rules{above}"),
+        *_misspelt(patient, catalog, policy),
         *_waivers(patient, policy),
     ]
+
+
+def _misspelt(patient: Patient, catalog: Catalog, policy: Policy) -> list[Result]:
+    """Names in rules that are nearly known ones: what such a rule is for goes by it."""
+    from lineage_guard.catalog.policy_file import read_policy
+
+    results: list[Result] = []
+    source = patient.settings.policy if patient.settings else policy
+    doubts = read_policy(source, catalog)[1] if isinstance(source, str | Path) else ()
+    if near := [f"{d.where}: {d.what} ({d.near})" for d in doubts if d.near is not None]:
+        fix = "correct the name, or write what you mean into a catalog file of your own; `lineage-guard policy lint`"
+        results.append(Result("policy", "warn", listed(near), fix))
+    here = {spec.key.to_user_string().lower() for _, _, spec in patient.assets()}
+    named = {(r.id, p.removeprefix("!")) for r in policy.rules for p in (*r.match.asset, *r.match.dataset)}
+    close = [
+        f"{name} in rule {rule} ({meant[0]})"
+        for rule, name in sorted(named)
+        if (last := name.rpartition(":")[2].lower()) not in here
+        and not any(c in last for c in "*?[")
+        and (meant := get_close_matches(last, sorted(here), n=1, cutoff=0.8))
+    ]
+    if close:
+        fix = "correct the name where the one in brackets is meant: a rule on an asset that is not there never holds"
+        results.append(Result("policy", "hint", f"no asset here is called {listed(close)}", fix))
+    return results
 
 
 def _waivers(patient: Patient, policy: Policy) -> list[Result]:
