@@ -104,8 +104,8 @@ def _alert(event: Event, sink: str, known: Unheard, items: Sequence[Waiting], no
     said = (
         "Those that were named here arrived, were dropped, or what they told is over."
         if over
-        else f"The oldest was due {spell(now - oldest)} ago; after {ATTEMPTS} failures you are told in its place. The "
-        f"last failure: {items[-1].error} Whoever is on call there has not been told:"
+        else f"Whoever is on call there has not been told of what is listed; you are, instead. The oldest was due "
+        f"{spell(now - oldest)} ago. The last failure: {items[-1].error}"
     )
     ways = (
         Way("See to what is listed; nobody behind that sink was woken by it.", ("lineage-guard incidents",)),
