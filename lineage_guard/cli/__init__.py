@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -34,10 +34,24 @@ if TYPE_CHECKING:
 EXIT_ALLOW, EXIT_BLOCK, EXIT_UNKNOWN, EXIT_USAGE, EXIT_LEDGER = 0, 1, 2, 3, 4
 DEBUG_VARIABLE = "LINEAGE_GUARD_DEBUG"
 _F = TypeVar("_F", bound=Callable[..., Any])
+#: The order in which somebody new needs the commands; in alphabetical order `alert` would be the first to be read.
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "Ask": ("check", "explain", "impact", "report"),
+    "See whether the guard is well": ("doctor", "health", "metrics"),
+    "Look at it, and be told": ("serve", "incidents", "alert", "runbook"),
+    "Write what the guard goes by": ("policy", "waive", "catalog", "read", "schema"),
+    "Keep the ledger": ("sync", "import", "receive", "verify", "prune"),
+}
 
 
 class Commands(click.Group):
     """A group whose exit codes are ours: click's own 2 for wrong usage would read as UNKNOWN."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what they are for, each with its whole first sentence."""
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
 
     def main(
         self,
@@ -66,7 +80,9 @@ class Commands(click.Group):
             if os.environ.get(DEBUG_VARIABLE):
                 raise
             if isinstance(error, LineageGuardError):
-                click.echo(f"Error: {error}", err=True)
+                from lineage_guard.domain.explain import plain
+
+                click.echo("\n".join(map(plain, f"Error: {error}".split("\n"))), err=True)
             else:
                 said = str(error).strip().splitlines()
                 click.echo(

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from lineage_guard.cli import cli
+from lineage_guard.cli import SECTIONS, cli
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -45,6 +45,13 @@ def rewrite() -> None:
 def test_the_reference_is_what_the_commands_print():
     written = PAGE.read_text().split(BEGIN)[1].split(END)[0].strip()
     assert written == reference().strip(), "run: python tests/cli/test_cli_documented.py"
+
+
+def test_the_help_lists_every_command_once_and_cuts_no_sentence():
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(cli.commands)
+    shown = click.Context(cli, info_name="lineage-guard").get_help().partition("\nAsk:")[2]
+    assert "..." not in shown
+    assert shown.index("\n  check ") < shown.index("\n  doctor ") < shown.index("\n  prune ")
 
 
 @pytest.mark.parametrize("name", commands())
