@@ -194,6 +194,16 @@ def test_names_steer_no_terminal_and_write_no_line_of_their_own(command, tmp_pat
     assert r"default:raw\x1b[2J\x9b31m ALLOWED" in result.stdout
 
 
+def test_an_error_steers_no_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts = [version("student", n)._replace(partition=f"p{n}\x1b[2J\x9b31m") for n in range(2)]
+    place = recorded(tmp_path / "ledger", *(made(part) for part in parts))
+    result = CliRunner().invoke(cli, ["report", "student", *place], color=True)
+    assert result.exit_code == 3
+    assert r":p1\x1b[2J\x9b31m" in result.stderr
+    assert not [c for c in result.stderr if not c.isprintable() and c != "\n"]
+
+
 def test_the_page_on_standard_output(layered):
     code, text = explain("student", "--html", "-", *layered)
     assert code == 1
