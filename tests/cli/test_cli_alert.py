@@ -7,27 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from pager import Pager
 
-from lineage_guard.alerts import Alert, LogSink, send
+from lineage_guard.alerts import LogSink, send
 from lineage_guard.alerts.outbox import ATTEMPTS, Waiting
 from lineage_guard.alerts.send import change
 from lineage_guard.cli import cli
 from lineage_guard.ledger import open_ledger
 
 NOW = datetime.now(UTC)
-
-
-class Pager:
-    name = "pager"
-
-    def __init__(self, dead: bool = False) -> None:
-        self.dead = dead
-        self.got: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        if self.dead:
-            raise ConnectionError
-        self.got.append(alert)
 
 
 @pytest.fixture
@@ -86,10 +74,10 @@ def test_what_is_sent_again_arrives_at_the_next_tick_and_wakes_nobody_when_it_is
     assert run("resend", "aaa").output == "1 will be sent at the next tick of the sensor.\n"
     pager = Pager()
     send([], [pager], ledger, datetime.now(UTC), state="alerts-training")
-    assert [(a.id, a.page) for a in pager.got] == [("aaa111", False)]
+    assert [(a.id, a.page) for a in pager.alerts] == [("aaa111", False)]
     assert run("resend", "--all").exit_code == 0
     send([], [pager], ledger, datetime.now(UTC), state="alerts-training")
-    assert [a.id for a in pager.got] == ["aaa111", "bbb222"]
+    assert [a.id for a in pager.alerts] == ["aaa111", "bbb222"]
     assert run("list").exit_code == 0
 
 
@@ -100,7 +88,7 @@ def test_a_standing_block_that_was_given_up_pages_when_it_is_sent_again(run, led
     assert again.exit_code == 0
     pager = Pager()
     send([], [pager, LogSink()], ledger, datetime.now(UTC), state="alerts-training")
-    assert {(a.event, a.page) for a in pager.got} == {("OPEN", True)}
+    assert {(a.event, a.page) for a in pager.alerts} == {("OPEN", True)}
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pager import Pager
 
-from lineage_guard.alerts import Alert, Context, send
+from lineage_guard.alerts import Context, send
 from lineage_guard.cli import cli
 from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import ModelSource, Version
@@ -18,16 +19,6 @@ from lineage_guard.domain.terms import Effect
 from lineage_guard.ledger import open_ledger
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-class Keep:
-    name = "keep"
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        self.alerts.append(alert)
 
 
 def run(*arguments: str) -> Result:
@@ -55,7 +46,7 @@ def blocked(target: str, *models: str) -> Verdict:
 
 
 def test_what_stands_is_listed_one_is_shown_whole_and_a_storm_by_its_id(tmp_path: Path) -> None:
-    place, sink, ledger = str(tmp_path), Keep(), open_ledger(tmp_path)
+    place, sink, ledger = str(tmp_path), Pager(), open_ledger(tmp_path)
     quiet = run("incidents", "--ledger", place)
     assert (quiet.exit_code, quiet.output.split(":")[0]) == (0, "Nothing is open")
     assert "no sensor has told anything on this ledger yet" in quiet.output

@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from guarding import PERMITTED, RESTRICTED, Lane, failure_of, made_by, undeclared
+from pager import Pager
 
 from lineage_guard import guard, training
-from lineage_guard.alerts import Alert
 from lineage_guard.dagster.keys import CHECK_NAME
 from lineage_guard.dagster.modes import Modes, modes_from
 from lineage_guard.dagster.sensor.sensor import Delivery, build_sensor
@@ -234,17 +234,7 @@ def test_modes_are_read_once_and_compare_so_that_guarding_twice_with_others_is_r
         guard([student], ledger=lane.ledger_folder)
 
 
-class Told:
-    name = "told"
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        self.alerts.append(alert)
-
-
-def ticked(lane: Lane, defs: dg.Definitions, mode: str, told: Told) -> dg.SensorResult | None:
+def ticked(lane: Lane, defs: dg.Definitions, mode: str, told: Pager) -> dg.SensorResult | None:
     settings = Settings(ledger=str(lane.ledger_folder), mode=modes_from(mode))
     sensor = build_sensor(settings, Delivery(sinks=[told]))
     with dg.build_sensor_context(lane.instance, repository_def=defs.get_repository_def()) as context:
@@ -265,7 +255,7 @@ def test_the_sensor_shows_what_is_observed_pages_for_a_warning_and_pages_on_the_
     assert shown.evaluation.severity is dg.AssetCheckSeverity.WARN
     assert WOULD in str(shown.evaluation.description)
 
-    told = Told()
+    told = Pager()
     result = ticked(lane, defs, "observe", told)
     assert result is not None
     assert "0 stopped, 1 would be (not enforced)" in str(result.skip_reason)

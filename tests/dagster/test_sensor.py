@@ -13,9 +13,10 @@ from typing import Any, cast
 import dagster as dg
 import pytest
 from collect_world import World, derived, now, world
+from pager import Pager
 
 from lineage_guard import guard
-from lineage_guard.alerts import Alert, LogSink
+from lineage_guard.alerts import LogSink
 from lineage_guard.dagster.declare import declare, source, training
 from lineage_guard.dagster.keys import CHECK_NAME
 from lineage_guard.dagster.sensor.check import training_checks
@@ -24,21 +25,6 @@ from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.facts import ModelSource
 
 KEY = dg.AssetKey("student")
-
-
-class Pager:
-    """A sink that remembers, or fails when it is told to."""
-
-    name = "pager"
-
-    def __init__(self, dead: bool = False) -> None:
-        self.dead = dead
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        if self.dead:
-            raise ConnectionError("nobody there")
-        self.alerts.append(alert)
 
 
 @pytest.fixture

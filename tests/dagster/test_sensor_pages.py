@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 from collect_world import World, derived, now, world
+from pager import Pager
 
 from lineage_guard import guard
-from lineage_guard.alerts import Alert, Context
+from lineage_guard.alerts import Context
 from lineage_guard.alerts.standing import standing
 from lineage_guard.dagster.declare import declare, training
 from lineage_guard.dagster.sensor.sensor import Delivery, tick
@@ -16,16 +17,6 @@ from lineage_guard.domain.facts import ModelSource
 from lineage_guard.domain.waivers import Waiver
 
 CONTEXT = Context(dagster_url="https://dagster.example", serve_url="https://guard.example")
-
-
-class Pager:
-    name = "pager"
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        self.alerts.append(alert)
 
 
 def assets(w: World) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lineage_guard.alerts import Alert
 from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.heartbeat import Heartbeat
@@ -20,24 +19,6 @@ INTERVAL = timedelta(seconds=30)
 
 def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
-
-
-class Pager:
-    """A sink that remembers, or fails."""
-
-    def __init__(self, name: str = "pager", dead: bool = False) -> None:
-        self.name = name
-        self.dead = dead
-        self.alerts: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        if self.dead:
-            raise ConnectionError("nobody there")
-        self.alerts.append(alert)
-
-    @property
-    def told(self) -> list[str]:
-        return [a.event for a in self.alerts]
 
 
 def sign(location: str = "training", seconds: float = 0, **more: object) -> Heartbeat:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from health_world import Pager, at, decided, empty, sign, ticked
+from health_world import at, decided, empty, sign, ticked
+from pager import Pager
 
 from lineage_guard.alerts import send
 from lineage_guard.domain.decide import Decision
@@ -146,7 +147,8 @@ def test_a_measure_that_fails_is_a_metric_and_costs_no_other(ledger: Ledger) -> 
     failed = {v.labels[0]: v.value for v in found.values["lineage_guard.reading.failed"]}
     assert failed == {"ledger": 0.0, "beats": 0.0, "deliveries": 0.0, "alerts": 1.0, "tally": 0.0}
     missing = {m.name for m in METRICS} - set(found.values)
-    assert missing == {"lineage_guard.alerts.waiting", "lineage_guard.alerts.dead", "lineage_guard.incidents.open"}
+    of_alerts = {f"lineage_guard.alerts.{each}" for each in ("waiting", "dead", "missed")}
+    assert missing == {*of_alerts, "lineage_guard.incidents.open"}
     [alerts] = [c for c in health(measured).checks if c.name == "alerts"]
     assert not alerts.ok
     assert "cannot be read" in alerts.said

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from asgi_server import running
-from health_world import Pager, at, decided, empty, ticked
+from health_world import at, decided, empty, ticked
+from pager import Pager
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from starlette.applications import Starlette

@@ -10,7 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import CliRunner
-from health_world import Pager, decided, ticked
+from health_world import decided, ticked
+from pager import Pager
 from prometheus_client.parser import text_string_to_metric_families
 
 from lineage_guard.cli import cli

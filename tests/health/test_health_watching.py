@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from health_world import INTERVAL, Pager, at, empty, sign, ticked
+from health_world import INTERVAL, at, empty, sign, ticked
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pager import Pager
 
 from lineage_guard.alerts import Context
 from lineage_guard.alerts.state import read_state

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pager import Pager
 from serve_ledger import (
     ALLOWED,
     CURATED,
@@ -28,7 +29,7 @@ from serve_ledger import (
 )
 from starlette.testclient import TestClient
 
-from lineage_guard.alerts import Alert, Context, send
+from lineage_guard.alerts import Context, send
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger import open_ledger
 from lineage_guard.web import questions
@@ -346,19 +347,12 @@ def test_the_links_of_alerts_lead_to_their_pages(client: TestClient):
 
 def test_an_incident_says_what_on_call_was_told(place: Path, tmp_path: Path):
     ledger = open_ledger(Path(shutil.copytree(place / "ledger", tmp_path / "ledger")))
-    told: list[Alert] = []
-
-    class Pager:
-        name = "pager"
-
-        def send(self, alert: Alert) -> None:
-            told.append(alert)
-
+    pager = Pager()
     view = questions.verdict(ledger, *EVIL)
     assert view is not None
     assert view.verdict is not None
-    send([view.verdict], [Pager()], ledger, NOW, Context(serve_url="http://testserver"))
-    [alert] = told
+    send([view.verdict], [pager], ledger, NOW, Context(serve_url="http://testserver"))
+    [alert] = pager.alerts
     client = TestClient(application(ledger), raise_server_exceptions=False)
     for address in ("/incidents", f"/incidents?id={alert.incident}"):
         page = read(client, address)
