@@ -17,11 +17,11 @@ from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import NotAsked, OfDeployment
-from lineage_guard.dagster.sensor.redecide import Rules, redecide
+from lineage_guard.dagster.sensor.redecide import Rules, redecide, together
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.facts import Production, Version, union
+from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.modes import Mode
 from lineage_guard.domain.policy import Policy
 from lineage_guard.domain.runs import ParentRun
@@ -153,7 +153,7 @@ def _judge(
     again = redecide(ledger, trained, newest, now, superseded=_superseded(ledger, target, trained) if every else None)
     marked = len(again.verdicts)
     if not verdict.stops and trained:
-        past = replace(union(list(trained.values())), outputs=(target,))
+        past = replace(together(list(trained.values())), outputs=(target,))
         question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
         before = check(question, ledger, catalog)
         if before.verdict.stops:

@@ -130,17 +130,20 @@ class _Asking:
 
     def _verdict(self, versions: Sequence[Version]) -> Verdict:
         self.left -= 1
-        target = replace(_together([self.trained[v] for v in versions]), outputs=(versions[0],))
+        target = replace(together([self.trained[v] for v in versions]), outputs=(versions[0],))
         closure, cures = upstream(target, self.ledger, self.rules.policy.terms, self.rules.catalog.ancestry)
         waivers = spanning(self.rules.waivers, versions)
         verdict = decide(closure, self.rules.policy, waivers, self.rules.use, self.now)
         return replace(verdict, cures=tuple(map(str, cures)))
 
 
-def _together(steps: Sequence[Production]) -> Production:
+def together(steps: Sequence[Production]) -> Production:
     """Several steps as one that is allowed only what is allowed of each: their models keep the day of their step.
 
     Where one begins from other weights than another, none of those opens a family for all of them.
+
+    Args:
+        steps: at least one.
     """
     if len(steps) == 1:
         return steps[0]
