@@ -318,6 +318,9 @@ def test_the_report_is_a_file(client: TestClient):
     assert b"Audit report" in answer.content
     data = client.get(to_version(WAIVED, "/report", format="json")).json()
     assert data
+    newest = client.get(f"/report?namespace={WAIVED.namespace}&name={WAIVED.name}&format=json")
+    assert newest.json() == data
+    assert client.get("/report?namespace=acme&name=nobody&format=json").status_code == 400
 
 
 def test_the_same_as_json(client: TestClient):
