@@ -29,13 +29,14 @@ def watch_egress() -> None:
         sys.addaudithook(_heard)
 
 
-def _heard(event: str, args: tuple[Any, ...]) -> None:
-    if event not in _EVENTS:
-        return
-    into = recorders()
-    if not into:
+def _heard(event: str, args: tuple[Any, ...], wanted: frozenset[str] = _EVENTS) -> None:
+    # A default, for when Python ends it empties modules and goes on calling hooks.
+    if event not in wanted:
         return
     try:
+        into = recorders()
+        if not into:
+            return
         if event in _SPAWNS:
             for recorder in into:
                 recorder.spawned()
