@@ -149,8 +149,15 @@ def _unfaithful(archive: Archive, manifests: Sequence[tuple[Manifest, str]]) -> 
 
     where = {manifest.generation: place for manifest, place in manifests}
     batches = Log(archive).after(0, GENESIS)
-    for generation, what in unfaithful(archive, [manifest for manifest, _ in manifests], batches):
-        yield Finding(where[generation], what)
+    try:
+        for generation, what in unfaithful(archive, [manifest for manifest, _ in manifests], batches):
+            yield Finding(where[generation], what)
+    except OSError as e:
+        raise LedgerError(
+            f"the index cannot be made again beside the ledger to compare it: {e}",
+            where=archive.location,
+            fix="let TMPDIR name a folder with room for it, or leave the comparison out with --log-only",
+        ) from e
 
 
 def _compared(mark: str, chains: Mapping[int, str], end: int) -> str | None:

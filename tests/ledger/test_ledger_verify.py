@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from records import Record
 
 from lineage_guard.cli import cli
+from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.batch import GENESIS, made
@@ -223,6 +224,13 @@ def test_an_index_of_before_is_compared_too(place: Path) -> None:
     code, told = run(place)
     assert code == 4
     assert [f["where"].endswith("0000000001.json") for f in told["findings"]] == [True]
+
+
+def test_without_a_place_for_it_the_index_is_not_called_sound(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(place / "nowhere"))
+    with pytest.raises(LedgerError, match="cannot be made again beside the ledger"):
+        verify(open_ledger(place).archive, index=True)
+    assert run(place, "--log-only")[0] == 0
 
 
 def test_a_manifest_that_says_otherwise_is_found(place: Path) -> None:
