@@ -34,6 +34,16 @@ def no_instance_of_another_test() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_transport_of_another_test() -> Iterator[None]:
+    """A client of OpenLineage writes ``OPENLINEAGE_URL`` into other variables, where later tests would find it."""
+    before = {k: v for k, v in os.environ.items() if k.startswith("OPENLINEAGE")}
+    yield
+    for name in [k for k in os.environ if k.startswith("OPENLINEAGE") and k not in before]:
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The S3 API over real HTTP (moto) on a free local port."""

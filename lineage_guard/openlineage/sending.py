@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import ConfigError, EventError
@@ -163,7 +164,9 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
     # The factory takes keys out of the configuration it is given.
     config: Any = copy.deepcopy(dict(transport_config)) if transport_config is not None else None
     try:
-        client = OpenLineageClient(config=config)
+        with _environment_kept():
+            client = OpenLineageClient(config=config)
+            _ = client.config  # read once, and kept
         named = bool((client.config.transport or {}).get("type")) or bool(os.environ.get("OPENLINEAGE_URL"))
     except Exception as e:
         raise ConfigError(
@@ -179,6 +182,17 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
         _believe_no_redirect(transport)
     _ask_environment_once(client.transport)
     return client
+
+
+@contextmanager
+def _environment_kept() -> Generator[None]:
+    """The client copies ``OPENLINEAGE_URL`` and its key into other variables, which outlive a change of it."""
+    before = set(os.environ)
+    try:
+        yield
+    finally:
+        for name in [n for n in os.environ if n.startswith("OPENLINEAGE__") and n not in before]:
+            del os.environ[name]
 
 
 def _built(event: Mapping[str, Any]) -> Event:

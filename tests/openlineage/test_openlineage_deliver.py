@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -252,6 +253,18 @@ def test_configuration_from_the_environment(
     monkeypatch.delenv("OPENLINEAGE_DISABLED")
     assert drain(ledger).delivered == 2
     assert endpoint.accepted == archived(ledger)
+
+
+def test_a_url_that_changes_is_followed_in_the_same_process(
+    ledger: Ledger, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append(many(1))
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
+    before = dict(os.environ)
+    assert drain(ledger, attempts=1).error
+    assert dict(os.environ) == before
+    monkeypatch.setenv("OPENLINEAGE_URL", endpoint.url)
+    assert drain(ledger, force=True).delivered == 2
 
 
 def test_configuration_from_a_file(ledger: Ledger, endpoint: Endpoint, tmp_path: Path) -> None:
