@@ -16,6 +16,7 @@ from lineage_guard.domain.errors import LedgerError, LineageGuardError
 from lineage_guard.health.heartbeats import Beats, heartbeats
 from lineage_guard.ledger.answers import Checked, position_of
 from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.presence import still_there
 from lineage_guard.ledger.tally import Tally, Tallying
 from lineage_guard.openlineage.hearing import OURS
 from lineage_guard.openlineage.progress import Progress
@@ -138,7 +139,7 @@ class Measuring:
         with self._lock:
             return Measured(
                 at=now,
-                ledger=attempt("ledger", ledger.check),
+                ledger=attempt("ledger", lambda: _checked(ledger)),
                 beats=attempt("beats", lambda: heartbeats(ledger)),
                 deliveries=attempt("deliveries", self._deliveries),
                 alerts=attempt("alerts", self._alerts),
@@ -218,6 +219,12 @@ class _Backlog:
                 self.waiting.append(position)
             self._read_to = f"{position[0]}:{position[1]}"
         self.whole, self._mark = True, mark
+
+
+def _checked(ledger: Ledger) -> Checked:
+    # What a handle remembers of a ledger that was taken away is no measure of it.
+    still_there(ledger)
+    return ledger.check()
 
 
 def _lines(ledger: Ledger, after: str | None) -> Iterator[tuple[tuple[int, int], bool]]:

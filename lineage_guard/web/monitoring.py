@@ -22,7 +22,7 @@ from lineage_guard.alerts import Context, Sink, destinations
 from lineage_guard.health import Measuring, Watching, health, readings
 from lineage_guard.health.heartbeats import stale_after
 from lineage_guard.ledger.ledger import Ledger, utc_now
-from lineage_guard.web.presence import still_there
+from lineage_guard.ledger.presence import still_there
 
 if TYPE_CHECKING:
     from starlette.requests import Request

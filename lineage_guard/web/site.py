@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
+from lineage_guard.ledger.presence import still_there
 from lineage_guard.web.contents import Rules
-from lineage_guard.web.presence import still_there
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -185,3 +185,6 @@ def test_a_ledger_that_was_taken_away_is_not_remembered(place: Path, tmp_path: P
             ledger.append([finished(version("raw/other", n), made=Production((version("raw/other", n),)))])
     for address in pages:
         assert "models/student" not in said(client, address, 503)
+    [found] = [check for check in client.get("/health").json()["checks"] if check["check"] == "ledger"]
+    assert found["ok"] is False
+    assert 'lineage_guard_reading_failed{reading="ledger"} 1.0' in client.get("/metrics").text

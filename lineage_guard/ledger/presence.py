@@ -1,7 +1,7 @@
-"""Whether what a server answers from is still the ledger that lies there.
+"""Whether what a long-lived process answers from is still the ledger that lies there.
 
 A handle keeps what it has read, and reads on from there. When the folder is taken away, or another ledger is put in
-its place, there is nothing to read on: without looking, pages would go on saying what was so.
+its place, there is nothing to read on: without looking, it would go on saying what was so.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def still_there(ledger: Ledger) -> None:
         raise LedgerError(
             "another ledger is in the place of the one that was read",
             where=ledger.location,
-            fix="put the right one back, or start this server again",
+            fix="put the right one back, or start this process again",
         )
