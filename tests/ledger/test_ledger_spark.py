@@ -1,14 +1,13 @@
 """Spark on the index's files as they are: the same answers as the ledger's own search."""
 
-import os
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import histories
 import pytest
+import spark_session
 import test_ledger_foreign as foreign
 
 from lineage_guard.domain.errors import LedgerError
@@ -28,37 +27,11 @@ pytestmark = [
 ]
 
 
-def missing() -> str | None:
-    try:
-        import pyspark  # noqa: F401
-    except ImportError:
-        return "pyspark is not installed: pip install 'lineage-guard[spark]'"
-    home = os.environ.get("JAVA_HOME")
-    if shutil.which("java") is None and not (home and (Path(home) / "bin" / "java").exists()):
-        return "Spark needs Java 17 or later, and no java is on the PATH: apt-get install openjdk-17-jre-headless"
-    return None
-
-
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
-    if reason := missing():
-        # Continuous integration installs both; a skip there would hide that nothing was tested.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    from pyspark.sql import SparkSession
-
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("lineage-guard-tests")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    options = {"spark.sql.shuffle.partitions": "2", "spark.sql.session.timeZone": "UTC"}
+    with spark_session.running(tmp_path_factory.mktemp("warehouse"), options) as session:
+        yield session
 
 
 def filled(place: Path, productions: list[Production], pieces: int) -> Ledger:
