@@ -123,10 +123,6 @@ class Document:
             _, node = _child(node, step)
         return node
 
-    def place_of_key(self, path: Path, key: str) -> str:
-        """``file:line:column`` of a key itself."""
-        return self.place((*path, key))
-
     def fail(self, what: str, path: Path, fix: str) -> ConfigError:
         """An error that points at a path."""
         return self._error(what, where=self.place(path), fix=fix)
