@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from lineage_guard.alerts.ways import NAME, cut
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.incident import asset_of
 from lineage_guard.domain.storms import LIMIT
 
 #: Longest text and link; most names in a list.
@@ -69,7 +70,7 @@ class Context:
 
     def owners_of(self, targets: Iterable[str]) -> tuple[str, ...]:
         """The owners of some training assets (``namespace:name``), each once."""
-        found = [self.owners.get(t.partition(":")[2], self.owners.get(t, ())) for t in targets]
+        found = [self.owners.get(asset_of(t)[1], self.owners.get(t, ())) for t in targets]
         return tuple(dict.fromkeys(owner for each in found for owner in each))
 
     def asset(self, version: Version) -> str | None:

@@ -13,7 +13,7 @@ from lineage_guard.alerts.runbooks import WAIVER as WAIVER_RUNBOOK
 from lineage_guard.alerts.ways import NAME, Way, cut
 from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incident import Event, Incident, IncidentKind
+from lineage_guard.domain.incident import Event, Incident, IncidentKind, asset_of
 from lineage_guard.domain.storms import Digest
 
 #: Longest line of a list, and UTF-8 bytes of a whole one: every sink takes that, several times over.
@@ -75,7 +75,7 @@ def alert_of_expiry(expiry: Expiry, context: Context) -> Alert:
     """
     ending, waiver = expiry.ending, expiry.waiver
     target = ending.targets[0] if ending.targets else ""
-    name = target.partition(":")[2]
+    name = asset_of(target)[1]
     word = {Event.RESOLVE: "WAIVER"}.get(expiry.event, "WAIVER ENDS")
     covers = ""
     if waiver is not None:
@@ -161,7 +161,7 @@ def common_change(digest: Digest) -> str:
 
 
 def _ways(listed: Iterable[Incident]) -> tuple[Way, ...]:
-    first = next((t for i in listed for t in i.stopped), "").partition(":")[2]
+    first = asset_of(next((t for i in listed for t in i.stopped), ""))[1]
     return (
         Way("See all of it, and what else the guard finds wrong.", ("lineage-guard incidents", "lineage-guard doctor")),
         Way("If a policy, catalog or release was deployed just now: see what it judges otherwise, or take it back."),
@@ -189,8 +189,7 @@ def _passing(targets: tuple[str, ...]) -> str:
 
 
 def _version(target: str) -> Version:
-    namespace, _, name = target.partition(":")
-    return Version(namespace, name)
+    return Version(*asset_of(target))
 
 
 def _quoted(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import overload
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Sink
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import IncidentKind
+from lineage_guard.domain.incident import IncidentKind, asset_of
 
 #: The log hears of everything, whatever the routes say.
 LOG = "log"
@@ -39,7 +39,7 @@ class Route:
         return (
             (not self.kinds or kind in self.kinds)
             and (not self.owners or _any(self.owners, owners))
-            and (not self.assets or _any(self.assets, (target, target.partition(":")[2])))
+            and (not self.assets or _any(self.assets, (target, asset_of(target)[1])))
         )
 
 

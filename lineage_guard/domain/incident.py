@@ -268,6 +268,17 @@ def place_of(verdict: Verdict) -> Place:
     return Place(f"{verdict.target.namespace}:{verdict.target.name}", verdict.target.partition)
 
 
+def asset_of(target: str) -> tuple[str, str]:
+    """Namespace and name of a place's target.
+
+    Example:
+        >>> asset_of("dagster://prod:nlp/student")
+        ('dagster://prod', 'nlp/student')
+    """
+    namespace, _, name = target.rpartition(":")
+    return namespace, name
+
+
 def key_of(finding: Finding, verdict: Verdict, deployment: str, audience: str = "") -> IncidentKey:
     """The incident a finding belongs to.
 

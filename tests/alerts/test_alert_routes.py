@@ -70,6 +70,7 @@ def parse(text: str, environ: dict[str, str] = SET):
         ("BLOCKED", "default:student", ["team:nlp"], ["nlp-pager", "nlp-chat"]),
         ("BLOCKED", "default:student", ["Ann@NLP.example.com"], ["nlp-pager", "nlp-chat"]),
         ("BLOCKED", "default:chat/student", ["team:nlp"], ["nlp-pager", "nlp-chat", "nlp-mail"]),
+        ("BLOCKED", "dagster://prod:chat/student", ["team:nlp"], ["nlp-pager", "nlp-chat", "nlp-mail"]),
         ("BLOCKED", "default:student", ["team:vision"], ["archive"]),
         ("BLOCKED", "default:student", [], ["archive"]),
         ("BLIND", "", [], ["platform"]),
@@ -78,6 +79,12 @@ def parse(text: str, environ: dict[str, str] = SET):
 def test_every_matching_route_is_taken_and_the_default_when_none_is(kind, target, owners, names):
     _, routes = parse(FILE)
     assert list(routes.sinks_for(kind, target, owners)) == ["log", *names]
+
+
+def test_owners_are_found_whatever_the_namespace_of_the_deployment():
+    context = Context(owners={"nlp/student": ("team:nlp",)})
+    targets = ["dagster://prod:nlp/student", "https://dagster.example:3000:nlp/student"]
+    assert context.owners_of(targets) == ("team:nlp",)
 
 
 def test_without_a_default_what_no_route_takes_goes_to_every_sink_of_the_environment():
