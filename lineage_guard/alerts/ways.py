@@ -69,14 +69,14 @@ def ways_to_unblock(
         + (" Each other cause needs one of its own." if others else "")
     )
     again_from = _names(smallest) or (subject,)
-    rebuild = f"dagster asset materialize -m <your.definitions> --select {quote(_selection(again_from))}"
+    rebuild = _rebuilding(smallest[:_LISTED] or (finding.subject,))
     if finding.model is not None:
         found = f"{finding.model.provider}/{finding.model.model}"
         affected = f"lineage-guard impact --model {quote(cut(found, NAME))}"
         if any(v.run is not None for v in smallest or (finding.subject,)):
             more = f" and the other {'cause' if others == 1 else f'{others} causes'}" if others else ""
             made = f"Make {_listed(again_from)} again without {model}{more}, and everything built from it."
-            first = Way(made, (rebuild, affected))
+            first = Way(made, (*rebuild, affected))
         else:
             # No run on record makes it, so there is nothing here to be materialised again.
             read = (
@@ -84,7 +84,7 @@ def ways_to_unblock(
             )
             first = Way(read, (explain, affected))
     else:
-        first = Way(f"Declare what {subject} was made from, and make {_listed(again_from)} again.", (rebuild,))
+        first = Way(f"Declare what {subject} was made from, and make {_listed(again_from)} again.", rebuild)
     if smallest:
         first = replace(first, title=f"{first.title} No smaller set would do.")
     correct = "Correct the record if it is wrong: model, channel or terms of the declaration"
@@ -103,8 +103,17 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
-def _selection(names: Sequence[str]) -> str:
-    return " or ".join(f'key:"{name}"+' for name in names)
+def _rebuilding(versions: Sequence[Version]) -> tuple[str, ...]:
+    """What makes them again: what is not partitioned with all that is built on it, and one partition at a time."""
+    command = "dagster asset materialize -m <your.definitions> --select"
+    names = dict.fromkeys(cut(v.name, NAME) for v in versions if v.partition is None)
+    whole = quote(" or ".join(f'key:"{name}"+' for name in names))
+    parts = dict.fromkeys((cut(v.name, NAME), cut(v.partition, NAME)) for v in versions if v.partition is not None)
+    each = [(quote(f'key:"{name}"'), quote(partition)) for name, partition in parts]
+    return (
+        *([f"{command} {whole}"] if names else ()),
+        *(f"{command} {asset} --partition {partition}" for asset, partition in each),
+    )
 
 
 def explaining(name: str) -> str:

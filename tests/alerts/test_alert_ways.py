@@ -31,3 +31,14 @@ def test_what_has_to_be_made_again_for_it_is_named_instead():
     [first, *_] = ways_to_unblock(public, said, [Version("default", "mixed", None, "run-1")])
     assert first.title.startswith("Make mixed again without")
     assert """'key:"mixed"+'""" in first.commands[0]
+
+
+def test_a_partition_is_made_again_by_itself():
+    said = verdict(0, GPT)
+    mixed = [Version("default", "mixed", day, f"run-{day}") for day in ("2026-01-01", "2026-01-02")]
+    [first, *_] = ways_to_unblock(said.findings[0], said, [*mixed, Version("default", "whole", None, "run-1")])
+    assert [c.partition("--select ")[2] for c in first.commands[:3]] == [
+        """'key:"whole"+'""",
+        """'key:"mixed"' --partition 2026-01-01""",
+        """'key:"mixed"' --partition 2026-01-02""",
+    ]
