@@ -45,9 +45,9 @@ STUDENT = Version("default", "student")
 
 DECIDE = """
 from datetime import UTC, datetime
-from lineage_guard.domain.decide import decide
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.terms import Effect, FixedTerms
+from lineage_guard.domain.verdict.decide import decide
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import Effect, FixedTerms
 def verdict(closure):
     gap = Rule("gap", Subject.GAP, Effect.UNKNOWN, "why", "fix")
     model = Rule("model", Subject.UNRESOLVED, Effect.BLOCK, "why", "fix")

@@ -30,11 +30,11 @@ from uuid import UUID
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.match import CatalogTerms
-from lineage_guard.domain.closure import Closure, close
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Input, License, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.lineage.closure import Closure, close
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 

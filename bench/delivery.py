@@ -22,9 +22,9 @@ from typing import Any
 import requests
 
 from lineage_guard.domain.facts import Completeness, Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState, asset_run_id
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState, asset_run_id
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.counting import events_after
+from lineage_guard.ledger.archive.counting import events_after
 from lineage_guard.openlineage.deliver import drain
 from lineage_guard.openlineage.encode import canonical, event_of
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.closure import SIZES, STUDENT, Report, spell, timed
 from bench.lake import Lake, build, made_until
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 

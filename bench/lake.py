@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.archive import open_archive
-from lineage_guard.ledger.compact import write_part
-from lineage_guard.ledger.manifest import Manifest, Part, newest, publish
-from lineage_guard.ledger.tables import key
+from lineage_guard.ledger.archive.archive import open_archive
+from lineage_guard.ledger.index.compact import write_part
+from lineage_guard.ledger.index.manifest import Manifest, Part, newest, publish
+from lineage_guard.ledger.index.tables import key
 
 ROUNDS = 100
 LAYERS = 12

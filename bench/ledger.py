@@ -31,9 +31,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.log import canonical
+from lineage_guard.ledger.archive.log import canonical
 from lineage_guard.openlineage.encode import event_of
 
 T = TypeVar("T")
@@ -220,7 +220,7 @@ def gate_rows(table: Table) -> None:
 
 
 def closure_rows(table: Table, place: Path, made: list[Version], label: str) -> None:
-    from lineage_guard.ledger.manifest import newest
+    from lineage_guard.ledger.index.manifest import newest
 
     ledger: Ledger = open_ledger(place)
     target = Production((Version("default", "student"),), inputs=(Input(made[-1]),))

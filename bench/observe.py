@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from lineage_guard.domain.observation import Via
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.observe import Recorder, install, recording, response
 from lineage_guard.observe.recorder import Answer, note
 

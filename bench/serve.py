@@ -29,13 +29,13 @@ from uuid import UUID
 import duckdb
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.explaining.answering import upstream
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.manifest import newest
+from lineage_guard.ledger.index.manifest import newest
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.web import questions
 from lineage_guard.web.contents import Rules

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.ledger import events, timed
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.batch import canonical
+from lineage_guard.ledger.archive.batch import canonical
 
 EVENTS = 200
 

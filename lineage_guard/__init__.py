@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lineage_guard.domain.facts import License as License
     from lineage_guard.domain.facts import ModelSource as ModelSource
     from lineage_guard.domain.facts import Usage as Usage
-    from lineage_guard.domain.waivers import Waiver as Waiver
+    from lineage_guard.domain.rules.waivers import Waiver as Waiver
 
 _WHERE = {
     "Completeness": "lineage_guard.domain.facts",
@@ -46,7 +46,7 @@ _WHERE = {
     "LineageGuardError": "lineage_guard.domain.errors",
     "ModelSource": "lineage_guard.domain.facts",
     "Usage": "lineage_guard.domain.facts",
-    "Waiver": "lineage_guard.domain.waivers",
+    "Waiver": "lineage_guard.domain.rules.waivers",
     "declaration_of": "lineage_guard.dagster.declare",
     "declare": "lineage_guard.dagster.declare",
     "declare_from": "lineage_guard.dagster.declare_from",

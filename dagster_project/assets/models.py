@@ -13,7 +13,7 @@ from dagster_project.assets.curation import mixed_set, story_set
 from dagster_project.assets.synthetic import OPENINGS
 from dagster_project.language_model import Size, train, unigram_perplexity
 from dagster_project.resources.tables import Row, Tables
-from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
 
 STUDENT = Size(context=3, embedding=24, hidden=48, epochs=10)
 

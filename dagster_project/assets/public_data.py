@@ -6,7 +6,7 @@ import dagster as dg
 
 import lineage_guard
 from dagster_project.resources.launcher import TrainingLauncher
-from lineage_guard.domain.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, TRAIN_INTERNAL_CLASSIFIER
 
 SMOLTALK = "HuggingFaceTB/smoltalk"
 S1K = "simplescaling/s1K-1.1"

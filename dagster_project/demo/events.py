@@ -15,7 +15,7 @@ import dagster as dg
 
 from lineage_guard.dagster.collect.collect import collect
 from lineage_guard.dagster.sensor.sensor import SENSOR_NAME
-from lineage_guard.domain.decide import Verdict
+from lineage_guard.domain.verdict.decide import Verdict
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.validate import validate
 from lineage_guard.openlineage.verdicts import verdict_of

@@ -17,10 +17,10 @@ from dagster_project.demo.events import Checked
 from dagster_project.demo.expected import Expected
 from lineage_guard.catalog import load_catalog
 from lineage_guard.dagster.public import asset_key_of
-from lineage_guard.domain.decide import Finding, Verdict
-from lineage_guard.domain.explain import outcome, terms_text
 from lineage_guard.domain.facts import Influence, ModelSource
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.decide import Finding, Verdict
+from lineage_guard.domain.verdict.explain import outcome, terms_text
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9]+")
 _STYLE = {Effect.ALLOW: "green", Effect.WARN: "yellow", Effect.UNKNOWN: "magenta", Effect.BLOCK: "bold red"}

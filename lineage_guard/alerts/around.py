@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 if TYPE_CHECKING:
-    from lineage_guard.ledger.impact import Impact
+    from lineage_guard.ledger.asking.impact import Impact
 
 #: Versions that are named one by one when they are counted, messages that are looked at in one call,
 #: seconds after which no further one is begun, steps of a path that are looked up.

@@ -14,10 +14,10 @@ from lineage_guard.alerts.around import Around
 from lineage_guard.alerts.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
-from lineage_guard.domain.decide import Finding
-from lineage_guard.domain.incident import Event, IncidentKind, Notice
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.wording import several
+from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.wording import several
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.verdict.decide import Finding
 
 __all__ = ["Alert", "Context", "alert_of", "runbook_of", "sample"]
 

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 from lineage_guard.alerts.ways import NAME, cut
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incident import asset_of
-from lineage_guard.domain.storms import LIMIT
+from lineage_guard.domain.incidents.incident import asset_of
+from lineage_guard.domain.incidents.storms import LIMIT
 
 #: Longest text and link; most names in a list.
 TEXT, STEPS = 2000, 24

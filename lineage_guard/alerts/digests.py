@@ -11,10 +11,10 @@ from lineage_guard.alerts.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import STORM as STORM_RUNBOOK
 from lineage_guard.alerts.runbooks import WAIVER as WAIVER_RUNBOOK
 from lineage_guard.alerts.ways import NAME, Way, cut
-from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incident import Event, Incident, IncidentKind, asset_of
-from lineage_guard.domain.storms import Digest
+from lineage_guard.domain.incidents.endings import Expiry
+from lineage_guard.domain.incidents.incident import Event, Incident, IncidentKind, asset_of
+from lineage_guard.domain.incidents.storms import Digest
 
 #: Longest line of a list, and UTF-8 bytes of a whole one: every sink takes that, several times over.
 LINE, LIST = 200, 24_000

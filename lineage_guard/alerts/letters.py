@@ -12,7 +12,7 @@ from lineage_guard.alerts.send import change
 from lineage_guard.alerts.standing import Reading
 from lineage_guard.alerts.state import STATE, States, parse_state
 from lineage_guard.alerts.unheard import standing as stands
-from lineage_guard.domain.incidents import Incidents
+from lineage_guard.domain.incidents.incidents import Incidents
 
 
 class Stored(Reading, States, Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.incidents import Incidents, place_of
+from lineage_guard.domain.incidents.incidents import Incidents, place_of
+from lineage_guard.domain.verdict.decide import Verdict
 
 
 def in_order(verdicts: Sequence[Verdict], known: Incidents) -> list[Verdict]:

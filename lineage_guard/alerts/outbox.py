@@ -12,7 +12,7 @@ from lineage_guard.alerts import conversation, pacing
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.conversation import Conversation
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, paused, spent
-from lineage_guard.domain.incidents import Event
+from lineage_guard.domain.incidents.incidents import Event
 
 #: Waits of 15 s, 30 s, 1 min … up to 1 h: twelve attempts last about five hours.
 FIRST_WAIT = timedelta(seconds=15)

@@ -10,7 +10,7 @@ from typing import overload
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.sinks.base import Sink
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incident import IncidentKind, asset_of
+from lineage_guard.domain.incidents.incident import IncidentKind, asset_of
 
 #: The log hears of everything, whatever the routes say.
 LOG = "log"

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incident import GUARD_STALE
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.rules.policy import ReasonCode
 
 #: Runbooks that are not those of a reason.
 STORM, WAIVER, PAGER = "storm", "waiver-ends", "page-not-delivered"

@@ -29,13 +29,13 @@ from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
 from lineage_guard.alerts.together import alert_of_group, first_of
 from lineage_guard.alerts.unheard import standing, tell_others
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.endings import Expiry
 from lineage_guard.domain.errors import ConfigError, LedgerError
-from lineage_guard.domain.incident import Event, Incidents, Notice
-from lineage_guard.domain.storms import Digest
-from lineage_guard.domain.telling import Manner, Telling, tell
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.incidents.endings import Expiry
+from lineage_guard.domain.incidents.incident import Event, Incidents, Notice
+from lineage_guard.domain.incidents.storms import Digest
+from lineage_guard.domain.incidents.telling import Manner, Telling, tell
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Verdict
 
 #: Seconds one call may spend on delivery; what is left waits for the next one.
 BUDGET = 20.0

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.state import STATE, parse_state
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.domain.incident import Incident, Incidents
+from lineage_guard.domain.incidents.incident import Incident, Incidents
 
 
 class Reading(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from lineage_guard.alerts import outbox
 from lineage_guard.alerts.outbox import Outbox
-from lineage_guard.domain.incident import (
+from lineage_guard.domain.incidents.incident import (
     Begun,
     Ending,
     Incident,
@@ -21,7 +21,7 @@ from lineage_guard.domain.incident import (
     Seen,
     Storm,
 )
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.rules.policy import ReasonCode
 
 #: Name of the state in the ledger; each code location's sensor adds its own name.
 STATE = "alerts"

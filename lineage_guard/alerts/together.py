@@ -11,9 +11,9 @@ from lineage_guard.alerts.content import alert_of
 from lineage_guard.alerts.context import TEXT, Context, some
 from lineage_guard.alerts.digests import common_change, fitting
 from lineage_guard.alerts.ways import NAME, Way, cut, explaining, ways_to_unblock
-from lineage_guard.domain.incident import Event, IncidentKind, Notice
-from lineage_guard.domain.storms import Digest
-from lineage_guard.domain.wording import several
+from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.storms import Digest
+from lineage_guard.domain.incidents.wording import several
 
 _NAMED = 3
 #: What the first message says, and later ones too: nothing of it is new, and a chat that is updated must not lose it.

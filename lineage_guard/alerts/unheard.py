@@ -15,8 +15,8 @@ from lineage_guard.alerts.outbox import Outbox, Unheard, Waiting
 from lineage_guard.alerts.routing import LOG
 from lineage_guard.alerts.runbooks import PAGER
 from lineage_guard.alerts.ways import NAME, Way, cut
-from lineage_guard.domain.heartbeat import spell
-from lineage_guard.domain.incident import Event, IncidentKind, Incidents
+from lineage_guard.domain.incidents.heartbeat import spell
+from lineage_guard.domain.incidents.incident import Event, IncidentKind, Incidents
 
 #: Failures after which others are told: with the waits between them, about eight minutes.
 ATTEMPTS = 6

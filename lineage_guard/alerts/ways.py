@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incident import GUARD_STALE
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 #: Longest name shown; longer ones end in an ellipsis.
 NAME = 300

@@ -16,7 +16,7 @@ from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.domain.names import channel_name, is_hub, is_inside, is_self_hosting
-from lineage_guard.domain.spdx import known_ids, spellings
+from lineage_guard.domain.rules.spdx import known_ids, spellings
 
 _OWN = "what is your own belongs in a catalog file of your own, see docs/catalog.md"
 _MADE_UP = ("licenseref-", "documentref-")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.patterns import Pattern, channel_patterns, id_patterns
-from lineage_guard.domain.terms import Above, Confidence, Effect, Limits, Restriction, Terms
+from lineage_guard.domain.rules.terms import Above, Confidence, Effect, Limits, Restriction, Terms
 
 HOSTED = "hosted_service"
 RESELLER = "reseller"

@@ -10,7 +10,7 @@ from datetime import date
 from lineage_guard.catalog.entries import Entry
 from lineage_guard.catalog.patterns import Pattern
 from lineage_guard.domain.names import ModelName
-from lineage_guard.domain.terms import Resolution, Terms, Unresolved
+from lineage_guard.domain.rules.terms import Resolution, Terms, Unresolved
 
 # What may follow the name of open weights without making it somebody else's fine-tune:
 # sizes, versions, formats, quantisations and the variant names that owners give themselves.

@@ -15,8 +15,8 @@ from lineage_guard.catalog.policy_file import read_policy
 from lineage_guard.catalog.taken import taken_over
 from lineage_guard.domain.errors import CatalogError, PolicyError
 from lineage_guard.domain.names import channel_name
-from lineage_guard.domain.spdx import expression_error
-from lineage_guard.domain.terms import Confidence, Effect, Restriction
+from lineage_guard.domain.rules.spdx import expression_error
+from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction
 
 _BARRING = frozenset(Restriction) - {Restriction.NAMING_DUTY, Restriction.LICENSE_FLOWS_DOWN}
 

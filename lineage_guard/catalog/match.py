@@ -29,7 +29,7 @@ from lineage_guard.catalog.layers import (
 )
 from lineage_guard.domain.facts import ModelSource
 from lineage_guard.domain.names import ModelName, channel_name, is_hub, is_self_hosting, model_name
-from lineage_guard.domain.terms import Resolution, Terms, Unresolved
+from lineage_guard.domain.rules.terms import Resolution, Terms, Unresolved
 
 
 class _Asked(NamedTuple):

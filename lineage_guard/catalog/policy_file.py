@@ -17,11 +17,11 @@ from lineage_guard.catalog.doubts import Doubt, doubts
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.catalog.rules import organisation_of, rules_of
 from lineage_guard.domain.errors import PolicyError
-from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
-from lineage_guard.domain.organisation import Organisation
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import USES
-from lineage_guard.domain.uniting import Conflict, united
+from lineage_guard.domain.rules.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.rules.organisation import Organisation
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import USES
+from lineage_guard.domain.rules.uniting import Conflict, united
 
 _log = logging.getLogger(__name__)
 #: Names of the policies that ship with the package.

@@ -12,12 +12,12 @@ from typing import Any, cast
 from lineage_guard.catalog.documents import Document, suggest
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.domain.facts import Acknowledgement, Influence
-from lineage_guard.domain.matching import Match, Origin, ReasonCode, never
 from lineage_guard.domain.names import SELF_HOSTED, channel_name
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Rule, Subject
-from lineage_guard.domain.spdx import expression_error, licenses_in, spellings
-from lineage_guard.domain.terms import Confidence, Effect, Restriction
+from lineage_guard.domain.rules.matching import Match, Origin, ReasonCode, never
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Rule, Subject
+from lineage_guard.domain.rules.spdx import expression_error, licenses_in, spellings
+from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction
 
 _AS_TERMS = "as_terms"
 _TERMS = ("terms", "restriction", "confidence")

@@ -13,7 +13,7 @@ from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.entries import RESELLER, Entry, entries_of
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.terms import Terms
+from lineage_guard.domain.rules.terms import Terms
 
 
 class Taken(NamedTuple):

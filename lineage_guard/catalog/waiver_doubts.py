@@ -9,9 +9,9 @@ from lineage_guard.catalog.documents import suggest
 from lineage_guard.catalog.doubts import Doubt, meets, nearest
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.catalog.waiver_file import WaiverEntry, WaiverFile, WaiverState
-from lineage_guard.domain.judging import NO_RULE, OBSERVED_DIFFERS
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import USES
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import USES
+from lineage_guard.domain.verdict.judging import NO_RULE, OBSERVED_DIFFERS
 
 #: What is accepted for longer was not accepted until a day, but given up.
 LONG = timedelta(days=366)

@@ -16,9 +16,9 @@ from pathlib import Path
 import yaml
 
 from lineage_guard.catalog.waiver_file import WaiverFile, parse_waivers, read_waivers
-from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.errors import WaiverError
-from lineage_guard.domain.waivers import places
+from lineage_guard.domain.rules.waivers import places
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 _HEAD = """\
 # Risks that named people accept until a day; see `lineage-guard waive --help`. Change it by review only.

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from lineage_guard.catalog.documents import Document, text_of
 from lineage_guard.domain.errors import WaiverError
-from lineage_guard.domain.waivers import Waiver, WaiverReason, Waivers, too_broad
+from lineage_guard.domain.rules.waivers import Waiver, WaiverReason, Waivers, too_broad
 
 
 class WaiverState(StrEnum):

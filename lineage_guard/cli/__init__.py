@@ -80,7 +80,7 @@ class Commands(click.Group):
             if os.environ.get(DEBUG_VARIABLE):
                 raise
             if isinstance(error, LineageGuardError):
-                from lineage_guard.domain.explain import plain
+                from lineage_guard.domain.verdict.explain import plain
 
                 click.echo("\n".join(map(plain, f"Error: {error}".split("\n"))), err=True)
             else:
@@ -148,7 +148,7 @@ def check(**options: Any) -> int:
     With definitions (-m, -f, -w, or found in the current folder) it is asked about the versions
     the next run would read. Without any, about what the newest versions in the ledger were made from.
     """
-    from lineage_guard.domain.explain import headline, plain
+    from lineage_guard.domain.verdict.explain import headline, plain
 
     asked = _ask(options)
     for each in asked:

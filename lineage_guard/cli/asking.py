@@ -17,11 +17,11 @@ from lineage_guard.dagster.gate.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.locations import Found, find, load_locations
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.dagster.target import Target
-from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.explain import explain, plain
-from lineage_guard.domain.incidents import stopping
-from lineage_guard.domain.terms import TRAIN_COMPETING, is_training
+from lineage_guard.domain.incidents.incidents import stopping
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, is_training
+from lineage_guard.domain.verdict.decide import Decision, Verdict
+from lineage_guard.domain.verdict.explain import explain, plain
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
 

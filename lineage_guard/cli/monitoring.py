@@ -107,8 +107,8 @@ def _look(ledger: Ledger, after: timedelta | None, now: datetime) -> Watched:
 
 
 def _print(found: Health, watched: Watched | None) -> None:
-    from lineage_guard.domain.incident import Notice
-    from lineage_guard.domain.storms import Digest
+    from lineage_guard.domain.incidents.incident import Notice
+    from lineage_guard.domain.incidents.storms import Digest
 
     for check in found.checks:
         click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.said}")

@@ -119,7 +119,7 @@ def _compiled(asset: str, at: datetime | None, options: Mapping[str, Any]) -> Re
     from lineage_guard.dagster.settings import ledger_location, lineage_namespace, rulebook
     from lineage_guard.explaining.answering import upstream
     from lineage_guard.ledger import open_ledger
-    from lineage_guard.ledger.past import as_of
+    from lineage_guard.ledger.asking.past import as_of
     from lineage_guard.report.compiling import Rulebook, compile_report
     from lineage_guard.report.naming import find, readings
 

@@ -15,7 +15,7 @@ from lineage_guard.cli.targeting import ledger_option, namespace_option, target_
 if TYPE_CHECKING:
     from lineage_guard.catalog.doubts import Doubt
     from lineage_guard.catalog.waiver_file import WaiverEntry, WaiverFile
-    from lineage_guard.domain.decide import Finding, Verdict
+    from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 _CODES = ("AGREEMENT_PENDING", "LEGAL_OPINION", "NOT_RELEASED", "REBUILD_PLANNED", "FINDING_WRONG", "EMERGENCY")
 _file_option = click.option(
@@ -85,7 +85,7 @@ def request(asset: str, requested_by: str, path: str, **options: Any) -> int:
 
 
 def _open_findings(verdict: Verdict) -> list[Finding]:
-    from lineage_guard.domain.incidents import stopping
+    from lineage_guard.domain.incidents.incidents import stopping
 
     return list(stopping(verdict))
 

@@ -28,7 +28,7 @@ from lineage_guard.dagster.keys import DECLARATION_KEY, USE_TAG
 from lineage_guard.dagster.seal import ROOT_LINE, Sealed, seal
 from lineage_guard.domain.errors import ConfigError, LineageGuardError
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Usage
-from lineage_guard.domain.waivers import Waiver, WaiverReason
+from lineage_guard.domain.rules.waivers import Waiver, WaiverReason
 
 
 class ModelDeclaration(dg.Model):

@@ -17,10 +17,10 @@ from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
 from lineage_guard.dagster.compat import NamespacedMetadataSet
 from lineage_guard.dagster.keys import DECLARATION_KEY, NAMESPACE, USE_TAG, WRITES_KEY, is_use
 from lineage_guard.dagster.keys import use_of as use_of
+from lineage_guard.domain.declared.provenance import Declaration
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource, Usage
-from lineage_guard.domain.provenance import Declaration
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
 
 APPEND = "append"
 OVERWRITE = "overwrite"
@@ -201,7 +201,7 @@ def training(use: str = TRAIN_COMPETING) -> dict[str, str]:
     """Mark an asset as a training step for a use. Returns asset tags.
 
     Args:
-        use: one of ``lineage_guard.domain.terms.USES`` or a name of your own that your policy
+        use: one of ``lineage_guard.domain.rules.terms.USES`` or a name of your own that your policy
             knows: letters, digits, ``_``, ``-`` and ``.``, at most 63.
 
     Raises:
@@ -275,7 +275,7 @@ def _checked_writes(value: object, where: str) -> str:
 
 
 def _checked_licenses(values: Sequence[License | str], where: str) -> tuple[License, ...]:
-    from lineage_guard.domain.spdx import expression_error
+    from lineage_guard.domain.rules.spdx import expression_error
 
     if isinstance(values, str):
         values = (values,)

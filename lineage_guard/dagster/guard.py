@@ -24,8 +24,8 @@ from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError, UnsupportedAsset
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.policy import Policy
-    from lineage_guard.domain.waivers import Waiver
+    from lineage_guard.domain.rules.policy import Policy
+    from lineage_guard.domain.rules.waivers import Waiver
 
 #: Policies that ship with the package; anything else is the path of a file.
 SHIPPED_POLICIES = ("default", "strict", "research", "observe")

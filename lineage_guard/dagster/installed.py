@@ -22,7 +22,7 @@ from lineage_guard.dagster.settings import Settings, ledger_location, lineage_na
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
-    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.rules.policy import Policy
 
 _log = logging.getLogger("lineage_guard")
 GATE, SENSOR = "gate", "sensor"

@@ -13,7 +13,7 @@ import dagster as dg
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.keys import use_of
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.modes import Mode, strictest
+from lineage_guard.domain.verdict.modes import Mode, strictest
 
 #: Stands for every asset that no other entry covers.
 REST = "*"

@@ -20,8 +20,8 @@ from lineage_guard.dagster.keys import NAMESPACE
 from lineage_guard.dagster.settings import Settings, rulebook
 
 if TYPE_CHECKING:
+    from lineage_guard.domain.declared.observation import Observation
     from lineage_guard.domain.facts import ModelSource
-    from lineage_guard.domain.observation import Observation
     from lineage_guard.observe import Recorder
 
 #: Metadata key of what was observed, on materialisations.
@@ -62,7 +62,7 @@ def observation_of(metadata: Mapping[str, Any], asset: str | None = None) -> Obs
     value: object = metadata.get(OBSERVED_KEY)
     if value is None:
         return None
-    from lineage_guard.domain.observation import Observation
+    from lineage_guard.domain.declared.observation import Observation
 
     return Observation.from_json(value.data if isinstance(value, dg.JsonMetadataValue) else value, where=asset)
 
@@ -132,8 +132,8 @@ class _Step:
         from dataclasses import replace
 
         from lineage_guard.dagster.pins.step import partitions_of
+        from lineage_guard.domain.declared.observed import unexplained
         from lineage_guard.domain.names import same_model
-        from lineage_guard.domain.observed import unexplained
 
         seen = self.recorder.observation()
         if not seen:

@@ -9,12 +9,12 @@ import dagster as dg
 
 from lineage_guard.dagster.declare import metadata_of
 from lineage_guard.dagster.keys import NAMESPACE, RESTRICTED_TAG
-from lineage_guard.domain.closure import Ancestry
-from lineage_guard.domain.decide import terms_day
+from lineage_guard.domain.declared.provenance import Declaration
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Influence, Production, Version
-from lineage_guard.domain.provenance import Declaration
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, TermsSource
+from lineage_guard.domain.lineage.closure import Ancestry
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, TermsSource
+from lineage_guard.domain.verdict.decide import terms_day
 
 GROUP = "public"
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_]")

@@ -13,7 +13,7 @@ from lineage_guard.dagster.keys import SPLITS_KEY
 from lineage_guard.dagster.rows.found import SPLIT_MARK
 from lineage_guard.dagster.rows.split import PERMITTED, RESTRICTED, MixedTable, Split, Write, parquet_in
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
 
 
 def quarantine(

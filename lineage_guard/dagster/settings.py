@@ -15,8 +15,8 @@ from lineage_guard.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
-    from lineage_guard.domain.policy import Policy
-    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.domain.rules.policy import Policy
+    from lineage_guard.domain.rules.waivers import Waivers
 
 LEDGER_VARIABLE = "LINEAGE_GUARD_LEDGER"
 #: The variable openlineage-python and dagster-openlineage read, so that names agree.

@@ -21,7 +21,7 @@ from openlineage.client.transport.transform import EventTransformer
 
 from lineage_guard.dagster import compat
 from lineage_guard.dagster.settings import ledger_location, lineage_namespace
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState, asset_run_id
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState, asset_run_id
 from lineage_guard.openlineage.transform import is_asset_event, joined, renamed
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from lineage_guard.domain.attested import Attestation, Demand, findings_on_rows
-from lineage_guard.domain.closure import Ancestry, Closure, extend
-from lineage_guard.domain.decide import Finding, Verdict, decide
-from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.filtering import Cure
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import TermsSource
-from lineage_guard.domain.waivers import Waivers, spanning
+from lineage_guard.domain.lineage.closure import Ancestry, Closure, extend
+from lineage_guard.domain.lineage.filtering import Cure
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import TermsSource
+from lineage_guard.domain.rules.waivers import Waivers, spanning
+from lineage_guard.domain.verdict.attested import Attestation, Demand, findings_on_rows
+from lineage_guard.domain.verdict.decide import Finding, Verdict, decide
+from lineage_guard.domain.verdict.evidence import Evidence, findings_of
+from lineage_guard.domain.verdict.modes import Mode
 from lineage_guard.explaining.cure import without_quarantined
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class OnRecord:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        from lineage_guard.ledger.attesting import Attestations
+        from lineage_guard.ledger.archive.attesting import Attestations
 
         self._attestations = Attestations(ledger.archive)
 

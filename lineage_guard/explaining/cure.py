@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import ModelSource, Production, Version
-from lineage_guard.domain.filtering import Cure, Filtered, Proven, cured
-from lineage_guard.domain.terms import TermsSource
+from lineage_guard.domain.lineage.closure import Closure
+from lineage_guard.domain.lineage.filtering import Cure, Filtered, Proven, cured
+from lineage_guard.domain.rules.terms import TermsSource
+from lineage_guard.domain.verdict.evidence import Evidence, evidence_key
 
 if TYPE_CHECKING:
-    from lineage_guard.ledger.archive import Archive
+    from lineage_guard.ledger.archive.archive import Archive
 
 #: The suite that permitted rows must pass.
 SUITE = "rows"
@@ -56,7 +56,7 @@ def without_quarantined(
         LedgerError: when the ledger cannot be read.
         SuiteError: when the rows suite cannot be loaded.
     """
-    from lineage_guard.ledger.attesting import Attestations
+    from lineage_guard.ledger.archive.attesting import Attestations
 
     claims = Attestations(ledger.archive).claims(closure.rows)
     if not claims:

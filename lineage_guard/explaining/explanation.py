@@ -8,18 +8,18 @@ from shlex import quote
 from typing import TYPE_CHECKING, Protocol
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.offers import Split, splits
-from lineage_guard.domain.remedy import Cause, Remedy, Stop, causes, remedy, stops
-from lineage_guard.domain.ways import Edge, Ways, ways_of
+from lineage_guard.domain.lineage.ways import Edge, Ways, ways_of
+from lineage_guard.domain.verdict.offers import Split, splits
+from lineage_guard.domain.verdict.remedy import Cause, Remedy, Stop, causes, remedy, stops
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from lineage_guard.catalog import Catalog
-    from lineage_guard.domain.closure import Closure
-    from lineage_guard.domain.decide import Verdict
-    from lineage_guard.domain.policy import Policy
-    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.domain.lineage.closure import Closure
+    from lineage_guard.domain.rules.policy import Policy
+    from lineage_guard.domain.rules.waivers import Waivers
+    from lineage_guard.domain.verdict.decide import Verdict
     from lineage_guard.explaining.answering import Answer
     from lineage_guard.ledger import Ledger
 

@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lineage_guard.domain.explain import headline, terms_text
+from lineage_guard.domain.verdict.explain import headline, terms_text
 from lineage_guard.explaining import words
 from lineage_guard.pages import style_of, template
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from lineage_guard.domain.decide import Verdict
+    from lineage_guard.domain.verdict.decide import Verdict
     from lineage_guard.explaining.explanation import Explanation
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lineage_guard.domain.explain import name_of, path_text, plain
-from lineage_guard.domain.remedy import Action, Cause, Change
-from lineage_guard.domain.ways import MANY
+from lineage_guard.domain.lineage.ways import MANY
+from lineage_guard.domain.verdict.explain import name_of, path_text, plain
+from lineage_guard.domain.verdict.remedy import Action, Cause, Change
 from lineage_guard.explaining.explanation import spelt
 from lineage_guard.openlineage.codec import version_json
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.offers import Split
+    from lineage_guard.domain.verdict.offers import Split
     from lineage_guard.explaining.explanation import Explanation
 
 _TITLES = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import Evidence
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.run import validate_rows
 from lineage_guard.gx.suites import Suite, load_suite
 from lineage_guard.gx.tables.duckdb import DuckDBRows

@@ -15,15 +15,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lineage_guard.domain.closure import Closure, Reached
-from lineage_guard.domain.decide import judge, terms_day
-from lineage_guard.domain.evidence import Evidence, evidence_key
+from lineage_guard.domain.declared.observed import differences
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Version
-from lineage_guard.domain.judging import Ruling, rules_for
-from lineage_guard.domain.observed import differences
-from lineage_guard.domain.policy import Policy, ReasonCode, Subject
-from lineage_guard.domain.terms import Effect, Resolution, Terms
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.lineage.closure import Closure, Reached
+from lineage_guard.domain.rules.policy import Policy, ReasonCode, Subject
+from lineage_guard.domain.rules.terms import Effect, Resolution, Terms
+from lineage_guard.domain.rules.waivers import Waivers
+from lineage_guard.domain.verdict.decide import judge, terms_day
+from lineage_guard.domain.verdict.evidence import Evidence, evidence_key
+from lineage_guard.domain.verdict.judging import Ruling, rules_for
 from lineage_guard.gx.evidence import gather
 from lineage_guard.gx.suites import NOTHING, Suite, load_suite
 

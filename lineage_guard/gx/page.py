@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.evidence import Evidence
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.pages import style_of, template
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from datetime import date
 from functools import cached_property
 
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource
-from lineage_guard.domain.judging import rulings_on
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.reached import Kind
+from lineage_guard.domain.lineage.reached import Kind
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.verdict.judging import rulings_on
 from lineage_guard.gx.rows import normalise_channel, normalise_model
 from lineage_guard.gx.suites import NOTHING
 

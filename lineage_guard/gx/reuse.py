@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from lineage_guard.domain.evidence import Evidence, evidence_key
+from lineage_guard.domain.verdict.evidence import Evidence, evidence_key
 from lineage_guard.gx.rows import RowsTable, parameters_digest, run_rows_suite
 from lineage_guard.gx.suites import Suite
 

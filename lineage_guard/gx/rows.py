@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 from lineage_guard.gx.evidence import gather
 from lineage_guard.gx.run import find_failing
 from lineage_guard.gx.suites import NOTHING, Suite, load_suite

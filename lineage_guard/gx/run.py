@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import FailedExpectation
+from lineage_guard.domain.verdict.evidence import FailedExpectation
 from lineage_guard.gx.suites import Suite
 from lineage_guard.gx.tables.duckdb import DuckDBRows
 from lineage_guard.gx.tables.table import OpenRows

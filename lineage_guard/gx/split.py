@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lineage_guard.domain.closure import Ancestry, close, extend
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.facts import Assertion, ModelSource, Production, Version
-from lineage_guard.domain.filtering import RowSource, source_of
-from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.lineage.closure import Ancestry, close, extend
+from lineage_guard.domain.lineage.filtering import RowSource, source_of
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.gx.rows import RowsTable, normalise_channel, normalise_model
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import ConfigError, LedgerError
-from lineage_guard.domain.heartbeat import Heartbeat
-from lineage_guard.ledger import states
+from lineage_guard.domain.incidents.heartbeat import Heartbeat
+from lineage_guard.ledger.archive import states
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

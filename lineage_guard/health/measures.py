@@ -14,10 +14,10 @@ from lineage_guard.alerts.state import read_state
 from lineage_guard.alerts.unheard import missed, standing
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 from lineage_guard.health.heartbeats import Beats, heartbeats
-from lineage_guard.ledger.answers import Checked, position_of
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.archive.log import Log
+from lineage_guard.ledger.asking.answers import Checked, position_of
+from lineage_guard.ledger.asking.tally import Tally, Tallying
 from lineage_guard.ledger.presence import still_there
-from lineage_guard.ledger.tally import Tally, Tallying
 from lineage_guard.openlineage.hearing import OURS
 from lineage_guard.openlineage.progress import Progress
 

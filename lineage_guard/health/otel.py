@@ -14,8 +14,8 @@ from opentelemetry import metrics
 
 from lineage_guard.health.measures import Measuring
 from lineage_guard.health.readings import METRICS, Histogram, Metric, Readings, readings
+from lineage_guard.ledger.asking.tally import BOUNDS
 from lineage_guard.ledger.ledger import utc_now
-from lineage_guard.ledger.tally import BOUNDS
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

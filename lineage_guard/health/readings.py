@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lineage_guard.domain.heartbeat import Heartbeat
+from lineage_guard.domain.incidents.heartbeat import Heartbeat
 from lineage_guard.health.measures import MEASURES, Measured
-from lineage_guard.ledger.tally import BOUNDS, Sort
+from lineage_guard.ledger.asking.tally import BOUNDS, Sort
 
 #: Sorts of decisions that are told apart; more are counted together.
 _SORTS = 200

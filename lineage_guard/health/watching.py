@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from lineage_guard.alerts import Context, Report, Sink, send
 from lineage_guard.alerts.order import in_order
 from lineage_guard.alerts.state import read_state, state_name
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.heartbeat import SENSOR, Heartbeat, verdict_on
-from lineage_guard.domain.incidents import Incidents, Place
+from lineage_guard.domain.incidents.heartbeat import SENSOR, Heartbeat, verdict_on
+from lineage_guard.domain.incidents.incidents import Incidents, Place
+from lineage_guard.domain.verdict.decide import Verdict
 from lineage_guard.health.heartbeats import heartbeats
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lineage_guard.domain.heartbeat import spell
+from lineage_guard.domain.incidents.heartbeat import spell
 from lineage_guard.health.measures import Measured
 
 #: Deliveries that may fail one after the other: about four minutes of an outage.

@@ -12,11 +12,11 @@ from itertools import takewhile
 import msgspec
 
 from lineage_guard.domain.errors import EventError, LedgerError
-from lineage_guard.ledger.collector import collector_paused
-from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import Log, canonical, new_writer
-from lineage_guard.ledger.state import State, mark
-from lineage_guard.ledger.tail import IDENTITY, Tail
+from lineage_guard.ledger.archive.log import Log, canonical, new_writer
+from lineage_guard.ledger.index.collector import collector_paused
+from lineage_guard.ledger.index.index import Index
+from lineage_guard.ledger.index.state import State, mark
+from lineage_guard.ledger.index.tail import IDENTITY, Tail
 
 _GIVE_UP_S = 60.0
 

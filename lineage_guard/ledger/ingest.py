@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from lineage_guard.domain.errors import ConfigError, EventError, LedgerError
 from lineage_guard.ledger.appending import Prepared
-from lineage_guard.ledger.collector import collector_paused
+from lineage_guard.ledger.archive.quarantine import Quarantined, put_aside
+from lineage_guard.ledger.index.collector import collector_paused
 from lineage_guard.ledger.ledger import Ledger
-from lineage_guard.ledger.quarantine import Quarantined, put_aside
 from lineage_guard.openlineage.intake import PIECE, Found, Piece, events_of, is_event_file, pieces_of
 
 A = TypeVar("A")
@@ -116,7 +116,7 @@ def _local(path: Path) -> Iterator[Source]:
 
 
 def _in_bucket(url: str) -> Iterator[Source]:
-    from lineage_guard.ledger.s3 import S3Archive
+    from lineage_guard.ledger.archive.s3 import S3Archive
 
     parent, _, last = url.rstrip("/").rpartition("/")
     if is_event_file(last) and parent not in ("s3:", "s3:/"):

@@ -8,25 +8,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.errors import EventError, LedgerError
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.ledger import answers, states
-from lineage_guard.ledger.answers import ANY, AnyPartition, Appended, Checked, position_of
+from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.ledger.appending import Prepared, append, prepare
-from lineage_guard.ledger.archive import Archive, open_archive
-from lineage_guard.ledger.index import Index
-from lineage_guard.ledger.log import Log
-from lineage_guard.ledger.state import State, mark
-from lineage_guard.ledger.tail import Tail
+from lineage_guard.ledger.archive import evidence as filing
+from lineage_guard.ledger.archive import states
+from lineage_guard.ledger.archive.archive import Archive, open_archive
+from lineage_guard.ledger.archive.log import Log
+from lineage_guard.ledger.asking import answers
+from lineage_guard.ledger.asking.answers import ANY, AnyPartition, Appended, Checked, position_of
+from lineage_guard.ledger.index.index import Index
+from lineage_guard.ledger.index.state import State, mark
+from lineage_guard.ledger.index.tail import Tail
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.evidence import Evidence
-    from lineage_guard.domain.ways import Edge
-    from lineage_guard.ledger.browsing import Browsing
-    from lineage_guard.ledger.impact import Impact
+    from lineage_guard.domain.lineage.ways import Edge
+    from lineage_guard.domain.verdict.evidence import Evidence
+    from lineage_guard.ledger.asking.browsing import Browsing
+    from lineage_guard.ledger.asking.impact import Impact
+    from lineage_guard.ledger.asking.trained import OnRecord
     from lineage_guard.ledger.prune import Plan
-    from lineage_guard.ledger.trained import OnRecord
 
 T = TypeVar("T")
 #: Compact on reading once the tail holds this many events: decoding them again in every process costs more.
@@ -84,7 +86,7 @@ class Ledger:
     @cached_property
     def browsing(self) -> Browsing:
         """What was gathered of it to be browsed, page by page."""
-        from lineage_guard.ledger.browsing import Browsing
+        from lineage_guard.ledger.asking.browsing import Browsing
 
         return Browsing()
 
@@ -126,8 +128,6 @@ class Ledger:
         Raises:
             LedgerError: when the archive cannot be written.
         """
-        from lineage_guard.ledger import evidence as filing
-
         filing.write(self.archive, evidence)
 
     def store(self, name: str, state: Mapping[str, object]) -> None:
@@ -226,12 +226,12 @@ class Ledger:
                 versions it will read, the models it uses itself.
 
         Returns:
-            What ``domain.closure.close`` returns for all productions in the ledger.
+            What ``domain.lineage.closure.close`` returns for all productions in the ledger.
 
         Raises:
             LedgerError: when any part of the ledger cannot be read.
         """
-        from lineage_guard.ledger.closing import closure_of
+        from lineage_guard.ledger.asking.closing import closure_of
 
         def answer(index: Index, tail: Tail) -> tuple[Closure, int, int]:
             return closure_of(target, index, tail, mark(tail)), tail.seq, tail.events
@@ -242,7 +242,7 @@ class Ledger:
 
     def graph(self, target: Production) -> tuple[Closure, list[Edge]]:
         """As ``closure``, and every edge between the versions in it."""
-        from lineage_guard.ledger.closing import graph_of
+        from lineage_guard.ledger.asking.closing import graph_of
 
         return self._state.read(lambda index, tail: graph_of(target, index, tail, mark(tail)))
 
@@ -262,14 +262,14 @@ class Ledger:
             >>> open_ledger(tempfile.mkdtemp()).impact(model="gpt-4o*").reached
             ()
         """
-        from lineage_guard.ledger.impact import impact_of
+        from lineage_guard.ledger.asking.impact import impact_of
 
         starts = list(versions)
         return self._state.read(lambda index, tail: impact_of(starts, model, provider, index, tail, mark(tail)))
 
     def trained(self, names: Collection[tuple[str, str]] = ()) -> OnRecord:
         """Every trained version, with the newest verdict on it; see ``ledger.trained``."""
-        from lineage_guard.ledger.trained import trained
+        from lineage_guard.ledger.asking.trained import trained
 
         return self._state.read(lambda index, tail: trained(index, tail, names))
 
@@ -340,8 +340,6 @@ class Ledger:
         Raises:
             LedgerError: when it is there but cannot be read.
         """
-        from lineage_guard.ledger import evidence as filing
-
         return filing.read(self.archive, key)
 
     def load(self, name: str) -> dict[str, object] | None:

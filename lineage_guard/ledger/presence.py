@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.archive.log import Log
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

@@ -17,12 +17,12 @@ from datetime import datetime
 from itertools import chain as concatenated
 
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.ledger.archive import Archive
-from lineage_guard.ledger.batch import GENESIS, Batch, parse
-from lineage_guard.ledger.log import Log, key_of
-from lineage_guard.ledger.packs import packs_after, read_pack, sweep, write_pack
-from lineage_guard.ledger.state import State
-from lineage_guard.ledger.tail import Facts, facts_of
+from lineage_guard.ledger.archive.archive import Archive
+from lineage_guard.ledger.archive.batch import GENESIS, Batch, parse
+from lineage_guard.ledger.archive.log import Log, key_of
+from lineage_guard.ledger.archive.packs import packs_after, read_pack, sweep, write_pack
+from lineage_guard.ledger.index.state import State
+from lineage_guard.ledger.index.tail import Facts, facts_of
 from lineage_guard.openlineage.statement import Statement
 
 Place = tuple[str, str]

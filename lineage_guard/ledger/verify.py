@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.ledger.archive import Archive
-from lineage_guard.ledger.batch import GENESIS, Batch, OtherFormat, parse
-from lineage_guard.ledger.index import Index, PartGone
-from lineage_guard.ledger.log import Log, key_of
-from lineage_guard.ledger.manifest import Manifest, published
-from lineage_guard.ledger.packs import covering, packs_after, read_pack
+from lineage_guard.ledger.archive.archive import Archive
+from lineage_guard.ledger.archive.batch import GENESIS, Batch, OtherFormat, parse
+from lineage_guard.ledger.archive.log import Log, key_of
+from lineage_guard.ledger.archive.packs import covering, packs_after, read_pack
+from lineage_guard.ledger.index.index import Index, PartGone
+from lineage_guard.ledger.index.manifest import Manifest, published
 
 _FACET = "lineageGuard_decision"
 
@@ -145,7 +145,7 @@ def _index(archive: Archive, manifest: Manifest) -> Iterator[Finding]:
 
 
 def _unfaithful(archive: Archive, manifests: Sequence[tuple[Manifest, str]]) -> Iterator[Finding]:
-    from lineage_guard.ledger.faithful import unfaithful
+    from lineage_guard.ledger.index.faithful import unfaithful
 
     where = {manifest.generation: place for manifest, place in manifests}
     batches = Log(archive).after(0, GENESIS)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from lineage_guard.domain.observation import Via
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.observe.exchange import PEEKED, Call, Fields, answer_of, call_of, fields_of, peek
 from lineage_guard.observe.imports import when_imported
 from lineage_guard.observe.recorder import Recorder, recorders

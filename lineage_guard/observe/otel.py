@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.domain.facts import Usage
-from lineage_guard.domain.observation import Via
 from lineage_guard.observe.recorder import Answer, note, recorders
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lineage_guard.domain.declared.observation import ANY, Contact, Observation, ObservedModel, Via
 from lineage_guard.domain.facts import Usage
 from lineage_guard.domain.names import is_inside, same_model
-from lineage_guard.domain.observation import ANY, Contact, Observation, ObservedModel, Via
 
 #: Kinds of answers kept apart; further ones of a host are counted together.
 MOST_MODELS = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lineage_guard.domain.observation import Via
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.observe.recorder import Answer, note
 
 _MODEL = ("model", "model_version", "modelVersion", "modelId")

@@ -18,7 +18,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction, Terms
 from lineage_guard.openlineage.facets import Json, present
 from lineage_guard.openlineage.reading import Fields, format_time
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.facts import Acknowledgement, License, LicenseScope, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.runs import AssetRun
 from lineage_guard.openlineage.codec import license_json, model_json
 from lineage_guard.openlineage.facets import LICENSE, MODEL_SOURCE, PINS, VERSIONS, Json, facet, present
 from lineage_guard.openlineage.reading import format_time

@@ -22,7 +22,7 @@ from lineage_guard.domain.facts import (
     Production,
     Version,
 )
-from lineage_guard.domain.runs import RunState
+from lineage_guard.domain.verdict.runs import RunState
 from lineage_guard.openlineage.codec import license_from, model_from
 from lineage_guard.openlineage.datasets import is_uuid, model_node
 from lineage_guard.openlineage.facets import DECISION, LICENSE, MODEL_SOURCE, PINS, SOURCE

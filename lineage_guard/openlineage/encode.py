@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.errors import EventError
-from lineage_guard.domain.runs import AssetRun
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.decide import Finding, Verdict
+from lineage_guard.domain.verdict.runs import AssetRun
 from lineage_guard.openlineage.datasets import inputs_of, is_uuid, outputs_of, owners
 from lineage_guard.openlineage.facets import (
     DECISION,
@@ -45,7 +45,7 @@ def event_of(run: AssetRun, *, producer: str | None = None, engine_version: str 
     Example:
         >>> from datetime import UTC, datetime
         >>> from lineage_guard.domain.facts import ModelSource, Production, Version
-        >>> from lineage_guard.domain.runs import RunState
+        >>> from lineage_guard.domain.verdict.runs import RunState
         >>> run_id = "019b76da-a800-7503-85d6-56f485aac304"
         >>> made = Production((Version("d", "synthetic", None, run_id),), models=(ModelSource("openai", "gpt-4o"),))
         >>> at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ def event_of(run: AssetRun, *, producer: str | None = None, engine_version: str 
         raise EventError(
             f"the run id {run.run_id!r} is no UUID",
             where=f"{run.job_namespace}:{run.job_name}",
-            fix="make it with lineage_guard.domain.runs.asset_run_id",
+            fix="make it with lineage_guard.domain.verdict.runs.asset_run_id",
         )
     if not run.production.outputs:
         raise EventError(

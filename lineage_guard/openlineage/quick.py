@@ -25,7 +25,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.runs import RunState
+from lineage_guard.domain.verdict.runs import RunState
 from lineage_guard.openlineage.datasets import is_uuid, model_node
 from lineage_guard.openlineage.decode import Decoded, decode
 from lineage_guard.openlineage.hearing import EMPTYING, OURS, REPLACING, is_supplier

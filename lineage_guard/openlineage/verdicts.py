@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import Influence, Pin
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.modes import Mode
 from lineage_guard.openlineage.codec import (
     effect_from,
     model_from,

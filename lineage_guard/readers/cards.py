@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lineage_guard.domain.declared.provenance import HUB
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import License, LicenseScope, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED
-from lineage_guard.domain.provenance import HUB
-from lineage_guard.domain.spdx import canonical, expression_error
+from lineage_guard.domain.rules.spdx import canonical, expression_error
 from lineage_guard.readers.documents import Node, parse
 from lineage_guard.readers.facts import Facts, Found
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from lineage_guard.domain.declared.provenance import HUB
 from lineage_guard.domain.names import is_inside
-from lineage_guard.domain.provenance import HUB
 
 
 class Reached(NamedTuple):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lineage_guard.domain.declared.provenance import HUB
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Influence, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED
-from lineage_guard.domain.provenance import HUB
 from lineage_guard.readers.channels import Reached, reached
 from lineage_guard.readers.documents import Node
 from lineage_guard.readers.facts import Facts, Found

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from lineage_guard.domain.declared.provenance import HUB, Declaration
 from lineage_guard.domain.facts import Completeness, License, ModelSource, Version
-from lineage_guard.domain.provenance import HUB, Declaration
 
 _T = TypeVar("_T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineage_guard.domain.decide import Finding, Verdict
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 
 def compared(recorded: Verdict, now: Verdict) -> tuple[tuple[str, ...], tuple[str, ...]]:

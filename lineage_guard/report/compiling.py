@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from lineage_guard.domain.attested import Attestation, Demand, findings_on_rows
-from lineage_guard.domain.closure import Ancestry, Closure, extend
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.filtering import Cure
-from lineage_guard.domain.judging import judge
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.reached import Reached, terms_day
-from lineage_guard.domain.terms import TRAIN_COMPETING, Terms, TermsSource
-from lineage_guard.ledger.attesting import Attestations
-from lineage_guard.ledger.past import Past
+from lineage_guard.domain.lineage.closure import Ancestry, Closure, extend
+from lineage_guard.domain.lineage.filtering import Cure
+from lineage_guard.domain.lineage.reached import Reached, terms_day
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Terms, TermsSource
+from lineage_guard.domain.verdict.attested import Attestation, Demand, findings_on_rows
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.judging import judge
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.asking.past import Past
 from lineage_guard.openlineage.facets import installed_version
 from lineage_guard.report.comparing import compared
 from lineage_guard.report.contents import (

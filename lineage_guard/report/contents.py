@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Production, Version
-from lineage_guard.domain.reached import Reached
-from lineage_guard.domain.terms import Terms
-from lineage_guard.domain.waivers import Waiver
-from lineage_guard.ledger.past import OnRecord, Position
+from lineage_guard.domain.lineage.reached import Reached
+from lineage_guard.domain.rules.terms import Terms
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.evidence import Evidence
+from lineage_guard.ledger.asking.past import OnRecord, Position
 
 #: Paths of at most so many steps are spelled out from the trained version on.
 SPELLED_OUT = 32

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lineage_guard.domain.decide import Verdict
+from lineage_guard.domain.verdict.decide import Verdict
 from lineage_guard.openlineage.codec import license_json, model_json, terms_json, version_json
 from lineage_guard.openlineage.encode import canonical
 from lineage_guard.openlineage.facets import Json, present

@@ -8,15 +8,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, cast
 
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.evidence import Evidence, evidence_key
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.filtering import Cure
-from lineage_guard.domain.reached import Rows
-from lineage_guard.domain.terms import Terms
-from lineage_guard.ledger import evidence as filing
-from lineage_guard.ledger.attesting import Attestations
-from lineage_guard.ledger.past import Past
+from lineage_guard.domain.lineage.filtering import Cure
+from lineage_guard.domain.lineage.reached import Rows
+from lineage_guard.domain.rules.terms import Terms
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.evidence import Evidence, evidence_key
+from lineage_guard.ledger.archive import evidence as filing
+from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.asking.past import Past
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.verdicts import verdict_of
 from lineage_guard.report.contents import Decided, Filed, Obligation, Source, Waived, WaiverText

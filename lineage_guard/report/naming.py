@@ -7,7 +7,7 @@ from typing import NamedTuple, NoReturn, cast
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.past import Past
+from lineage_guard.ledger.asking.past import Past
 from lineage_guard.openlineage.decode import decode
 
 _VERSION = re.compile(

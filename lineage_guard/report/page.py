@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.explain import name_of, path_text
+from lineage_guard.domain.verdict.explain import name_of, path_text
 from lineage_guard.pages import style_of, template
 from lineage_guard.report.contents import Report, WaiverText
 from lineage_guard.report.gathering import passed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lineage_guard.domain.facts import Acknowledgement, License, ModelSource, Version
-from lineage_guard.domain.spdx import canonical, expression_error
+from lineage_guard.domain.rules.spdx import canonical, expression_error
 from lineage_guard.openlineage.reading import format_time
 from lineage_guard.report.contents import Report, Source
 from lineage_guard.report.document import as_json

@@ -9,14 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import Influence, Pin, Version
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.modes import Mode
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.catalog.waiver_file import WaiverState
-    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.rules.policy import Policy
 
 T = TypeVar("T")
 

@@ -10,14 +10,14 @@ from lineage_guard.web.contents import Rules
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.past import Past
+    from lineage_guard.ledger.asking.past import Past
 
 
 def report_bytes(ledger: Ledger, rules: Rules, version: Version, format_: str) -> bytes:
     """See ``questions.report_bytes``."""
     from lineage_guard.explaining.answering import upstream
     from lineage_guard.explaining.texts import texts_of
-    from lineage_guard.ledger.past import as_of
+    from lineage_guard.ledger.asking.past import as_of
     from lineage_guard.report.compiling import Rulebook, compile_report
     from lineage_guard.report.rendering import render
 

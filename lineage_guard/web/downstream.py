@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.affected import ENDS, Hit, affected
+from lineage_guard.ledger.asking.affected import ENDS, Hit, affected
 from lineage_guard.web.contents import ImpactRow, Page
 from lineage_guard.web.listing import cursor, place_of
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.index import Index
-    from lineage_guard.ledger.tail import Tail
+    from lineage_guard.ledger.index.index import Index
+    from lineage_guard.ledger.index.tail import Tail
 
 
 def impact(

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin
-from lineage_guard.ledger.graph import Between, Segment, reverse, walk
+from lineage_guard.ledger.index.graph import Between, Segment, reverse, walk
 from lineage_guard.web import nodes
 from lineage_guard.web.drawn import GraphEdge, PathGraph
 from lineage_guard.web.grouping import Grouped, grouped
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.judging import Judged
+    from lineage_guard.domain.verdict.judging import Judged
     from lineage_guard.web.examined import Examined
 
 

@@ -11,24 +11,24 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lineage_guard.domain.closure import Ancestry, Closure, public_inputs
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Influence, Pin, Version
-from lineage_guard.domain.judging import Judged, judge
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.overlay import Overlay
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect
-from lineage_guard.domain.ways import Edge, Ways
+from lineage_guard.domain.lineage.closure import Ancestry, Closure, public_inputs
+from lineage_guard.domain.lineage.overlay import Overlay
+from lineage_guard.domain.lineage.ways import Edge, Ways
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.judging import Judged, judge
+from lineage_guard.domain.verdict.modes import Mode
 from lineage_guard.explaining.answering import Request, extended, of_rows
-from lineage_guard.ledger.closing import between
-from lineage_guard.ledger.graph import Between
-from lineage_guard.ledger.state import mark
+from lineage_guard.ledger.asking.closing import between
+from lineage_guard.ledger.index.graph import Between
+from lineage_guard.ledger.index.state import mark
 from lineage_guard.web import recorded
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.domain.rules.waivers import Waivers
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.listed import ListedVerdict
+    from lineage_guard.ledger.asking.listed import ListedVerdict
     from lineage_guard.web.contents import Rules
 
 

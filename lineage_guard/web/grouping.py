@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.graph import Between
+from lineage_guard.ledger.index.graph import Between
 
 Effects = Mapping[int, tuple[str, ...]]
 

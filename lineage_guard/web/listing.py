@@ -7,17 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.explain import outcome_of
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.runs import DECLARED
+from lineage_guard.domain.verdict.decide import Decision
+from lineage_guard.domain.verdict.explain import outcome_of
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import DECLARED
 from lineage_guard.web.contents import Cause, Page, VerdictRow, VersionKind, VersionRow
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.listed import ListedVerdict
+    from lineage_guard.ledger.asking.listed import ListedVerdict
 
 _R = TypeVar("_R")
 

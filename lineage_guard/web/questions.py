@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.web.contents import (
     ExplanationView,
     ImpactRow,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lineage_guard.domain.decide import Finding, Verdict
 from lineage_guard.domain.errors import EventError
-from lineage_guard.domain.explain import headline, path_steps, terms_text
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.ledger.written import event_at
+from lineage_guard.domain.verdict.decide import Finding, Verdict
+from lineage_guard.domain.verdict.explain import headline, path_steps, terms_text
+from lineage_guard.ledger.archive.written import event_at
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.verdicts import verdict_of
 from lineage_guard.web import listing
@@ -18,7 +18,7 @@ from lineage_guard.web.contents import FindingView, VerdictView
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.listed import ListedVerdict
+    from lineage_guard.ledger.asking.listed import ListedVerdict
 
 #: Verdicts on the same asset that are shown beside one.
 _HISTORY = 20

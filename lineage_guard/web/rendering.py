@@ -18,9 +18,9 @@ from urllib.parse import quote, urlencode
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.explain import outcome
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.verdict.explain import outcome
 from lineage_guard.pages import seen, templates
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.ledger.presence import still_there
 from lineage_guard.web.contents import Rules
 

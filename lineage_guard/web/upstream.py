@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.closure import Closure
+    from lineage_guard.domain.lineage.closure import Closure
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 
 from lineage_guard.alerts.ways import ways_to_unblock
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents import stopping
+from lineage_guard.domain.incidents.incidents import stopping
+from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.web import questions
 from lineage_guard.web.rendering import page, part, to
 from lineage_guard.web.site import ROWS, Site, decision_of, named_version, site_of, text_of

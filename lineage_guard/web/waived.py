@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.catalog.waiver_file import WaiverState, read_waivers
 from lineage_guard.domain.errors import WaiverError
-from lineage_guard.domain.waivers import NOTICE
+from lineage_guard.domain.rules.waivers import NOTICE
 from lineage_guard.web.contents import WaiverRow, WaiversView
 
 if TYPE_CHECKING:

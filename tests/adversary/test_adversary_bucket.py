@@ -7,7 +7,7 @@ import pytest
 from faulty_s3 import Proxy
 from guarding import RESTRICTED, Lane, failure_of, made_by, written_by_people
 
-import lineage_guard.ledger.s3 as backend
+import lineage_guard.ledger.archive.s3 as backend
 from lineage_guard import training
 
 

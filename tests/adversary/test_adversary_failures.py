@@ -13,7 +13,7 @@ from guarding import RESTRICTED, Lane, made_by, written_by_people
 
 import lineage_guard.gx.lineage as suite
 from lineage_guard import ModelSource, training
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
 
 
 def student_on(lane: Lane, parent: dg.AssetsDefinition) -> dg.AssetsDefinition:

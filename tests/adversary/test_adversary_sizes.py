@@ -8,7 +8,7 @@ from guarding import PERMITTED, RESTRICTED, Lane, failure_of, made_by
 
 from lineage_guard import declare, training
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
+from lineage_guard.domain.verdict.runs import AssetRun, RunState, asset_run_id
 from lineage_guard.openlineage.encode import event_of
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import TRAIN_COMPETING, Confidence, Effect, FixedTerms, Terms
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Confidence, Effect, FixedTerms, Terms
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Verdict, decide
 
 T0 = datetime(2026, 11, 1, 12, tzinfo=UTC)
 GPT = ModelSource("openai", "gpt-4o", channel="api.openai.com")

@@ -11,11 +11,11 @@ from pager import Pager
 from lineage_guard.alerts import Alert, Context, send
 from lineage_guard.alerts import around as nearby
 from lineage_guard.alerts.around import Neighbourhood
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.encode import event_of
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from lineage_guard.alerts import Alert, Context, LogSink, SnsSink, WebhookSink, alert_of, send, sinks_from_env
 from lineage_guard.alerts.content import runbook_of, sample
 from lineage_guard.alerts.sinks.sns import MESSAGE_BYTES, _attributes, _message, subject
-from lineage_guard.domain.decide import GUARD_CANNOT_SEE
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.domain.incidents import Incidents, step
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.incidents.incidents import Incidents, step
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.verdict.decide import GUARD_CANNOT_SEE
 
 DOCS = Path(__file__).parents[2] / "docs"
 

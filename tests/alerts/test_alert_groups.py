@@ -16,9 +16,9 @@ from lineage_guard.alerts.sinks.slack_blocks import blocks_of
 from lineage_guard.alerts.standing import Standing, standing
 from lineage_guard.alerts.state import parse_state
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.heartbeat import Heartbeat, verdict_on
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.incidents.heartbeat import Heartbeat, verdict_on
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.modes import Mode
 
 
 class Keep:

@@ -10,10 +10,10 @@ import pytest
 
 from lineage_guard.alerts import runbooks
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.decide import GUARD_CANNOT_SEE, NO_RULE
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incident import GUARD_STALE
-from lineage_guard.domain.policy import ReasonCode, Subject
+from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.rules.policy import ReasonCode, Subject
+from lineage_guard.domain.verdict.decide import GUARD_CANNOT_SEE, NO_RULE
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("default", "strict", "research", "observe")

@@ -9,7 +9,7 @@ from alerting import CLAUDE, GPT, TextLedger, at, verdict
 
 from lineage_guard.alerts import Context, send
 from lineage_guard.alerts.state import parse_state
-from lineage_guard.domain.incident import Event
+from lineage_guard.domain.incidents.incident import Event
 
 SAMPLE = (Path(__file__).parent / "samples" / "state_before_groups.json").read_text()
 PROD = Context("prod")

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from alerting import CLAUDE, GPT, POLICY, at, verdict
 
-from lineage_guard.domain.evidence import Evidence, FailedExpectation, findings_of
-from lineage_guard.domain.incidents import Event, IncidentKind, Incidents, step
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.incidents.incidents import Event, IncidentKind, Incidents, step
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation, findings_of
 
 
 def events(notices):

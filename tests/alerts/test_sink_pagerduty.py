@@ -12,7 +12,7 @@ from receivers import PAGERDUTY_KEY, Http, PagerDuty, serving
 from lineage_guard.alerts import Alert, Context, PagerDutySink, Undelivered, send
 from lineage_guard.alerts.content import sample
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.modes import Mode
 
 CONTEXT = Context("prod", "https://dagster.example", "https://runbooks.example", {"student": ("team:nlp",)})
 

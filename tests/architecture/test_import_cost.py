@@ -29,8 +29,8 @@ JUDGING = (
     "lineage_guard.dagster.collect.collect",
     "lineage_guard.dagster.gate.gate",
     "lineage_guard.dagster.pins.resolve",
-    "lineage_guard.domain.decide",
-    "lineage_guard.domain.policy",
+    "lineage_guard.domain.verdict.decide",
+    "lineage_guard.domain.rules.policy",
     "lineage_guard.ledger",
 )
 

@@ -11,8 +11,8 @@ from lineage_guard.catalog import DISCLAIMER, PRESETS, check_shipped, load_catal
 from lineage_guard.catalog.ancestry import UNREAD
 from lineage_guard.catalog.documents import schema
 from lineage_guard.domain.facts import Influence, ModelSource, Usage, Version
-from lineage_guard.domain.spdx import expression_error
-from lineage_guard.domain.terms import USES, Confidence, Effect, Restriction
+from lineage_guard.domain.rules.spdx import expression_error
+from lineage_guard.domain.rules.terms import USES, Confidence, Effect, Restriction
 
 CATALOG = load_catalog()
 ENTRIES = CATALOG.terms.details

@@ -4,7 +4,7 @@ from datetime import date
 
 from lineage_guard.catalog import load_catalog
 from lineage_guard.catalog.lint import lint
-from lineage_guard.domain.terms import Restriction
+from lineage_guard.domain.rules.terms import Restriction
 
 ENTRY = """
 format: 1

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.errors import CatalogError
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.verdict.decide import decide
 
 PAGE = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -8,8 +8,8 @@ import pytest
 from lineage_guard.catalog import load_catalog, load_policy, load_waivers
 from lineage_guard.catalog.documents import schema
 from lineage_guard.domain.errors import PolicyError
-from lineage_guard.domain.policy import Subject
-from lineage_guard.domain.waivers import WaiverReason
+from lineage_guard.domain.rules.policy import Subject
+from lineage_guard.domain.rules.waivers import WaiverReason
 
 DOCS = Path(__file__).parents[2] / "docs"
 POLICY, WAIVERS = ((DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("policy", "waivers"))

@@ -8,8 +8,8 @@ import pytest
 from lineage_guard.catalog import PRESETS, load_catalog, load_policy
 from lineage_guard.domain.errors import CatalogError, PolicyError
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.policy import Subject
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.policy import Subject
+from lineage_guard.domain.rules.terms import Effect
 
 CATALOG = load_catalog()
 GOOD = """\

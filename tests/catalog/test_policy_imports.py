@@ -11,8 +11,8 @@ from lineage_guard.dagster.gate.sign import fingerprint
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import PolicyError
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect
 
 CATALOG = load_catalog()
 COMPANY = """\

@@ -8,13 +8,13 @@ import pytest
 from lineage_guard.catalog import load_waivers
 from lineage_guard.catalog.waiver_edit import request, revoke, scope_of
 from lineage_guard.catalog.waiver_file import WaiverState, read_waivers
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.errors import ConfigError, WaiverError
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms
-from lineage_guard.domain.waivers import WaiverReason
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms
+from lineage_guard.domain.rules.waivers import WaiverReason
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 GOOD = """\

@@ -6,7 +6,7 @@ import dagster as dg
 
 import lineage_guard
 from lineage_guard import ModelSource, declare, source, training
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
 
 RESTRICTED = ModelSource("openai", "gpt-4o", channel="api.openai.com")
 DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])

@@ -93,11 +93,11 @@ def test_a_standing_block_that_was_given_up_pages_when_it_is_sent_again(run, led
 
 @pytest.fixture
 def standing_block():
-    from lineage_guard.domain.closure import close
-    from lineage_guard.domain.decide import decide
     from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
-    from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-    from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms
+    from lineage_guard.domain.lineage.closure import close
+    from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
+    from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms
+    from lineage_guard.domain.verdict.decide import decide
 
     rules = (Rule("no-gaps", Subject.GAP, Effect.UNKNOWN, "Missing is not clean.", "Declare it.", Match()),)
     made = Version("default", "synth", None, "r1")

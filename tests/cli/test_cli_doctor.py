@@ -24,7 +24,7 @@ import dagster as dg
 import lineage_guard
 from datetime import datetime, timedelta, UTC
 from lineage_guard import ModelSource, declare, source, training
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
 
 @dg.asset(metadata=source(human=True))
 def letters(): ...
@@ -416,7 +416,7 @@ def test_events_that_were_not_delivered_are_named(look: Look, home: Path) -> Non
 
     assert look(CLEAN, "delivery") == []
     from lineage_guard.domain.facts import Production, Version
-    from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
+    from lineage_guard.domain.verdict.runs import AssetRun, RunState, asset_run_id
 
     at = datetime.now(UTC)
     made = asset_run_id("r", "letters", None, at)

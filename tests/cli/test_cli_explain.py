@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import lineage_guard
 from lineage_guard.cli import cli
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 

@@ -18,10 +18,10 @@ import lineage_guard
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.cli import cli
 from lineage_guard.dagster.gate.gate import upstream
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.verdict.decide import decide
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.encode import event_of
 

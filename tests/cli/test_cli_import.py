@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from lineage_guard.cli import cli
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.quarantine import quarantined
+from lineage_guard.ledger.archive.quarantine import quarantined
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "openlineage"))
 from foreign_examples import data, event, ran

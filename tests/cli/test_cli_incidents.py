@@ -12,10 +12,10 @@ from pager import Pager
 
 from lineage_guard.alerts import Context, send
 from lineage_guard.cli import cli
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 from lineage_guard.ledger import open_ledger
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

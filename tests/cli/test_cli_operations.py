@@ -131,7 +131,7 @@ def test_doctor_names_alerts_that_were_given_up(run_json, home, tmp_path):
     from lineage_guard.alerts.content import Context, sample
     from lineage_guard.alerts.outbox import Outbox, Waiting
     from lineage_guard.alerts.state import STATE, dump_state
-    from lineage_guard.domain.incidents import Incidents
+    from lineage_guard.domain.incidents.incidents import Incidents
     from lineage_guard.ledger import open_ledger
 
     now = datetime.now(UTC)

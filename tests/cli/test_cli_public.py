@@ -15,9 +15,9 @@ from click.testing import CliRunner
 import lineage_guard
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.cli import cli
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Usage, Version
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.verdict.decide import decide
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PAGE = (Path(lineage_guard.__file__).parents[1] / "docs/explain.md").read_text("utf-8").split("## Public lineage")[1]

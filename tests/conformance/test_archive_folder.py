@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lineage_guard.ledger.archive import Archive, open_archive
-from lineage_guard.ledger.testing import ArchiveConformance
+from lineage_guard.ledger.archive.archive import Archive, open_archive
+from lineage_guard.ledger.archive.testing import ArchiveConformance
 
 
 class TestFolderArchive(ArchiveConformance):

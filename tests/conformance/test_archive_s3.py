@@ -2,8 +2,8 @@
 
 import pytest
 
-from lineage_guard.ledger.archive import Archive, open_archive
-from lineage_guard.ledger.testing import ArchiveConformance
+from lineage_guard.ledger.archive.archive import Archive, open_archive
+from lineage_guard.ledger.archive.testing import ArchiveConformance
 
 
 class TestS3Archive(ArchiveConformance):

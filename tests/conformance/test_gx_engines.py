@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from gx_places import arrow_table, duckdb_file, pandas, parquet, polars, postgres
 
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.rows import (
     RowsTable,
     in_spark,

@@ -15,8 +15,8 @@ from gx_places import postgres
 from gx_texts import as_python_reads, moments, texts
 
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.rows import RowsTable, failing_keys, in_postgres, rows_parameters, run_rows_suite
 from lineage_guard.gx.suites import parse_suite
 from lineage_guard.gx.tables import postgres as module

@@ -11,8 +11,8 @@ import dagster as dg
 
 from lineage_guard.dagster.collect.collect import Collected, collect
 from lineage_guard.dagster.declare import declare
-from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Input, ModelSource, Pin, Production, Version
+from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.ledger import Ledger, open_ledger
 
 NAMESPACE = "default"

@@ -17,8 +17,8 @@ from lineage_guard.dagster.coordinator import GuardedQueuedRunCoordinator
 from lineage_guard.dagster.coordinator.config import WAIVER_FIELDS
 from lineage_guard.dagster.coordinator.installed import installed, mappings_unseen
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.modes import Mode
 
 WAIVER = dict.fromkeys(WAIVER_FIELDS[:8], "x") | {"expires": "2999-01-01"}
 
@@ -107,7 +107,13 @@ def test_run_processes_build_it_without_importing_what_judges() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    heavy = {"duckdb", "pyarrow", "lineage_guard.domain.decide", "lineage_guard.ledger", "lineage_guard.catalog"}
+    heavy = {
+        "duckdb",
+        "pyarrow",
+        "lineage_guard.domain.verdict.decide",
+        "lineage_guard.ledger",
+        "lineage_guard.catalog",
+    }
     assert loaded.isdisjoint(heavy)
 
 

@@ -9,15 +9,15 @@ import dagster as dg
 import pytest
 from submitting import deployed, message_of
 
-from lineage_guard.domain.attested import Attestation, Demand
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.filtering import Filtered, source_of
+from lineage_guard.domain.lineage.filtering import Filtered, source_of
+from lineage_guard.domain.verdict.attested import Attestation, Demand
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 from lineage_guard.explaining.cure import SUITE, split_parameters
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 
 DATA = """
     @dg.asset(metadata=GPT)

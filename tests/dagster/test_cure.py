@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
 from lineage_guard.domain.facts import Input, ModelSource, Production, Usage, Version
-from lineage_guard.domain.filtering import Filtered, source_of
-from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.lineage.filtering import Filtered, source_of
+from lineage_guard.domain.rules.terms import FixedTerms
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.explaining import cure
 from lineage_guard.explaining.cure import SUITE, split_parameters, without_quarantined
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 from lineage_guard.openlineage.encode import event_of
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import lineage_guard
 from lineage_guard import Completeness, License, ModelSource, Usage, declare, source, synthetic_asset, training
 from lineage_guard.dagster.declare import DECLARATION_KEY, USE_TAG, declaration_of, metadata_of, use_of
+from lineage_guard.domain.declared.provenance import Declaration, production_facts
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Acknowledgement, Assertion, Influence, LicenseScope
-from lineage_guard.domain.provenance import Declaration, production_facts
 
 GPT = ModelSource(provider="openai", model="gpt-4o-2024-08-06", channel="api.openai.com")
 

@@ -10,13 +10,13 @@ import pytest
 from lineage_guard import declaration_of, public_assets
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.dagster.public import RESTRICTED_TAG, asset_key_of, specs_of
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import decide
+from lineage_guard.domain.declared.provenance import production_facts
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Production, Usage, Version
-from lineage_guard.domain.provenance import production_facts
-from lineage_guard.domain.terms import FixedTerms
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.terms import FixedTerms
+from lineage_guard.domain.rules.waivers import Waivers
+from lineage_guard.domain.verdict.decide import decide
 
 SMOLTALK = "HuggingFaceTB/smoltalk"
 

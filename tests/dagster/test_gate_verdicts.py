@@ -18,7 +18,7 @@ from guarding import (
 )
 
 from lineage_guard import ModelSource, Waiver, guard, source, training
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 
 
 def student_of(lane: Lane, *parents: dg.AssetsDefinition, name: str = "student", use: str = "train_competing", **more):
@@ -227,7 +227,7 @@ def test_a_guard_that_cannot_see_blocks(break_it, lane: Lane, monkeypatch: pytes
 def test_filed_evidence_that_fails_blocks_even_where_the_policy_allows(lane: Lane) -> None:
     from lineage_guard.catalog import load_catalog, load_policy
     from lineage_guard.dagster.collect.collect import collect
-    from lineage_guard.domain.closure import extend
+    from lineage_guard.domain.lineage.closure import extend
     from lineage_guard.gx.lineage import lineage_evidence_key, run_lineage_suite
 
     synthetic = made_by(PERMITTED)

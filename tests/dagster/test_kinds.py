@@ -18,7 +18,7 @@ from lineage_guard import ModelSource, declare, guard, training
 from lineage_guard.catalog import load_catalog
 from lineage_guard.dagster.installed import settings_of
 from lineage_guard.dagster.kinds import is_restricted
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect
 
 LIST = Path(lineage_guard.__file__).parent / "dagster" / "restricted_models.json"
 GPT = ModelSource("openai", "gpt-4o", channel="api.openai.com")

@@ -18,7 +18,7 @@ from lineage_guard.dagster.modes import Modes, modes_from
 from lineage_guard.dagster.sensor.sensor import Delivery, build_sensor
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.modes import Mode
 
 WOULD = "would have been BLOCKED (observe)"
 
@@ -275,7 +275,7 @@ def test_the_sensor_shows_what_is_observed_pages_for_a_warning_and_pages_on_the_
 def test_asking_from_the_command_line_says_the_mode(lane: Lane) -> None:
     from lineage_guard.catalog import load_catalog, load_policy
     from lineage_guard.dagster.gate.ask import Question, ask_deployment
-    from lineage_guard.domain.explain import explain
+    from lineage_guard.domain.verdict.explain import explain
 
     synthetic = made_by(RESTRICTED)
     defs = dg.Definitions(assets=[synthetic, student_of(lane, synthetic)])

@@ -14,7 +14,7 @@ from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.recorded import LedgerRecords
 from lineage_guard.dagster.pins.resolve import Pins, Read
 from lineage_guard.domain.facts import Completeness, Pin, Version
-from lineage_guard.domain.runs import is_declared
+from lineage_guard.domain.verdict.runs import is_declared
 
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10")

@@ -14,7 +14,7 @@ from guarding import PERMITTED, RESTRICTED, Lane, curated_from, failure_of, made
 from lineage_guard import quarantine, training
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.gx.rows import in_duckdb, in_frame, in_parquet
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 
 WRITTEN = """
 SELECT range AS id, 'text ' || range AS response,

@@ -8,9 +8,9 @@ import pytest
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.dagster.sensor.redecide import Rules, redecide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Usage, Version
-from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.terms import TRAIN_COMPETING
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 

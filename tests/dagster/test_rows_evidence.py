@@ -21,7 +21,7 @@ from lineage_guard.dagster.settings import Settings, rulebook
 from lineage_guard.domain.facts import Version
 from lineage_guard.gx import reuse
 from lineage_guard.gx.rows import RowsTable, in_parquet
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 
 GOOD, BAD = "deepseek-r1", "gpt-5"
 

@@ -263,7 +263,7 @@ def test_lost_cursor_shows_again_and_nothing_else(w: World) -> None:
 def test_waiver_that_ends_is_noticed(w: World) -> None:
     from lineage_guard.catalog import load_catalog, load_policy
     from lineage_guard.dagster.sensor.sensor import _rules
-    from lineage_guard.domain.waivers import Waiver
+    from lineage_guard.domain.rules.waivers import Waiver
 
     catalog = load_catalog()
     policy = load_policy("default", catalog)

@@ -14,7 +14,7 @@ from lineage_guard.dagster.declare import declare, training
 from lineage_guard.dagster.sensor.sensor import Delivery, tick
 from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
 
 CONTEXT = Context(dagster_url="https://dagster.example", serve_url="https://guard.example")
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Version
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import USES, Above, Confidence, Effect, FixedTerms, Limits, Restriction, Terms
-from lineage_guard.domain.waivers import Waiver, too_broad
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, Above, Confidence, Effect, FixedTerms, Limits, Restriction, Terms
+from lineage_guard.domain.rules.waivers import Waiver, too_broad
+from lineage_guard.domain.verdict.decide import Decision, decide, judge
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OUT, A, B = (Version("d", n) for n in ("out", "a", "b"))

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import GUARD_CANNOT_SEE, Decision, Finding, decide, judge
 from lineage_guard.domain.facts import (
     Acknowledgement,
     Assertion,
@@ -20,9 +18,10 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import (
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import (
     EVALUATE,
     TRAIN_COMPETING,
     Effect,
@@ -32,7 +31,8 @@ from lineage_guard.domain.terms import (
     Terms,
     Unresolved,
 )
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import GUARD_CANNOT_SEE, Decision, Finding, decide, judge
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OUT, A, B, C, D = (Version("d", n) for n in ("out", "a", "b", "c", "e"))

@@ -6,8 +6,6 @@ from types import MappingProxyType
 
 import pytest
 
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import (
     Acknowledgement,
     Influence,
@@ -18,12 +16,13 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.matching import Match, ReasonCode
-from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.spdx import choices, licenses_in
-from lineage_guard.domain.terms import (
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.matching import Match, ReasonCode
+from lineage_guard.domain.rules.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.spdx import choices, licenses_in
+from lineage_guard.domain.rules.terms import (
     EVALUATE,
     TRAIN_COMPETING,
     TRAIN_INTERNAL_GENERATIVE,
@@ -36,6 +35,7 @@ from lineage_guard.domain.terms import (
     Restriction,
     Terms,
 )
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 MAY = datetime(2026, 5, 1, tzinfo=UTC)

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lineage_guard.domain.closure import close
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource, Production, Version
-from lineage_guard.domain.judging import judge, rulings_on
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.reached import Kind
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms, Unresolved
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.lineage.reached import Kind
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms, Unresolved
+from lineage_guard.domain.verdict.judging import judge, rulings_on
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 BAD = Terms("bad", "P", "", "MIT", {TRAIN_COMPETING: Effect.BLOCK})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineage_guard.domain.spdx import canonical, choices, expression_error, is_listed, licenses_in
+from lineage_guard.domain.rules.spdx import canonical, choices, expression_error, is_listed, licenses_in
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.matching import Case, Match, ReasonCode, Sure, never
 from lineage_guard.domain.names import spellings_of
-from lineage_guard.domain.spdx import known_ids, spellings
+from lineage_guard.domain.rules.matching import Case, Match, ReasonCode, Sure, never
+from lineage_guard.domain.rules.spdx import known_ids, spellings
 
 
 def held(match: Match, model: str = "gpt-4o", channel: str | None = None) -> Sure:

@@ -6,8 +6,6 @@ from types import MappingProxyType
 
 import pytest
 
-from lineage_guard.domain.closure import close, extend, walk
-from lineage_guard.domain.decide import Decision, Finding, decide
 from lineage_guard.domain.facts import (
     Assertion,
     Completeness,
@@ -20,9 +18,11 @@ from lineage_guard.domain.facts import (
     Version,
     union,
 )
-from lineage_guard.domain.policy import Case, Match, Policy, ReasonCode, Rule, Subject, Sure
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.lineage.closure import close, extend, walk
+from lineage_guard.domain.rules.policy import Case, Match, Policy, ReasonCode, Rule, Subject, Sure
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Decision, Finding, decide
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BAD = Terms(

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
-from lineage_guard.domain.waivers import NOTICE, Waiver, spanning, too_broad
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
+from lineage_guard.domain.rules.waivers import NOTICE, Waiver, spanning, too_broad
+from lineage_guard.domain.verdict.decide import Decision, decide
 from lineage_guard.gx.lineage import lineage_rows
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

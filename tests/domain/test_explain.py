@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, Verdict, decide
-from lineage_guard.domain.evidence import Evidence, FailedExpectation, findings_of
-from lineage_guard.domain.explain import explain, headline, outcome
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Pin, Production, Version
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.terms import TRAIN_COMPETING, Confidence, Effect, FixedTerms, Terms
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Confidence, Effect, FixedTerms, Terms
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Decision, Verdict, decide
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation, findings_of
+from lineage_guard.domain.verdict.explain import explain, headline, outcome
 
 AT = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 GPT = ModelSource("openai", "gpt-4o", channel="api.openai.com")

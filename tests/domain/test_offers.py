@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Production, Version
-from lineage_guard.domain.offers import splits
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.remedy import Action, remedy, stops
-from lineage_guard.domain.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
-from lineage_guard.domain.ways import Edge, ways_of
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.lineage.ways import Edge, ways_of
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
+from lineage_guard.domain.verdict.decide import decide
+from lineage_guard.domain.verdict.offers import splits
+from lineage_guard.domain.verdict.remedy import Action, remedy, stops
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

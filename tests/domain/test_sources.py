@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lineage_guard.domain.closure import Closure, close
 from lineage_guard.domain.facts import Influence, Input, License, ModelSource, Production, Usage, Version
-from lineage_guard.domain.sources import SourceKind, sources
-from lineage_guard.domain.terms import Confidence, Effect, FixedTerms, Terms
+from lineage_guard.domain.lineage.closure import Closure, close
+from lineage_guard.domain.lineage.sources import SourceKind, sources
+from lineage_guard.domain.rules.terms import Confidence, Effect, FixedTerms, Terms
 
 GPT = ModelSource("openai", "gpt-4o", channel="api.openai.com")
 JUDGE = ModelSource("openai", "gpt-4o", channel="api.openai.com", usage=Usage.FILTER)

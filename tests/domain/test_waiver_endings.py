@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.alerts.state import incidents_from_dict, incidents_to_dict
-from lineage_guard.domain.endings import DAYS, announce
-from lineage_guard.domain.incident import Event, Incidents, Place, Seen
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.incidents.endings import DAYS, announce
+from lineage_guard.domain.incidents.incident import Event, Incidents, Place, Seen
+from lineage_guard.domain.rules.waivers import Waiver
 
 END = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ import yaml
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.policy_file import parse_policy
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Completeness, Input, License, ModelSource, Production, Usage, Version
-from lineage_guard.domain.terms import USES
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.terms import USES
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from lineage_guard.domain.declared.influence import ColumnsSaid, influences
 from lineage_guard.domain.facts import Completeness, Influence
-from lineage_guard.domain.influence import ColumnsSaid, influences
 
 CASES = cast(
     "list[dict[str, Any]]", yaml.safe_load((Path(__file__).parent / "influence.yaml").read_text(encoding="utf-8"))

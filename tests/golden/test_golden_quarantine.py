@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from lineage_guard.catalog import Catalog, load_catalog, load_policy
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Assertion, Completeness, Input, ModelSource, Production, Usage, Version
-from lineage_guard.domain.filtering import Filtered, Proven, cured, source_of
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.lineage.filtering import Filtered, Proven, cured, source_of
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 CASES = yaml.safe_load(Path(__file__).with_name("quarantine.yaml").read_text("utf-8"))
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pytest
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Usage
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.parameters import declared_parameters
 from lineage_guard.gx.permitted import Sets, permitted_parameters
 from lineage_guard.gx.rows import from_relation, in_frame, run_rows_suite

@@ -13,9 +13,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from lineage_guard.domain.closure import Closure, close
-from lineage_guard.domain.decide import Decision, decide
-from lineage_guard.domain.evidence import Evidence, findings_of
 from lineage_guard.domain.facts import (
     Assertion,
     Completeness,
@@ -27,11 +24,14 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.judging import Judged
-from lineage_guard.domain.organisation import Organisation
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
-from lineage_guard.domain.waivers import Waiver, Waivers
+from lineage_guard.domain.lineage.closure import Closure, close
+from lineage_guard.domain.rules.organisation import Organisation
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import EVALUATE, TRAIN_COMPETING, Effect, FixedTerms, Resolution, Terms
+from lineage_guard.domain.rules.waivers import Waiver, Waivers
+from lineage_guard.domain.verdict.decide import Decision, decide
+from lineage_guard.domain.verdict.evidence import Evidence, findings_of
+from lineage_guard.domain.verdict.judging import Judged
 from lineage_guard.gx import lineage
 from lineage_guard.gx.lineage import LineageRow, lineage_evidence_key, lineage_rows, run_lineage_suite
 from lineage_guard.gx.suites import load_suite, suites_folder

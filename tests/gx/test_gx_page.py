@@ -9,7 +9,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 from lineage_guard.gx.page import About, page, write_page
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\u202egnp.exe\x00\"'&"

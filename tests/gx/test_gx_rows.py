@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from lineage_guard.domain.errors import SuiteError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Usage
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.rows import (
     RowsTable,
     failing_keys,

@@ -115,10 +115,10 @@ def test_digests_and_keys_need_no_great_expectations() -> None:
 import sys
 from datetime import UTC, datetime
 import lineage_guard.gx.evidence, lineage_guard.gx.rows, lineage_guard.gx.run
-from lineage_guard.domain.closure import close
+from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import FixedTerms
 from lineage_guard.gx.lineage import lineage_evidence_key
 closure = close(Production((Version("d", "student"),)), [])
 key = lineage_evidence_key(closure, Policy("p", (), FixedTerms({})), "u", (), datetime(2026, 1, 1, tzinfo=UTC))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.heartbeat import Heartbeat
-from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
+from lineage_guard.domain.incidents.heartbeat import Heartbeat
+from lineage_guard.domain.verdict.decide import Decision, Verdict
+from lineage_guard.domain.verdict.runs import AssetRun, RunState, asset_run_id
 from lineage_guard.health import beat
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.encode import event_of

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from lineage_guard.health import METRICS
 from lineage_guard.health.otel import instrument
-from lineage_guard.ledger.tally import BOUNDS
+from lineage_guard.ledger.asking.tally import BOUNDS
 
 
 def collected(reader: InMemoryMetricReader) -> dict[str, object]:

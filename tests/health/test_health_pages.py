@@ -11,7 +11,7 @@ from lineage_guard.alerts import Alert, Undelivered, send
 from lineage_guard.cli.doctor.alerts import examine
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.dagster.target import Target
-from lineage_guard.domain.heartbeat import Heartbeat, verdict_on
+from lineage_guard.domain.incidents.heartbeat import Heartbeat, verdict_on
 from lineage_guard.health import Measuring, health, readings
 from lineage_guard.health.prometheus import exposition
 from lineage_guard.health.watching import STATE

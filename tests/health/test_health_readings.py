@@ -11,8 +11,8 @@ from health_world import at, decided, empty, sign, ticked
 from pager import Pager
 
 from lineage_guard.alerts import send
-from lineage_guard.domain.decide import Decision
-from lineage_guard.domain.heartbeat import verdict_on
+from lineage_guard.domain.incidents.heartbeat import verdict_on
+from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.health import METRICS, Histogram, Measuring, health, readings
 from lineage_guard.health.readings import to_dict
 from lineage_guard.ledger import Ledger, open_ledger
@@ -79,7 +79,7 @@ def test_counting_goes_on_over_appends_and_compactions(ledger: Ledger) -> None:
 
 
 def test_what_the_index_covers_is_not_counted_again(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lineage_guard.ledger.index import Index
+    from lineage_guard.ledger.index.index import Index
 
     for n in range(3):
         decided(ledger, n)

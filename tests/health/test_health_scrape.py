@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from starlette.applications import Starlette
 
-from lineage_guard.domain.decide import Decision
+from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.health import METRICS
 from lineage_guard.health.prometheus import name_of
 from lineage_guard.ledger import Ledger

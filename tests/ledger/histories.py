@@ -22,7 +22,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.openlineage.encode import event_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ import histories
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.archive.log import Log
 
 
 def append_all(place: str, numbers: list[int], batch: int) -> None:

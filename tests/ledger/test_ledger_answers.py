@@ -11,8 +11,8 @@ import histories
 import pytest
 
 from lineage_guard.domain.errors import EventError, LedgerError
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
 from lineage_guard.domain.facts import Input, Production, Version
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 from lineage_guard.ledger import ANY, Ledger, open_ledger
 
 START = histories.START

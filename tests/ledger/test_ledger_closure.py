@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineage_guard.domain.closure import Closure, close
 from lineage_guard.domain.facts import Influence, Input, Pin, Production, Version, union
+from lineage_guard.domain.lineage.closure import Closure, close
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.graph import Segment, walk
+from lineage_guard.ledger.index.graph import Segment, walk
 
 splits = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=3)
 

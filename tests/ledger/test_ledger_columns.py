@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ledger_closure import fill, splits
 
-from lineage_guard.domain.closure import Closure, close, extend
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
-from lineage_guard.domain.policy import Policy, Rule, Subject
-from lineage_guard.domain.reached import Listed, Rows
-from lineage_guard.domain.terms import TRAIN_COMPETING, Effect, FixedTerms
-from lineage_guard.ledger import closing, impact, open_ledger
-from lineage_guard.ledger.columns import Columns
+from lineage_guard.domain.lineage.closure import Closure, close, extend
+from lineage_guard.domain.lineage.reached import Listed, Rows
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.asking import closing, impact
+from lineage_guard.ledger.asking.columns import Columns
 
 RULES = (
     Rule("gap", Subject.GAP, Effect.UNKNOWN, "why", "fix"),
@@ -159,7 +160,7 @@ def test_edges_out_of_order_are_an_error() -> None:
     """A search in columns that are not sorted would miss edges, and a missed edge is a false ALLOW."""
     import numpy as np
 
-    from lineage_guard.ledger.graph import cut
+    from lineage_guard.ledger.index.graph import cut
 
     child = np.array([1, 3, 2], dtype=np.int32)
     assert [s.is_sorted() for s in cut({"child": child, "parent": child}, [2, 1])] == [True, True]

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.closure import Closure, extend
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.lineage.closure import Closure, extend
+from lineage_guard.domain.rules.waivers import Waivers
+from lineage_guard.domain.verdict.decide import Verdict, decide
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.verify import verify
 

@@ -24,7 +24,9 @@ KILLS = int(os.environ.get("LINEAGE_GUARD_KILLS", "20"))
 def processes() -> ForkServerContext:
     """Real processes; the server has imported what they need, so that starting one is quick."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ledger_workers", "lineage_guard.ledger.compact", "pyarrow.parquet", "duckdb"])
+    context.set_forkserver_preload(
+        ["ledger_workers", "lineage_guard.ledger.index.compact", "pyarrow.parquet", "duckdb"]
+    )
     return context
 
 

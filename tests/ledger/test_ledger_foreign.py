@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.closure import Closure, extend
-from lineage_guard.domain.decide import Verdict, decide
+from lineage_guard.domain.declared.provenance import ProductionFacts, production_facts
 from lineage_guard.domain.facts import Completeness, Influence, Input, ModelSource, Pin, Production, Version
-from lineage_guard.domain.provenance import ProductionFacts, production_facts
-from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id, declared_run_id
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.lineage.closure import Closure, extend
+from lineage_guard.domain.rules.waivers import Waivers
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, RunState, asset_run_id, declared_run_id
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.ledger import Ledger
 from lineage_guard.openlineage.encode import event_of

@@ -7,8 +7,8 @@ import duckdb
 import histories
 
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.manifest import newest
-from lineage_guard.ledger.tables import TABLES
+from lineage_guard.ledger.index.manifest import newest
+from lineage_guard.ledger.index.tables import TABLES
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
 DUCKDB = {

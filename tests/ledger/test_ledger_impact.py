@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ledger_closure import fill, splits
 
-from lineage_guard.domain.closure import close
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Pin, Production, Version, union
+from lineage_guard.domain.lineage.closure import close
 from lineage_guard.ledger import open_ledger
 
 

@@ -10,9 +10,9 @@ import pytest
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.folder import FolderArchive
-from lineage_guard.ledger.log import GENESIS, Log, key_of
-from lineage_guard.ledger.packs import LONGEST_HEAD, packs_after
+from lineage_guard.ledger.archive.folder import FolderArchive
+from lineage_guard.ledger.archive.log import GENESIS, Log, key_of
+from lineage_guard.ledger.archive.packs import LONGEST_HEAD, packs_after
 from lineage_guard.ledger.verify import verify
 
 TARGET = Production((Version("d", "s"),), inputs=(Input(Version("default", "table9", None, histories.run_uuid(9))),))
@@ -76,7 +76,7 @@ def test_large_logs_are_packed_by_compaction_and_get_much_smaller(tmp_path: Path
 
 
 def test_many_small_batches_are_packed_by_compaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lineage_guard.ledger.log.Log.pack.__defaults__", (0, 5))
+    monkeypatch.setattr("lineage_guard.ledger.archive.log.Log.pack.__defaults__", (0, 5))
     filled(tmp_path, 4)
     assert len(log_of(tmp_path).loose()) == 4
     ledger = open_ledger(tmp_path)

@@ -9,9 +9,9 @@ import pytest
 
 from lineage_guard.domain.errors import ConfigError, LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import ANY, open_ledger
-from lineage_guard.ledger.past import as_of
+from lineage_guard.ledger.asking.past import as_of
 from lineage_guard.openlineage.encode import event_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ import histories
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lineage_guard.domain.closure import Closure
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
+from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.ledger.verify import verify
 

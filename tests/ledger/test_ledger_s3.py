@@ -13,7 +13,7 @@ from faulty_s3 import Proxy
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.archive.log import Log
 from lineage_guard.ledger.verify import verify
 
 TARGET = Production((Version("d", "s"),), inputs=(Input(workers.version_of(5)),))

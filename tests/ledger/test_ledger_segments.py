@@ -13,9 +13,10 @@ import histories
 import pytest
 
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.ledger import open_ledger, segments
-from lineage_guard.ledger.folder import FolderArchive
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.archive import segments
+from lineage_guard.ledger.archive.folder import FolderArchive
+from lineage_guard.ledger.archive.log import Log
 from lineage_guard.ledger.verify import verify
 
 

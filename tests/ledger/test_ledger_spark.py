@@ -13,8 +13,8 @@ import test_ledger_foreign as foreign
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Pin, Production, Version
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.spark import read_index
-from lineage_guard.ledger.tables import TABLES
+from lineage_guard.ledger.asking.spark import read_index
+from lineage_guard.ledger.index.tables import TABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -20,8 +20,8 @@ from lineage_guard.cli import cli
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.batch import GENESIS, made
-from lineage_guard.ledger.log import Log
+from lineage_guard.ledger.archive.batch import GENESIS, made
+from lineage_guard.ledger.archive.log import Log
 from lineage_guard.ledger.verify import verify
 
 
@@ -268,11 +268,11 @@ def test_both_commands_are_there() -> None:
 
 
 def decision() -> dict[str, object]:
-    from lineage_guard.domain.closure import close
-    from lineage_guard.domain.decide import decide
     from lineage_guard.domain.facts import Production, Version
-    from lineage_guard.domain.policy import Policy
-    from lineage_guard.domain.terms import FixedTerms
+    from lineage_guard.domain.lineage.closure import close
+    from lineage_guard.domain.rules.policy import Policy
+    from lineage_guard.domain.rules.terms import FixedTerms
+    from lineage_guard.domain.verdict.decide import decide
     from lineage_guard.openlineage.verdicts import decision_facet
 
     verdict = decide(

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from model_api import SECRET_ANSWER, SECRET_KEY, SECRET_PROMPT
 
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.domain.facts import Usage
-from lineage_guard.domain.observation import Via
 from lineage_guard.observe import Recorder, recording, response
 
 ASK = [{"role": "user", "content": SECRET_PROMPT}]

@@ -13,7 +13,7 @@ import pytest
 
 from lineage_guard.catalog import load_catalog
 from lineage_guard.catalog.load import check_shipped
-from lineage_guard.domain.observation import ANY, Via
+from lineage_guard.domain.declared.observation import ANY, Via
 from lineage_guard.observe import Recorder, install, recording
 from lineage_guard.observe.exchange import PARSED, call_of, fields_of, peek
 from lineage_guard.observe.imports import when_imported

@@ -6,8 +6,8 @@ from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Status, StatusCode
 
+from lineage_guard.domain.declared.observation import Via
 from lineage_guard.domain.facts import Usage
-from lineage_guard.domain.observation import Via
 from lineage_guard.observe import Recorder, recording
 
 

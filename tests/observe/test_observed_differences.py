@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import pytest
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import decide
+from lineage_guard.domain.declared.observation import ANY, Contact, Observation, ObservedModel, Via
+from lineage_guard.domain.declared.observed import differences, observed_models, unexplained
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Input, ModelSource, Production, Usage, Version
+from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.names import is_inside, same_model
-from lineage_guard.domain.observation import ANY, Contact, Observation, ObservedModel, Via
-from lineage_guard.domain.observed import differences, observed_models, unexplained
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.terms import EVALUATE, TRAIN_COMPETING, Effect
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import EVALUATE, TRAIN_COMPETING, Effect
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import decide
 
 TERMS = load_catalog().terms
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -195,7 +195,7 @@ def test_the_stricter_reading_counts_declared_and_seen_models_alike():
 def test_a_policy_written_before_there_were_observations_still_stops():
     from dataclasses import replace
 
-    from lineage_guard.domain.policy import Subject
+    from lineage_guard.domain.rules.policy import Subject
 
     policy = load_policy("default", load_catalog())
     old = replace(policy, rules=tuple(r for r in policy.rules if r.on is not Subject.OBSERVATION))

@@ -17,7 +17,7 @@ from model_api import SECRET_ANSWER, SECRET_KEY, SECRET_PROMPT, ModelApi
 from lineage_guard import ModelSource, declare, guard, source, synthetic_asset, training
 from lineage_guard.dagster.observed import OBSERVED_KEY, observation_of
 from lineage_guard.domain.facts import Assertion, Usage
-from lineage_guard.domain.policy import ReasonCode
+from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.ledger import open_ledger
 
 OPEN = ModelSource("deepseek", "deepseek-r1", channel="self-hosted", digest="sha256:r1")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import (
     Completeness,
     Influence,
@@ -16,9 +15,10 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.runs import AssetRun, CheckResult, ColumnEdge, ParentRun, RunState
-from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.runs import AssetRun, CheckResult, ColumnEdge, ParentRun, RunState
 
 PRODUCER = "https://github.com/lineage-guard/lineage-guard/tree/main"
 ENGINE = "1.13.27"

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import (
     Acknowledgement,
     Assertion,
@@ -19,10 +18,11 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.runs import AssetRun, CheckResult, ColumnEdge, ParentRun, RunState
-from lineage_guard.domain.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction, Terms
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import AssetRun, CheckResult, ColumnEdge, ParentRun, RunState
 
 words = st.sampled_from(["a", "synthetic/de", "Größe", "x|y", "2026-11-01", "openai", "gpt-4o", "huggingface", "名"])
 texts = words | st.text(max_size=12)

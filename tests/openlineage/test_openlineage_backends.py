@@ -16,9 +16,9 @@ import requests
 from backends import Answer, Backend, DataHub, Marquez, OpenMetadata, port_of
 from openlineage_examples import AT, all_runs, blocked_run, synthetic_run, verdict
 
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, CheckResult, RunState, asset_run_id
+from lineage_guard.domain.verdict.decide import Decision
+from lineage_guard.domain.verdict.runs import AssetRun, CheckResult, RunState, asset_run_id
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.deliver import backlog, drain, redeliver

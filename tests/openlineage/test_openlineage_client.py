@@ -16,7 +16,7 @@ from openlineage_strategies import asset_runs
 
 from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import Completeness
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.openlineage import classes
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.encode import canonical, event_of

@@ -15,7 +15,7 @@ import pytest
 from openlineage_examples import all_runs, blocked_run, synthetic_run
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.runs import RunState, asset_run_id
+from lineage_guard.domain.verdict.runs import RunState, asset_run_id
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.deliver import Drained, drain
 from lineage_guard.openlineage.encode import event_of

@@ -8,7 +8,7 @@ from openlineage_examples import DAGSTER_RUN, GPT, PRODUCER, QWEN, all_runs, blo
 
 from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.openlineage.datasets import model_node
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.encode import canonical, event_of

@@ -13,7 +13,7 @@ from backends import Answer, Marquez
 from openlineage_examples import AT
 
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState, asset_run_id
+from lineage_guard.domain.verdict.runs import AssetRun, RunState, asset_run_id
 from lineage_guard.ledger import Ledger
 from lineage_guard.openlineage.deliver import Drained, drain, redeliver
 from lineage_guard.openlineage.encode import event_of

@@ -17,8 +17,8 @@ from openlineage_strategies import asset_runs
 
 from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import License, ModelSource
-from lineage_guard.domain.runs import AssetRun
-from lineage_guard.ledger.batch import canonical
+from lineage_guard.domain.verdict.runs import AssetRun
+from lineage_guard.ledger.archive.batch import canonical
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.openlineage.intake import events_in, events_of, parsed, pieces_of

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from openlineage_strategies import asset_runs, verdicts
 
-from lineage_guard.domain.decide import Verdict
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.encode import canonical, event_of
 from lineage_guard.openlineage.verdicts import decision_facet, verdict_of

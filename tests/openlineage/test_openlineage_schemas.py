@@ -10,7 +10,7 @@ from hypothesis import given
 from openlineage_examples import PRODUCER, all_runs, blocked_run, synthetic_run
 from openlineage_strategies import asset_runs
 
-from lineage_guard.domain.runs import AssetRun
+from lineage_guard.domain.verdict.runs import AssetRun
 from lineage_guard.openlineage.encode import canonical, event_of
 from lineage_guard.openlineage.facets import OWN, SCHEMA_URLS
 from lineage_guard.openlineage.validate import schemas, validate

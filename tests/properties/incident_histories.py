@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from lineage_guard.alerts.state import incidents_from_dict, incidents_to_dict
-from lineage_guard.domain.decide import Decision, Finding, Verdict
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.domain.incident import Event, Incident, Incidents, Notice, Place
-from lineage_guard.domain.incidents import place_of
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.storms import Digest
-from lineage_guard.domain.telling import Manner, Telling, tell
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.incidents.incident import Event, Incident, Incidents, Notice, Place
+from lineage_guard.domain.incidents.incidents import place_of
+from lineage_guard.domain.incidents.storms import Digest
+from lineage_guard.domain.incidents.telling import Manner, Telling, tell
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.modes import Mode
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 TARGETS = ["m1", "m2", "m3", "m4"]

@@ -18,9 +18,9 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-from lineage_guard.domain.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PUBLIC = [Version("hub", f"p{i}") for i in range(4)]

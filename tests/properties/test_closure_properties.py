@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lineage_worlds import PUBLIC, ancestries, inputs, productions, targets
 
-from lineage_guard.domain.closure import close, extend
 from lineage_guard.domain.facts import Influence, Input, Pin, union
+from lineage_guard.domain.lineage.closure import close, extend
 
 
 def edges_of(target, known):

@@ -20,11 +20,11 @@ from lineage_worlds import (
     wide_policies,
 )
 
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Completeness, Input, Production, Version
-from lineage_guard.domain.policy import Match, Policy, ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import USES, FixedTerms
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Match, Policy, ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, FixedTerms
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 

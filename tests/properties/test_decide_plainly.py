@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from lineage_worlds import NOW, ancestries, models, productions, targets, uses, wide_policies
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain import judging
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, Finding, decide
 from lineage_guard.domain.facts import (
     Completeness,
     Influence,
@@ -21,10 +18,13 @@ from lineage_guard.domain.facts import (
     Production,
     Version,
 )
-from lineage_guard.domain.judging import rules_for, rulings_on
-from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-from lineage_guard.domain.reached import Kind, kind_of, rank
-from lineage_guard.domain.terms import Effect, FixedTerms, Resolution, Terms
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.lineage.reached import Kind, kind_of, rank
+from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import Effect, FixedTerms, Resolution, Terms
+from lineage_guard.domain.verdict import judging
+from lineage_guard.domain.verdict.decide import Decision, Finding, decide
+from lineage_guard.domain.verdict.judging import rules_for, rulings_on
 
 
 def plainly(closure, policy, use):

@@ -18,12 +18,12 @@ from lineage_worlds import (
     uses,
 )
 
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, decide, judge
 from lineage_guard.domain.facts import Assertion, Completeness, Input
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.terms import Effect
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Decision, decide, judge
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 

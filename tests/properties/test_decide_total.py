@@ -20,8 +20,6 @@ from lineage_worlds import (
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.match import CatalogTerms
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, Verdict, decide
 from lineage_guard.domain.facts import (
     Acknowledgement,
     Assertion,
@@ -36,10 +34,12 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.organisation import Organisation, Purpose
-from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-from lineage_guard.domain.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
-from lineage_guard.domain.waivers import Waiver
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.organisation import Organisation, Purpose
+from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import Decision, Verdict, decide
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 

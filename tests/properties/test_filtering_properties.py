@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from lineage_worlds import NODES, NOW, policies, productions, targets
 from test_closure_properties import edges_of
 
-from lineage_guard.domain.closure import Closure, close
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Production, Version, union
-from lineage_guard.domain.filtering import Filtered, Proven, RowSource, cured, source_of
+from lineage_guard.domain.lineage.closure import Closure, close
+from lineage_guard.domain.lineage.filtering import Filtered, Proven, RowSource, cured, source_of
+from lineage_guard.domain.verdict.decide import decide
 
 parts = st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from(NODES)), max_size=3, unique_by=lambda p: p[0])
 

@@ -21,12 +21,12 @@ from incident_histories import (
     told,
 )
 
-from lineage_guard.domain.decide import Decision, Verdict
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incident import Event, IncidentKind, Incidents, Notice
-from lineage_guard.domain.incidents import FLAP_WINDOW, key_of, place_of, step, stopping
-from lineage_guard.domain.storms import Digest
-from lineage_guard.domain.telling import Manner, tell
+from lineage_guard.domain.incidents.incident import Event, IncidentKind, Incidents, Notice
+from lineage_guard.domain.incidents.incidents import FLAP_WINDOW, key_of, place_of, step, stopping
+from lineage_guard.domain.incidents.storms import Digest
+from lineage_guard.domain.incidents.telling import Manner, tell
+from lineage_guard.domain.verdict.decide import Decision, Verdict
 
 BEGINS = (Event.OPEN, Event.REOPEN)
 

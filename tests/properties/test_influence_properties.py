@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineage_guard.domain.declared.influence import ColumnsSaid, gap, influences
 from lineage_guard.domain.facts import Completeness, Influence
-from lineage_guard.domain.influence import ColumnsSaid, gap, influences
 from lineage_guard.openlineage.reading import Fields
 from lineage_guard.openlineage.tracing import traced
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lineage_guard.catalog import load_catalog
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.terms import USES, Effect
+from lineage_guard.domain.rules.terms import USES, Effect
 
 TERMS = load_catalog().terms
 IDS = [p.text.replace("*", "x") for e in TERMS.details for p in e.models if p.text.strip("*/")]

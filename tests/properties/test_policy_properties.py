@@ -18,13 +18,13 @@ from lineage_worlds import (
     wide_rules,
 )
 
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Decision, decide, judge
-from lineage_guard.domain.narrowing import Additions, Loosening, narrowed
-from lineage_guard.domain.organisation import Purpose
-from lineage_guard.domain.policy import ReasonCode, Rule, Subject
-from lineage_guard.domain.terms import USES, Above, Effect, Limits, Restriction, Terms
-from lineage_guard.domain.uniting import Conflict, united
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.rules.narrowing import Additions, Loosening, narrowed
+from lineage_guard.domain.rules.organisation import Purpose
+from lineage_guard.domain.rules.policy import ReasonCode, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, Above, Effect, Limits, Restriction, Terms
+from lineage_guard.domain.rules.uniting import Conflict, united
+from lineage_guard.domain.verdict.decide import Decision, decide, judge
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage_worlds import NOW, FixedAncestry, ancestries, policies, productions, targets, uses, wide_policies
 
-from lineage_guard.domain.closure import close, extend, public_inputs
-from lineage_guard.domain.cutting import smallest_cut
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Influence, Production, union
-from lineage_guard.domain.remedy import Action, causes, remedy, stops, without
-from lineage_guard.domain.ways import Edge, Ways, ways_of
+from lineage_guard.domain.lineage.closure import close, extend, public_inputs
+from lineage_guard.domain.lineage.cutting import smallest_cut
+from lineage_guard.domain.lineage.ways import Edge, Ways, ways_of
+from lineage_guard.domain.verdict.decide import decide
+from lineage_guard.domain.verdict.remedy import Action, causes, remedy, stops, without
 
 
 @st.composite

@@ -9,11 +9,11 @@ from lineage_worlds import NOW, effects, organisations, uses
 from lineage_guard.catalog.entries import Entry
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.catalog.patterns import channel_patterns, id_patterns
-from lineage_guard.domain.closure import close
-from lineage_guard.domain.decide import Decision, decide
 from lineage_guard.domain.facts import Input, ModelSource, Production, Usage, Version
-from lineage_guard.domain.policy import Match, Policy, Rule, Subject
-from lineage_guard.domain.terms import USES, Effect, Restriction, Terms
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
+from lineage_guard.domain.rules.terms import USES, Effect, Restriction, Terms
+from lineage_guard.domain.verdict.decide import Decision, decide
 
 ORDER = [Decision.ALLOW, Decision.WARN, Decision.UNKNOWN, Decision.BLOCK]
 DAY = timedelta(days=1)

@@ -21,7 +21,7 @@ from lineage_guard.dagster.pins.resolve import Pins, graph_of
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.runs import ParentRun
+from lineage_guard.domain.verdict.runs import ParentRun
 from lineage_guard.readers import read
 
 FILES = [

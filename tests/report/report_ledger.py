@@ -7,9 +7,6 @@ from pathlib import Path
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.dagster.gate.gate import record, upstream
-from lineage_guard.domain.attested import Attestation, Demand
-from lineage_guard.domain.decide import Verdict, decide
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import (
     Acknowledgement,
     Completeness,
@@ -20,11 +17,14 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
-from lineage_guard.domain.waivers import Waiver, WaiverReason
+from lineage_guard.domain.rules.waivers import Waiver, WaiverReason
+from lineage_guard.domain.verdict.attested import Attestation, Demand
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.evidence import Evidence
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.attesting import Attestations
-from lineage_guard.ledger.past import Past, as_of
+from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.asking.past import Past, as_of
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.compiling import Rulebook, compile_report
 from lineage_guard.report.contents import Report, WaiverText

@@ -16,7 +16,7 @@ from report_ledger import DAY, HOSTILE, LATER, LETTERS, RUN, STUDENT, report_on
 from lineage_guard.cli import cli
 from lineage_guard.cli.reporting import _moment
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.ledger.past import as_of
+from lineage_guard.ledger.asking.past import as_of
 from lineage_guard.report.document import as_json
 from lineage_guard.report.naming import Named, find, readings
 
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_3(run, args, what) -> None:
 
 def test_several_partitions_must_be_told_apart(own, run, monkeypatch) -> None:
     from lineage_guard.domain.facts import Production, Version
-    from lineage_guard.domain.runs import AssetRun, RunState
+    from lineage_guard.domain.verdict.runs import AssetRun, RunState
     from lineage_guard.ledger import open_ledger
     from lineage_guard.openlineage.encode import event_of
 

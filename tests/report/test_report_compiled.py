@@ -26,20 +26,20 @@ from report_ledger import (
     report_on,
 )
 
-from lineage_guard.domain.closure import Closure
-from lineage_guard.domain.decide import Decision
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.evidence import Evidence
-from lineage_guard.domain.explain import explain
 from lineage_guard.domain.facts import Input, Production, Version
-from lineage_guard.domain.filtering import Filtered
-from lineage_guard.domain.filtering import source_of as source_of_rows
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.lineage.closure import Closure
+from lineage_guard.domain.lineage.filtering import Filtered
+from lineage_guard.domain.lineage.filtering import source_of as source_of_rows
+from lineage_guard.domain.verdict.decide import Decision
+from lineage_guard.domain.verdict.evidence import Evidence
+from lineage_guard.domain.verdict.explain import explain
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.explaining.cure import split_parameters
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.contents import WaiverText
 from lineage_guard.report.document import document

@@ -17,8 +17,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from report_ledger import HOSTILE, LETTERS, STUDENT, UNJUDGED, report_on
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.evidence import Evidence, FailedExpectation
-from lineage_guard.domain.spdx import expression_error
+from lineage_guard.domain.rules.spdx import expression_error
+from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
 from lineage_guard.report.contents import Filed
 from lineage_guard.report.document import SCHEMA, as_json
 from lineage_guard.report.page import as_html

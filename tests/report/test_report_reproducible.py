@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from report_ledger import CURATED, DAY, LATER, SYNTHETIC, finished, report_on
 
-from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.attested import Attestation, Demand
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.attesting import Attestations
+from lineage_guard.ledger.archive.attesting import Attestations
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.contents import Report
 from lineage_guard.report.document import as_json

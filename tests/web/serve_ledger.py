@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 
 from lineage_guard.catalog import load_catalog, load_policy, load_waivers
 from lineage_guard.dagster.gate.gate import record
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Input, License, ModelSource, Production, Version
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.explaining.answering import upstream
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.encode import event_of

@@ -18,8 +18,8 @@ from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.archive.quarantine import quarantined
 from lineage_guard.ledger.ledger import Ledger
-from lineage_guard.ledger.quarantine import quarantined
 from lineage_guard.openlineage.rebuild import rebuild
 from lineage_guard.web.receiver import receiver, require_safe
 

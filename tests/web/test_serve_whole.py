@@ -10,8 +10,8 @@ import pytest
 from serve_ledger import ALLOWED, DAY, STUDENT, application, fill, finished, site, version
 from starlette.testclient import TestClient
 
-from lineage_guard.domain.decide import decide
 from lineage_guard.domain.facts import Input, License, ModelSource, Production
+from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.explaining.answering import upstream
 from lineage_guard.ledger import open_ledger
 from lineage_guard.web import questions, views

@@ -15,17 +15,18 @@ from uuid import UUID
 import pytest
 
 from lineage_guard.catalog import load_catalog, load_policy
-from lineage_guard.domain.decide import Decision, Verdict, decide
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Pin, Production, Version
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
-from lineage_guard.domain.ways import ways_of
+from lineage_guard.domain.lineage.ways import ways_of
+from lineage_guard.domain.verdict.decide import Decision, Verdict, decide
+from lineage_guard.domain.verdict.evidence import Evidence
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.explaining import words
 from lineage_guard.explaining.answering import Answer, Request, upstream
 from lineage_guard.explaining.explanation import explanation_of
-from lineage_guard.ledger import Ledger, browsing, open_ledger
+from lineage_guard.ledger import Ledger, open_ledger
+from lineage_guard.ledger.asking import browsing
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.web import questions
 from lineage_guard.web.contents import Page, Rules, VersionKind
@@ -358,8 +359,8 @@ def test_a_verdict_that_makes_no_sense_is_listed_and_said_to(tmp_path: Path) -> 
 
 def reference(ledger: Ledger, target: Production) -> tuple[set[Version], set[tuple[Version, Version]]]:
     """Versions and edges between the target and what the rules speak of, as the domain defines them."""
-    from lineage_guard.domain.judging import judge
-    from lineage_guard.domain.terms import Effect
+    from lineage_guard.domain.rules.terms import Effect
+    from lineage_guard.domain.verdict.judging import judge
 
     closure, _ = upstream(target, ledger, RULES.policy.terms, CATALOG.ancestry)
     ways = ways_of(closure, ledger.graph(target)[1], CATALOG.ancestry)

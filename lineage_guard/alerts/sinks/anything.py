@@ -12,7 +12,7 @@ from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.deadline import DeadlineExceeded, within
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, unanswered
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import Event
+from lineage_guard.domain.incidents.incidents import Event
 
 
 class _WithoutUrls(logging.Filter):

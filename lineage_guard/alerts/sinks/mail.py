@@ -22,7 +22,7 @@ from lineage_guard.alerts.sinks.deadline import within
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, unanswered
 from lineage_guard.alerts.sinks.mail_text import mail_of, message_id
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import Event
+from lineage_guard.domain.incidents.incidents import Event
 
 _log = logging.getLogger("lineage_guard.alerts")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")

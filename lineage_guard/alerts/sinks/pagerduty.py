@@ -12,7 +12,7 @@ from lineage_guard.alerts.pacing import Rate
 from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, host_of, post
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import Event, IncidentKind
+from lineage_guard.domain.incidents.incidents import Event, IncidentKind
 
 #: Where events go; the European service region has https://events.eu.pagerduty.com.
 URL = "https://events.pagerduty.com"

@@ -13,7 +13,7 @@ from lineage_guard.alerts.sinks.base import Undelivered
 from lineage_guard.alerts.sinks.exchange import TIMEOUT, host_of, post
 from lineage_guard.alerts.sinks.slack_blocks import blocks_of, escaped
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents import Event
+from lineage_guard.domain.incidents.incidents import Event
 
 #: Where the Web API is; GovSlack has https://slack-gov.com/api.
 URL = "https://slack.com/api"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lineage_guard.cli.changing.report import Carrying, Report
     from lineage_guard.cli.changing.rules import Deployment, Proposal, Rules
     from lineage_guard.dagster.settings import Settings
-    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.domain.rules.waivers import Waivers
     from lineage_guard.ledger import Ledger
 
 
@@ -70,7 +70,7 @@ def impact(
     from lineage_guard.cli.changing.report import lines, to_json
     from lineage_guard.cli.changing.rules import Proposal, deployment
     from lineage_guard.dagster.settings import ledger_location
-    from lineage_guard.domain.terms import TRAIN_COMPETING
+    from lineage_guard.domain.rules.terms import TRAIN_COMPETING
     from lineage_guard.ledger import open_ledger
 
     proposal = Proposal(policy, Path(terms_file) if terms_file else None, terms_as)
@@ -205,7 +205,7 @@ def _waivers(path: str | None) -> Waivers | None:
 def _downstream(ledger: Ledger, judged: list[Judged], proposes: bool) -> list[Carrying]:
     """What was made from the versions that change or, when nothing is proposed, that are stopped."""
     from lineage_guard.cli.changing.report import Carrying
-    from lineage_guard.domain.shift import Shift
+    from lineage_guard.domain.verdict.shift import Shift
 
     concerned = (Shift.STRICTER, Shift.LOOSER)
     starts = [j.version for j in judged if (j.shift in concerned if proposes else j.before.stops)]

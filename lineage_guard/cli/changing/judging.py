@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lineage_guard.cli.changing.rules import Rules
-from lineage_guard.domain.closure import Closure, extend
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.shift import Shift, shift
-from lineage_guard.domain.terms import TRAIN_COMPETING
+from lineage_guard.domain.lineage.closure import Closure, extend
+from lineage_guard.domain.rules.terms import TRAIN_COMPETING
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.shift import Shift, shift
 from lineage_guard.explaining.cure import without_quarantined
-from lineage_guard.ledger.impact import matches
+from lineage_guard.ledger.asking.impact import matches
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
-    from lineage_guard.ledger.trained import Trained
+    from lineage_guard.ledger.asking.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from lineage_guard.catalog import PublicArtefact
 from lineage_guard.cli.changing.judging import Judged, Pattern
 from lineage_guard.cli.changing.report import Report, amount, policies, said
 from lineage_guard.cli.changing.rules import Rules
-from lineage_guard.domain.closure import close, extend
-from lineage_guard.domain.decide import Finding, Verdict, decide
-from lineage_guard.domain.explain import path_text, plain
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.shift import Shift, news
+from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.verdict.decide import Finding, Verdict, decide
+from lineage_guard.domain.verdict.explain import path_text, plain
+from lineage_guard.domain.verdict.shift import Shift, news
 
 #: Namespace of what stands for a public student; it is no node of the catalog.
 NAMESPACE = "public"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.changing.judging import Judged, Unjudged
-from lineage_guard.domain.decide import Decision, Finding, Verdict
-from lineage_guard.domain.explain import path_text, plain
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.shift import STRICTNESS, Shift, news
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.explain import path_text, plain
+from lineage_guard.domain.verdict.shift import STRICTNESS, Shift, news
 from lineage_guard.openlineage.codec import version_json
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from lineage_guard.dagster.settings import CATALOG_VARIABLE, Settings, lineage_namespace, rulebook
 from lineage_guard.domain.errors import CatalogError
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import Resolution, Terms, TermsSource
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import Resolution, Terms, TermsSource
+from lineage_guard.domain.rules.waivers import Waivers
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog

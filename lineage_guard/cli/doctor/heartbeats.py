@@ -10,7 +10,7 @@ def examine(patient: Patient) -> list[Result]:
     """Look at the age of every sign of life; nothing when no sensor ever ticked on this ledger."""
     if patient.ledger is None:
         return []
-    from lineage_guard.domain.heartbeat import spell
+    from lineage_guard.domain.incidents.heartbeat import spell
     from lineage_guard.health import heartbeats
     from lineage_guard.health.heartbeats import stale_after
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.cli.doctor.result import Result, listed
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.terms import Effect
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import Effect
 
 
 def examine(patient: Patient) -> list[Result]:
@@ -14,7 +14,7 @@ def examine(patient: Patient) -> list[Result]:
         return []
     from lineage_guard.dagster.modes import assigned
     from lineage_guard.dagster.settings import rulebook
-    from lineage_guard.domain.modes import Mode
+    from lineage_guard.domain.verdict.modes import Mode
 
     by_mode: dict[Mode, list[str]] = {}
     toothless: list[str] = []

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.cli.doctor.result import Result, listed
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.judging import NO_RULE, OBSERVED_DIFFERS
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.waivers import NOTICE, Waiver
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.waivers import NOTICE, Waiver
+from lineage_guard.domain.verdict.judging import NO_RULE, OBSERVED_DIFFERS
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog

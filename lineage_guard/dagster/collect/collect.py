@@ -29,7 +29,7 @@ from lineage_guard.dagster.pins.recorded import LedgerRecords
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, graph_of
 from lineage_guard.domain.errors import EventError, LineageGuardError
 from lineage_guard.domain.facts import Completeness, Production, Version, union
-from lineage_guard.domain.runs import AssetRun
+from lineage_guard.domain.verdict.runs import AssetRun
 from lineage_guard.openlineage.encode import event_of
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dagster import AssetKey, TableColumnLineage, TableColumnLineageMetadataValu
 
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.pins.resolve import Graph, Read, Reading
+from lineage_guard.domain.declared.influence import ColumnsSaid
+from lineage_guard.domain.declared.provenance import Declaration
 from lineage_guard.domain.facts import Completeness, Version
-from lineage_guard.domain.influence import ColumnsSaid
-from lineage_guard.domain.provenance import Declaration
-from lineage_guard.domain.runs import ColumnEdge
+from lineage_guard.domain.verdict.runs import ColumnEdge
 
 #: Metadata keys of Dagster's own (``TableMetadataSet``).
 SCHEMA_KEY = "dagster/column_schema"

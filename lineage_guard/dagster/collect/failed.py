@@ -8,7 +8,7 @@ from dagster import AssetKey, DagsterEventType, EventLogRecord, RunStatusChangeR
 
 from lineage_guard.dagster.collect.run import AssetRuns
 from lineage_guard.dagster.events import EventLog, Stored
-from lineage_guard.domain.runs import AssetRun, RunState
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 
 _PAGE = 500
 _ENDS = (DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)

@@ -15,7 +15,7 @@ from lineage_guard.dagster.events import EventLog, Stored
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness
-from lineage_guard.domain.runs import AssetRun
+from lineage_guard.domain.verdict.runs import AssetRun
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

@@ -17,10 +17,10 @@ import dagster as dg
 from lineage_guard.dagster.keys import is_use
 from lineage_guard.dagster.settings import Settings, ledger_location, rulebook
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.modes import Mode
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.waivers import Waiver
+    from lineage_guard.domain.rules.waivers import Waiver
 
 #: Fields of a ``Waiver``, named here because importing it costs time in every process that runs a step.
 WAIVER_FIELDS = (
@@ -196,7 +196,7 @@ def _waivers(given: str | Sequence[Mapping[str, str]]) -> tuple[Waiver, ...] | P
 
 
 def _waiver(given: Mapping[str, str]) -> Waiver:
-    from lineage_guard.domain.waivers import Waiver, WaiverReason
+    from lineage_guard.domain.rules.waivers import Waiver, WaiverReason
 
     try:
         expires = datetime.fromisoformat(given["expires"])

@@ -10,7 +10,7 @@ import dagster as dg
 from lineage_guard.dagster.coordinator.config import Rules
 from lineage_guard.dagster.coordinator.judge import said
 from lineage_guard.dagster.pins.facts import Graph
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.modes import Mode
 
 _BUILTIN = (
     dg.AllPartitionMapping,

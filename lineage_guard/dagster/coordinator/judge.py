@@ -16,13 +16,13 @@ from lineage_guard.dagster.coordinator.scope import Scope, Trained, TrainingAsse
 from lineage_guard.dagster.gate.sign import fingerprint
 from lineage_guard.dagster.pins.facts import Graph
 from lineage_guard.dagster.settings import ledger_location, lineage_namespace, rulebook
-from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Pin, Production, Version
-from lineage_guard.domain.policy import ReasonCode
-from lineage_guard.domain.runs import ParentRun
-from lineage_guard.domain.terms import Effect
-from lineage_guard.domain.waivers import spanning
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.rules.waivers import spanning
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.runs import ParentRun
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.coordinator.overlay import LedgerOverlay
@@ -130,9 +130,9 @@ class Judge:
         from lineage_guard.dagster.pins.history import History
         from lineage_guard.dagster.pins.recorded import LedgerRecords
         from lineage_guard.dagster.pins.resolve import Pins
-        from lineage_guard.domain.attested import findings_on_rows
-        from lineage_guard.domain.closure import extend
-        from lineage_guard.domain.decide import decide
+        from lineage_guard.domain.lineage.closure import extend
+        from lineage_guard.domain.verdict.attested import findings_on_rows
+        from lineage_guard.domain.verdict.decide import decide
         from lineage_guard.explaining.answering import OnRecord
         from lineage_guard.explaining.cure import without_quarantined
 

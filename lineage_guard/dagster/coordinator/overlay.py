@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.closure import Closure, walk
 from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import Input, Production, Version, union
+from lineage_guard.domain.lineage.closure import Closure, walk
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Appended, Ledger

@@ -21,7 +21,7 @@ from lineage_guard.dagster.pins.mapping import mapped
 from lineage_guard.dagster.pins.resolve import Pins
 from lineage_guard.dagster.pins.step import StepInputs, upcoming
 from lineage_guard.domain.facts import Influence, Input, Pin, Production, Version
-from lineage_guard.domain.runs import ParentRun, asset_run_id
+from lineage_guard.domain.verdict.runs import ParentRun, asset_run_id
 
 
 @dataclass(frozen=True)

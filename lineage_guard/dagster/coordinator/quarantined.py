@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.keys import SPLITS_KEY
 from lineage_guard.dagster.pins.resolve import Graph
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.coordinator.overlay import LedgerOverlay

@@ -17,8 +17,8 @@ from lineage_guard.dagster.coordinator.judge import Judged
 from lineage_guard.dagster.gate.present import evaluation, metadata_of_verdict
 from lineage_guard.dagster.keys import CHECK_NAME, NAMESPACE
 from lineage_guard.dagster.pins.facts import Graph
-from lineage_guard.domain.decide import Decision, Verdict
-from lineage_guard.domain.explain import explain, headline, path_text
+from lineage_guard.domain.verdict.decide import Decision, Verdict
+from lineage_guard.domain.verdict.explain import explain, headline, path_text
 
 #: Run tag of a run that was judged, for finding it again: the decision.
 DECISION_TAG = f"{NAMESPACE}/decision"

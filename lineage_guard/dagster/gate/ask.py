@@ -19,9 +19,9 @@ from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import OfDeployment
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.runs import ParentRun
-from lineage_guard.domain.waivers import Waivers
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.waivers import Waivers
+from lineage_guard.domain.verdict.runs import ParentRun
 from lineage_guard.explaining.answering import Answer, Reader, Request, check
 
 if TYPE_CHECKING:

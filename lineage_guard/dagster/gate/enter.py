@@ -11,7 +11,7 @@ from lineage_guard.dagster import compat
 from lineage_guard.dagster.gate.wrap import wrapped_by
 from lineage_guard.dagster.keys import WRITES_KEY, use_of
 from lineage_guard.dagster.settings import Settings
-from lineage_guard.domain.modes import Mode
+from lineage_guard.domain.verdict.modes import Mode
 
 if TYPE_CHECKING:
     from lineage_guard.dagster.gate.narrow import Outputs
@@ -114,7 +114,7 @@ def _record_declarations(context: dg.OpExecutionContext) -> None:
     """
     try:
         from lineage_guard.dagster.declare import declaration_of, declared_writes, metadata_of
-        from lineage_guard.domain.provenance import Declaration
+        from lineage_guard.domain.declared.provenance import Declaration
 
         asset_context = dg.AssetExecutionContext.get()
         for key in context.selected_asset_keys:

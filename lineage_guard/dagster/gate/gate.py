@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lineage_guard.domain.closure import Closure, Reached
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import Completeness, Production, Version
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.runs import AssetRun, ParentRun, RunState
-from lineage_guard.domain.terms import FixedTerms
+from lineage_guard.domain.lineage.closure import Closure, Reached
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.terms import FixedTerms
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 from lineage_guard.explaining.answering import Answer, Request, RowsEvidence, check, upstream
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from lineage_guard.dagster.gate.present import metadata_of_sources, metadata_of_
 from lineage_guard.dagster.keys import use_of
 from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
-from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
-from lineage_guard.domain.explain import explain, outcome
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy, ReasonCode
-from lineage_guard.domain.runs import ParentRun, asset_run_id
-from lineage_guard.domain.sources import Source, sources
+from lineage_guard.domain.lineage.sources import Source, sources
+from lineage_guard.domain.rules.policy import Policy, ReasonCode
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.explain import explain, outcome
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import ParentRun, asset_run_id
 
 #: Findings spelled out in a failure's message; the metadata holds all of them.
 _SPELLED_OUT = 5

@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from lineage_guard.dagster.keys import CHECK_NAME, NAMESPACE
-from lineage_guard.domain.decide import Decision, Finding, Verdict
-from lineage_guard.domain.explain import explain, headline, outcome, path_text, terms_text
-from lineage_guard.domain.sources import Source
+from lineage_guard.domain.lineage.sources import Source
+from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.explain import explain, headline, outcome, path_text, terms_text
 
 _SOURCES = ("source", "what", "did", "terms", "influence", "found in", "versions")
 _COLUMNS = ("effect", "reason", "model", "terms", "rule", "path", "why", "fix")
@@ -52,7 +52,7 @@ def metadata_of_sources(found: Sequence[Source]) -> dict[str, Any]:
     """Metadata ``lineage_guard/sources`` of what is trained: the models and the data behind it, with their terms.
 
     Args:
-        found: see ``domain.sources``; nothing is shown of none.
+        found: see ``domain.lineage.sources``; nothing is shown of none.
     """
     if not found:
         return {}

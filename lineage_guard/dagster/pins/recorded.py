@@ -11,7 +11,7 @@ from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import name_of
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.runs import declared_run_id
+from lineage_guard.domain.verdict.runs import declared_run_id
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

@@ -32,7 +32,7 @@ from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.mapping import ANYTHING, Mapped, mapped
 from lineage_guard.dagster.pins.recorded import NothingRecorded, Recorded, declared_version
 from lineage_guard.domain.facts import Pin, Version
-from lineage_guard.domain.runs import asset_run_id, is_declared
+from lineage_guard.domain.verdict.runs import asset_run_id, is_declared
 
 
 class Pins:

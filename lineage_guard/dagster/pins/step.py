@@ -17,10 +17,10 @@ from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.recorded import Recorded
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, graph_of
+from lineage_guard.domain.declared.provenance import in_partitions, production_facts
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Completeness, Influence, Input, Production, Version
-from lineage_guard.domain.provenance import in_partitions, production_facts
-from lineage_guard.domain.runs import ParentRun, asset_run_id
+from lineage_guard.domain.verdict.runs import ParentRun, asset_run_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import dagster as dg
 
 from lineage_guard.dagster.rows.found import rows_checks
 from lineage_guard.dagster.rows.suite_check import RowsCheck, newest
-from lineage_guard.domain.attested import Attestation, Demand
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.attested import Attestation, Demand
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.explaining.answering import OnRecord
 from lineage_guard.gx.evidence import UNKNOWN_DIGEST
 
@@ -99,7 +99,7 @@ class OfDeployment:
         Raises:
             LedgerError: when the record cannot be read or written.
         """
-        from lineage_guard.ledger.attesting import Attestations
+        from lineage_guard.ledger.archive.attesting import Attestations
 
         attestations = Attestations(self._ledger.archive)
         before = {d[:3]: d for d in attestations.demands()}

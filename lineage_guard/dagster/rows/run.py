@@ -14,8 +14,8 @@ from lineage_guard.dagster.rows.show import result_of
 from lineage_guard.dagster.rows.suite_check import RowsCheck
 from lineage_guard.dagster.settings import Settings, ledger_location
 from lineage_guard.domain.errors import ConfigError, LedgerError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Version
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.rows import RowsTable
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _failing(
 
 def _demand(check: RowsCheck, step: dg.OpExecutionContext, ledger: Ledger, at: datetime) -> None:
     from lineage_guard.dagster.compat import place_of_run
-    from lineage_guard.ledger.attesting import Attestations
+    from lineage_guard.ledger.archive.attesting import Attestations
 
     attestations = Attestations(ledger.archive)
     demand = check.demand(place_of_run(step.run)[0])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.page import headline
 
 _SCHEMA = dg.TableSchema(

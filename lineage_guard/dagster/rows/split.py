@@ -17,10 +17,10 @@ import dagster as dg
 from lineage_guard.dagster.declare import metadata_of
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
-from lineage_guard.domain.evidence import Evidence
+from lineage_guard.domain.declared.provenance import Declaration
 from lineage_guard.domain.facts import Completeness, ModelSource, Version
-from lineage_guard.domain.filtering import Filtered
-from lineage_guard.domain.provenance import Declaration
+from lineage_guard.domain.lineage.filtering import Filtered
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.rows import RowsTable, in_parquet
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Split:
         """Run the rows suite on what was written; when it passes, file it and the claim that rests on it."""
         from lineage_guard.explaining.cure import SUITE, split_parameters
         from lineage_guard.gx.rows import run_rows_suite
-        from lineage_guard.ledger.attesting import Attestations
+        from lineage_guard.ledger.archive.attesting import Attestations
 
         claim = Filtered(version, (version.namespace, name_of(self.mixed)), judgement.sources, "")
         evidence = run_rows_suite(written, split_parameters(claim, judgement.remaining), at, SUITE)

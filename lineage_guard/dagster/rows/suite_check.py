@@ -14,11 +14,11 @@ import dagster as dg
 from lineage_guard.dagster.declare import declaration_of
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.settings import Settings, lineage_namespace, rulebook
-from lineage_guard.domain.attested import Attestation, Demand
 from lineage_guard.domain.errors import DeclarationError
-from lineage_guard.domain.evidence import Evidence
 from lineage_guard.domain.facts import ModelSource, Version
-from lineage_guard.domain.reached import terms_day
+from lineage_guard.domain.lineage.reached import terms_day
+from lineage_guard.domain.verdict.attested import Attestation, Demand
+from lineage_guard.domain.verdict.evidence import Evidence
 from lineage_guard.gx.parameters import asks_policy, declared_parameters
 from lineage_guard.gx.rows import RowsTable
 from lineage_guard.gx.suites import Suite
@@ -188,7 +188,7 @@ class RowsCheck:
         Raises:
             LedgerError: when the ledger cannot be read or written.
         """
-        from lineage_guard.ledger.attesting import Attestations
+        from lineage_guard.ledger.archive.attesting import Attestations
 
         before = newest(instance, graph, self.key, self.namespace, ledger, partitions)
         evidence, reused = examine()

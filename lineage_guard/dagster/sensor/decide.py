@@ -19,13 +19,13 @@ from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import NotAsked, OfDeployment
 from lineage_guard.dagster.sensor.redecide import Rules, redecide, together
 from lineage_guard.dagster.settings import Settings, lineage_namespace
-from lineage_guard.domain.decide import Verdict
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Production, Version
-from lineage_guard.domain.modes import Mode
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.runs import ParentRun
-from lineage_guard.domain.waivers import NOTICE
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.waivers import NOTICE
+from lineage_guard.domain.verdict.decide import Verdict
+from lineage_guard.domain.verdict.modes import Mode
+from lineage_guard.domain.verdict.runs import ParentRun
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog

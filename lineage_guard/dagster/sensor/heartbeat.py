@@ -12,8 +12,8 @@ import dagster as dg
 
 from lineage_guard.dagster.collect.collect import Collected
 from lineage_guard.dagster.events import EventLog, utc
-from lineage_guard.domain.heartbeat import Heartbeat
-from lineage_guard.domain.policy import Policy
+from lineage_guard.domain.incidents.heartbeat import Heartbeat
+from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.health import Watching, beat
 from lineage_guard.health.heartbeats import stale_after
 

@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lineage_guard.dagster.gate.gate import upstream
-from lineage_guard.domain.decide import Verdict, decide
 from lineage_guard.domain.facts import ModelSource, Production, Usage, Version, union
-from lineage_guard.domain.policy import Policy
-from lineage_guard.domain.runs import AssetRun, RunState
-from lineage_guard.domain.waivers import Waivers, spanning
+from lineage_guard.domain.rules.policy import Policy
+from lineage_guard.domain.rules.waivers import Waivers, spanning
+from lineage_guard.domain.verdict.decide import Verdict, decide
+from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.openlineage.encode import event_of
 
 if TYPE_CHECKING:

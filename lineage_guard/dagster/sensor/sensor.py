@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.collect.collect import Collected
     from lineage_guard.dagster.sensor.decide import Judgement
-    from lineage_guard.domain.policy import Policy
+    from lineage_guard.domain.rules.policy import Policy
     from lineage_guard.ledger import Ledger
 
 #: Materialisations collected by one tick; the next one goes on. A tick has about 60 s.

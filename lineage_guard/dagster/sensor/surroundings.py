@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.sensor.decide import Judgement
     from lineage_guard.dagster.settings import Settings
-    from lineage_guard.domain.decide import Verdict
     from lineage_guard.domain.facts import Version
-    from lineage_guard.domain.waivers import Waivers
+    from lineage_guard.domain.rules.waivers import Waivers
+    from lineage_guard.domain.verdict.decide import Verdict
     from lineage_guard.explaining.answering import Answer, Request
     from lineage_guard.ledger import Ledger
 
@@ -54,7 +54,7 @@ def waivers_of(settings: Settings) -> Waivers | None:
 def _smallest(
     asked: Mapping[tuple[str, str], tuple[Request, Answer]], verdict: Verdict, ledger: Ledger, catalog: Catalog
 ) -> tuple[Version, ...]:
-    from lineage_guard.domain.remedy import Action
+    from lineage_guard.domain.verdict.remedy import Action
     from lineage_guard.explaining.explanation import explanation_of
 
     found = asked.get(verdict.target[:2])

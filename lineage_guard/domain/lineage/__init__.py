@@ -1,0 +1,1 @@
+"""Lineage: everything upstream of a step, every way to it, and what takes some of it out."""

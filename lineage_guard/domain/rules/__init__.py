@@ -1,0 +1,1 @@
+"""Rules: terms of models, licences, what an organisation is, policies and waivers."""
