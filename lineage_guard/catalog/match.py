@@ -253,7 +253,9 @@ class CatalogTerms:
                 )
         bound = layers(candidates, asked.on)
         if not named and not hub:
-            how += f", and {asked.provider!r} is not known to offer it"
+            how += (
+                f", and {asked.provider!r} is not known to offer it" if asked.provider else ", and no provider is named"
+            )
             return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
         return Resolution(bound, doubt(asked.owners), how)
 

@@ -28,6 +28,11 @@ class FailedExpectation:
     unexpected_count: int | None = None
     detail: str = ""
 
+    def __str__(self) -> str:
+        count = self.unexpected_count
+        rows = f" {count} row{'' if count == 1 else 's'}" if count else ""
+        return f"{self.type}({self.column or ''}){rows} {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -67,6 +72,13 @@ class Evidence:
         """Whether it can be relied on: it ran, it evaluated everything, nothing failed."""
         return self.success and self.error is None and 0 < self.expected == self.evaluated and not self.failures
 
+    @property
+    def not_run(self) -> str | None:
+        """Why it says nothing of its subject; ``None`` where it does, well or ill."""
+        if self.passes or (self.error is None and self.failures):
+            return None
+        return self.error or f"only {self.evaluated} of {self.expected} expectations were evaluated"
+
 
 def evidence_key(suite_digest: str, subject_digest: str, parameters_digest: str) -> str:
     """The key under which evidence is filed."""
@@ -84,13 +96,9 @@ def findings_of(evidence: Evidence, target: Version, already: Decision = Decisio
     """
     if evidence.passes:
         return ()
-    if evidence.error is not None or not evidence.failures:
-        reason = evidence.error or f"only {evidence.evaluated} of {evidence.expected} expectations were evaluated"
-        return (_finding(evidence, target, ReasonCode.EXPECTATIONS_NOT_RUN, f"could not be run: {reason}"),)
-    broken = "; ".join(
-        f"{f.type}({f.column or ''})" + (f" {f.unexpected_count} rows" if f.unexpected_count else "") + f" {f.detail}"
-        for f in evidence.failures
-    )
+    if evidence.not_run:
+        return (_finding(evidence, target, ReasonCode.EXPECTATIONS_NOT_RUN, f"could not be run: {evidence.not_run}"),)
+    broken = "; ".join(map(str, evidence.failures))
     effect = Effect.UNKNOWN if already is Decision.UNKNOWN else Effect.BLOCK
     return (_finding(evidence, target, ReasonCode.EXPECTATIONS_FAILED, f"failed: {broken}", effect),)
 
