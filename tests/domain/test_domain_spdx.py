@@ -105,3 +105,9 @@ def test_every_licence_is_named_once():
 )
 def test_what_anybody_may_take_is_on_the_list(text, listed):
     assert is_listed(text) is listed
+
+
+def test_a_text_in_words_binds_with_the_licences_it_names():
+    assert choices("MIT+ foo") == (("MIT+ foo", "MIT+"),)
+    assert choices("the X11 licence.") == (("the X11 licence.", "X11"),)
+    assert choices("MIT OR Apache-2.0 WITH LLVM-exception") == (("MIT",), ("Apache-2.0 WITH LLVM-exception",))

@@ -108,6 +108,8 @@ def test_why_it_is_refused():
     assert "names no asset" in replace(WAIVER, asset="**", model=None).refused
     assert too_broad("*", None, "d:raw") is None
     assert too_broad(None, "?*", "*")
+    assert too_broad(None, None, "*@7") is None, "a run is named, whatever the data"
+    assert too_broad("[*]*", None, None), "a star that is meant names nothing either"
 
 
 @pytest.mark.parametrize(
