@@ -14,6 +14,7 @@ from lineage_guard.alerts.around import Around
 from lineage_guard.alerts.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
 from lineage_guard.domain.incidents.wording import several
 from lineage_guard.domain.rules.policy import ReasonCode
@@ -144,12 +145,13 @@ def _impact(near: Around, stopped: int) -> str:
     if not near.versions:
         return ""
     least = "at least " if near.more else ""
-    held = f"it stops {stopped} training asset{'' if stopped == 1 else 's'} now"
-    trained = f"{least}{near.trained} trained version{'' if near.trained == 1 else 's'}"
+    held = f"it stops {stopped} {plural('training asset', stopped)} now"
+    trained = f"{least}{near.trained} {plural('trained version', near.trained)}"
     if near.training:
-        trained += f" of {near.training} training asset{'' if near.training == 1 else 's'}"
-    versions = f"{near.versions} version{'' if near.versions == 1 else 's'} of {least}{near.assets} asset"
-    return f"{versions}{'' if near.assets == 1 else 's'} hold it or were made from it, {trained} among them; {held}."
+        trained += f" of {near.training} {plural('training asset', near.training)}"
+    versions, assets = plural("version", near.versions), plural("asset", near.assets)
+    found = f"{near.versions} {versions} of {least}{near.assets} {assets}"
+    return f"{found} hold it or were made from it, {trained} among them; {held}."
 
 
 def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:

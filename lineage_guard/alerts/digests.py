@@ -12,6 +12,7 @@ from lineage_guard.alerts.runbooks import STORM as STORM_RUNBOOK
 from lineage_guard.alerts.runbooks import WAIVER as WAIVER_RUNBOOK
 from lineage_guard.alerts.ways import NAME, Way, cut
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.endings import Expiry
 from lineage_guard.domain.incidents.incident import Event, Incident, IncidentKind, asset_of
 from lineage_guard.domain.incidents.storms import Digest
@@ -126,7 +127,7 @@ def _headline(digest: Digest, targets: tuple[str, ...]) -> str:
     count, stand = len(digest.members), len(digest.standing)
     if digest.event is Event.RESOLVE:
         return f"[RESOLVED] All {count} incidents that began at once are over"
-    assets = f"{len(targets)} training asset{'' if len(targets) == 1 else 's'}"
+    assets = f"{len(targets)} {plural('training asset', len(targets))}"
     enforced = any(i.paged for i in digest.members)
     what = f"{count} incidents at once, {assets} {'stopped' if enforced else 'observed; nothing was stopped'}"
     if digest.storm.kind is IncidentKind.BLIND:

@@ -11,6 +11,7 @@ from lineage_guard.alerts.content import alert_of
 from lineage_guard.alerts.context import TEXT, Context, some
 from lineage_guard.alerts.digests import common_change, fitting
 from lineage_guard.alerts.ways import NAME, Way, cut, explaining, ways_to_unblock
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
 from lineage_guard.domain.incidents.storms import Digest
 from lineage_guard.domain.incidents.wording import several
@@ -83,7 +84,7 @@ def _headline(digest: Digest, targets: tuple[str, ...], causes: tuple[str, ...])
         word, what = f"WOULD BLOCK{wider}", f"{who} would be stopped by"
     shown, more = ", ".join(cut(cause, 120) for cause in causes[:_NAMED]), len(causes) - _NAMED
     left = f" and {more} more" if more > 0 else ""
-    return f"[{word}] {what} {len(causes)} cause{'' if len(causes) == 1 else 's'}: {shown}{left}"
+    return f"[{word}] {what} {len(causes)} {plural('cause', len(causes))}: {shown}{left}"
 
 
 def _message(digest: Digest, said: str) -> str:

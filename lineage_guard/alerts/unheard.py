@@ -15,6 +15,7 @@ from lineage_guard.alerts.outbox import Outbox, Unheard, Waiting
 from lineage_guard.alerts.routing import LOG
 from lineage_guard.alerts.runbooks import PAGER
 from lineage_guard.alerts.ways import NAME, Way, cut
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.heartbeat import spell
 from lineage_guard.domain.incidents.incident import Event, IncidentKind, Incidents
 
@@ -99,7 +100,7 @@ def _alert(event: Event, sink: str, known: Unheard, items: Sequence[Waiting], no
     name, word = cut(sink, NAME), {Event.OPEN: "BLIND", Event.WIDEN: "STILL BLIND, WIDER"}.get(event, "RESOLVED")
     oldest = min((datetime.fromisoformat(w.alert.at) for w in items), default=now)
     first = items[0].alert if items else None
-    count = f"{len(items)} page{'' if len(items) == 1 else 's'}"
+    count = f"{len(items)} {plural('page', len(items))}"
     what = f"No page to {name} is missing any more" if over else f"{count} could not be delivered to {name}"
     said = (
         "Those that were named here arrived, were dropped, or what they told is over."

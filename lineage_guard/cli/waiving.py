@@ -11,6 +11,7 @@ import click
 
 from lineage_guard.cli.cataloguing import own_catalogs
 from lineage_guard.cli.targeting import ledger_option, namespace_option, target_of, target_options
+from lineage_guard.domain.grammar import plural
 
 if TYPE_CHECKING:
     from lineage_guard.catalog.doubts import Doubt
@@ -162,7 +163,7 @@ def _left(said: dict[str, Any]) -> str:
     match said["state"]:
         case "active":
             days = said["days_left"]
-            return f"{days} day{'' if days == 1 else 's'} left, approved by {said['approved_by']} ({said['ticket']})"
+            return f"{days} {plural('day', days)} left, approved by {said['approved_by']} ({said['ticket']})"
         case "expired":
             return f"ended on {said['expires']}"
         case "revoked":

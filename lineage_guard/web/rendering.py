@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.explain import outcome
 from lineage_guard.pages import seen, templates
@@ -181,7 +182,7 @@ def many(count: int, word: str) -> str:
         >>> many(1, "version"), many(1200, "version")
         ('1 version', '1,200 versions')
     """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return f"{count:,} {plural(word, count)}"
 
 
 def runbook(reason: str, rule: str = "") -> str:

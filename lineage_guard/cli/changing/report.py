@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.changing.judging import Judged, Unjudged
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 from lineage_guard.domain.verdict.explain import path_text, plain
 from lineage_guard.domain.verdict.shift import STRICTNESS, Shift, news
@@ -242,4 +243,4 @@ def _verdict_json(verdict: Verdict, findings: Sequence[Finding]) -> dict[str, An
 
 def amount(count: int, noun: str) -> str:
     """A number and what is counted."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {plural(noun, count)}"

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.rules.terms import Effect
 from lineage_guard.domain.verdict.decide import Decision, Finding
@@ -30,7 +31,7 @@ class FailedExpectation:
 
     def __str__(self) -> str:
         count = self.unexpected_count
-        rows = f" {count} row{'' if count == 1 else 's'}" if count else ""
+        rows = f" {count} {plural('row', count)}" if count else ""
         return f"{self.type}({self.column or ''}){rows} {self.detail}"
 
 

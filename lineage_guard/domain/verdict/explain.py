@@ -7,6 +7,7 @@ from records that anybody may have written, so what is said line by line is ``pl
 from __future__ import annotations
 
 from lineage_guard.domain.facts import Influence, Pin, Version
+from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.rules.terms import Terms
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 from lineage_guard.domain.verdict.modes import Mode
@@ -83,7 +84,7 @@ def explain(verdict: Verdict, most: int | None = None) -> str:
         lines += [f"  Duty: {duty}" for duty in verdict.obligations]
     if verdict.stops and not verdict.blocks:
         lines.append(f"  Nothing was stopped: this asset is in mode {verdict.mode.value!r}.")
-    seen = f"{verdict.closure_size} upstream version{'' if verdict.closure_size == 1 else 's'}"
+    seen = f"{verdict.closure_size} {plural('upstream version', verdict.closure_size)}"
     lines.append(f"  Looked at {seen} at {verdict.at:%Y-%m-%d %H:%M:%S} UTC.")
     return "\n".join(map(plain, lines))
 
