@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def missing() -> str | None:
     """What Spark lacks here, and how to get it."""
     try:
-        import pyspark  # noqa: F401
+        __import__("pyspark")
     except ImportError:
         return "pyspark is not installed: pip install 'lineage-guard[spark]'"
     home = os.environ.get("JAVA_HOME")
@@ -29,7 +29,10 @@ def missing() -> str | None:
 
 @contextmanager
 def running(warehouse: Path, options: Mapping[str, str]) -> Generator[SparkSession]:
-    """A session on two cores.
+    """A session on two cores, this process's only one.
+
+    Ask for it in a fixture of scope "module": Spark has one context a process, so a session that outlives its module
+    would be handed to the next module that wants one, without that one's options, and be stopped by it.
 
     Args:
         warehouse: where it may write.
@@ -38,8 +41,11 @@ def running(warehouse: Path, options: Mapping[str, str]) -> Generator[SparkSessi
     if reason := missing():
         # Continuous integration installs both; a skip there would hide that nothing was tested.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    if SparkContext._active_spark_context is not None:  # pyright: ignore[reportPrivateUsage]
+        pytest.fail("another test's Spark still runs in this process, and its options are not these")
     builder = (
         SparkSession.builder.master("local[2]")
         .appName("lineage-guard-tests")

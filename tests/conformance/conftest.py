@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def database(postgres_url: str) -> str:
     """The address of a database, with a schema of tables and a user that may read them and nothing else."""
     import psycopg
@@ -26,7 +26,7 @@ def database(postgres_url: str) -> str:
     return url
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     options = {
         "spark.sql.shuffle.partitions": "1",
