@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from lineage_guard.alerts.alert import Alert
+from lineage_guard.alerts.context import TEXT
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.send import change
 from lineage_guard.alerts.standing import Reading
 from lineage_guard.alerts.state import STATE, States, parse_state
 from lineage_guard.alerts.unheard import standing as stands
-from lineage_guard.domain.incidents.incidents import Incidents
+from lineage_guard.alerts.ways import NAME, cut
+from lineage_guard.domain.incidents.incidents import Event, Incidents
 
 
 class Stored(Reading, States, Protocol):
@@ -62,7 +65,8 @@ def letters(ledger: Stored) -> tuple[Letter, ...]:
 def resend(ledger: Stored, wanted: Collection[Letter], now: datetime) -> int:
     """Let the next tick try these again, as if they were new. How many there were.
 
-    One whose incident is over by now pages nobody any more.
+    One whose incident is over by now pages nobody any more, and says so: its end may have arrived already, and a
+    beginning after it would stand there for ever.
 
     Args:
         ledger: where the sensors keep their states.
@@ -76,7 +80,7 @@ def resend(ledger: Stored, wanted: Collection[Letter], now: datetime) -> int:
     def revived(box: Outbox, items: Iterable[Waiting], incidents: Incidents) -> Outbox:
         standing = stands(incidents, box)
         again = [replace(w, next_at=now, attempts=0, error="") for w in items]
-        again = [w if w.alert.incident in standing else replace(w, alert=replace(w.alert, page=False)) for w in again]
+        again = [w if w.alert.incident in standing else replace(w, alert=_over(w.alert)) for w in again]
         places = {w.place for w in again}
         waiting = {w.place: w for w in box.waiting}
         # What was given up is older than what waits, and an end must not overtake its beginning.
@@ -85,6 +89,16 @@ def resend(ledger: Stored, wanted: Collection[Letter], now: datetime) -> int:
         return replace(box, waiting=(*front, *kept), dead=tuple(w for w in box.dead if w.place not in places))
 
     return _changed(ledger, wanted, revived)
+
+
+def _over(alert: Alert) -> Alert:
+    """What is told of an alert that arrives after all is over."""
+    if alert.event == Event.RESOLVE:
+        return alert
+    headline = "[OVER BY NOW] " + (alert.headline.partition("] ")[2] or alert.headline)
+    message = f"It could not be delivered when it began, and is over by now. It said: {alert.message}"
+    said = {"headline": cut(headline, 2 * NAME), "message": cut(message, TEXT)}
+    return replace(alert, event=Event.RESOLVE.value, page=False, ways=(), **said)
 
 
 def drop(ledger: Stored, wanted: Collection[Letter]) -> int:

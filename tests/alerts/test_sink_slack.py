@@ -11,11 +11,17 @@ from receivers import SLACK_CHANNEL, SLACK_TOKEN, Http, Slack, serving
 
 from lineage_guard.alerts import Context, SlackSink, send
 from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.letters import letters, resend
 from lineage_guard.alerts.sinks.slack_blocks import BLOCKS, SECTION, blocks_of, escaped
 from lineage_guard.alerts.ways import Way
 from lineage_guard.domain.errors import ConfigError
 
 CONTEXT = Context("prod", "https://dagster.example", "https://runbooks.example", {"student": ("team:nlp",)})
+
+
+class NamedLedger(TextLedger):
+    def names(self, prefix: str = "") -> tuple[str, ...]:
+        return tuple(sorted(name for name in self.texts if name.startswith(prefix)))
 
 
 @pytest.fixture
@@ -46,6 +52,24 @@ def test_the_message_survives_a_restart(slack):
     again = TextLedger(dict(ledger.texts))
     send([verdict(1)], [SlackSink(SLACK_TOKEN, SLACK_CHANNEL, url=sink._url)], again, at(1))
     assert len(service.messages) == 1
+
+
+def test_what_was_given_up_and_is_sent_again_after_its_end_does_not_stand_as_blocked(slack):
+    service, sink = slack
+    ledger = NamedLedger()
+    service.error = "channel_not_found"
+    send([verdict(0, GPT)], [sink], ledger, at(0))
+    for hours in range(1, 13):
+        send([], [sink], ledger, at(61 * hours))
+    service.error = None
+    send([verdict(800)], [sink], ledger, at(800))
+    (given_up,) = letters(ledger)
+    assert (given_up.dead, given_up.over) == (True, True)
+    resend(ledger, [given_up], at(801))
+    send([], [sink], ledger, at(801))
+    (message,) = service.messages.values()
+    assert message["text"].startswith("[OVER BY NOW] default:student ")
+    assert letters(ledger) == ()
 
 
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed"])

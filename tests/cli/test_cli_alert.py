@@ -74,7 +74,8 @@ def test_what_is_sent_again_arrives_at_the_next_tick_and_wakes_nobody_when_it_is
     assert run("resend", "aaa").output == "1 will be sent at the next tick of the sensor.\n"
     pager = Pager()
     send([], [pager], ledger, datetime.now(UTC), state="alerts-training")
-    assert [(a.id, a.page) for a in pager.alerts] == [("aaa111", False)]
+    assert [(a.id, a.event, a.page) for a in pager.alerts] == [("aaa111", "RESOLVE", False)]
+    assert pager.alerts[0].headline.startswith("[OVER BY NOW] ")
     assert run("resend", "--all").exit_code == 0
     send([], [pager], ledger, datetime.now(UTC), state="alerts-training")
     assert [a.id for a in pager.alerts] == ["aaa111", "bbb222"]
