@@ -1,21 +1,12 @@
 -- A page of versions of every kind, newest first, after one row.
 WITH page AS (
-    SELECT *, coalesce("at", -9223372036854775808) AS age, left(name, 64) AS head
-    FROM every_version
-    WHERE contains(searched, lower($text))
-        AND ($namespace IS NULL OR (namespace = $namespace AND name = $name))
-        AND ($partition IS NULL OR "partition" = $partition)
-        AND ($at IS NULL OR age < $at OR (age = $at AND (head > $head OR (head = $head AND mark > $mark))))
+    SELECT *
+    FROM asked_for($text, $namespace, $name, $partition)
+    WHERE $at IS NULL OR age < $at OR (age = $at AND (head > $head OR (head = $head AND mark > $mark)))
     ORDER BY age DESC, head, mark
     LIMIT $limit
 )
-SELECT namespace, name, "partition", run,
-    CASE
-        WHEN (namespace, name) IN (SELECT (unnest($namespaces::VARCHAR[]), unnest($names::VARCHAR[]))) THEN 'model'
-        WHEN run IS NULL OR starts_with(run, $declared) THEN 'source'
-        WHEN (namespace, name) IN (SELECT (namespace, name) FROM verdicts) THEN 'trained'
-        ELSE 'dataset'
-    END AS kind,
+SELECT namespace, name, "partition", run, kind_of(namespace, name, run, $namespaces, $names, $declared) AS kind,
     "at", recorded, head, mark
 FROM page
 ORDER BY age DESC, head, mark
