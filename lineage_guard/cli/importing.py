@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+from lineage_guard.domain.extras import needed_for
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
@@ -61,18 +62,10 @@ def receive(host: str, port: int, max_body: int, ledger: str | None) -> int:
     Senders show one of the bearer tokens in LINEAGE_GUARD_TOKENS (separated by commas). Without
     any, it listens on this machine only. Needs the extra `web`.
     """
-    from lineage_guard.domain.errors import ConfigError
-
-    try:
+    with needed_for("lineage-guard receive", "web"):
         import uvicorn
 
         from lineage_guard.web.receiver import receiver, require_safe, tokens_from
-    except ImportError as e:
-        raise ConfigError(
-            f"{e.name or 'a package'} is not installed",
-            where="lineage-guard receive",
-            fix="pip install 'lineage-guard[web]'",
-        ) from e
     tokens = tokens_from()
     require_safe(host, tokens)
     opened = ledger_at(ledger)

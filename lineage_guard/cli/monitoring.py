@@ -11,6 +11,7 @@ import click
 
 from lineage_guard.cli.targeting import ledger_at, ledger_place_option
 from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.extras import needed_for
 
 if TYPE_CHECKING:
     from lineage_guard.health import Health, Watched
@@ -42,14 +43,8 @@ def metrics(as_json: bool, stale_after: float | None, ledger: str | None) -> int
     if as_json:
         click.echo(json.dumps(to_dict(shown), indent=2))
         return 0
-    try:
+    with needed_for("lineage-guard metrics", "web", otherwise="print --json"):
         from lineage_guard.health.prometheus import exposition
-    except ImportError as e:
-        raise ConfigError(
-            f"{e.name or 'a package'} is not installed",
-            where="lineage-guard metrics",
-            fix="pip install 'lineage-guard[web]', or print --json",
-        ) from e
     click.echo(exposition(lambda: shown)[0], nl=False)
     return 0
 

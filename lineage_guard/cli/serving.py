@@ -12,6 +12,7 @@ import click
 
 from lineage_guard.cli.targeting import ledger_option, namespace_option
 from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.extras import needed_for
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -55,17 +56,11 @@ def serve(
     LINEAGE_GUARD_READ_TOKENS. With LINEAGE_GUARD_TOKENS set it also receives OpenLineage events
     from senders that show one of them. Needs the extra `web`.
     """
-    try:
+    with needed_for("lineage-guard serve", "web"):
         import uvicorn
 
         from lineage_guard.web.app import warm
         from lineage_guard.web.monitoring import watching
-    except ImportError as e:
-        raise ConfigError(
-            f"{e.name or 'a package'} is not installed",
-            where="lineage-guard serve",
-            fix="pip install 'lineage-guard[web]'",
-        ) from e
     from lineage_guard.dagster.settings import ledger_location
     from lineage_guard.ledger import open_ledger
 

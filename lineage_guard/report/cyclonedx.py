@@ -12,11 +12,11 @@ from importlib import import_module
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
+from lineage_guard.domain.extras import needed_for
 from lineage_guard.domain.facts import Acknowledgement
 from lineage_guard.openlineage.encode import canonical
 from lineage_guard.openlineage.reading import format_time
 from lineage_guard.report.contents import Report, Source
-from lineage_guard.report.extra import needed_for
 from lineage_guard.report.parts import Part, by_acknowledgement, digest, expression, label, parts, statements
 
 _OWN = "lineage-guard:"
@@ -31,7 +31,7 @@ def as_cyclonedx(report: Report) -> bytes:
     Raises:
         ConfigError: when the extra ``report`` is not installed.
     """
-    with needed_for("CycloneDX"):
+    with needed_for("CycloneDX", "report"):
         # Its classes are made by a decorator that hides their arguments from type checkers: Any, as through importlib.
         output: Any = import_module("cyclonedx.output.json")
     first, *others = report.sources

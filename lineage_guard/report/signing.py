@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from lineage_guard.domain.errors import ConfigError
+from lineage_guard.domain.extras import needed_for
 from lineage_guard.openlineage.codec import version_json
 from lineage_guard.openlineage.encode import canonical
 from lineage_guard.openlineage.facets import Json
 from lineage_guard.openlineage.reading import format_time
 from lineage_guard.report.contents import Report
-from lineage_guard.report.extra import needed_for
 
 #: Media type of the payload, https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md.
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -88,7 +88,7 @@ def sign(content: Mapping[str, Any], key: Path, password: str | None = None) -> 
     Raises:
         ConfigError: when the key cannot be used, or the extra ``report`` is not installed.
     """
-    with needed_for("signing a report"):
+    with needed_for("signing a report", "report"):
         # They re-export without saying so, which type checkers do not take: Any, through importlib.
         serialization: Any = import_module("cryptography.hazmat.primitives.serialization")
         dsse: Any = import_module("securesystemslib.dsse")
@@ -120,7 +120,7 @@ def verify(data: bytes, envelope: bytes, key: Path, where: str) -> Signed:
     Raises:
         ConfigError: when the signature is not by that key, is about another file, or cannot be read.
     """
-    with needed_for("verifying a signature"):
+    with needed_for("verifying a signature", "report"):
         serialization: Any = import_module("cryptography.hazmat.primitives.serialization")
         dsse: Any = import_module("securesystemslib.dsse")
         signer: Any = import_module("securesystemslib.signer")

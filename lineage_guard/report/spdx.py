@@ -11,10 +11,10 @@ from datetime import UTC
 from importlib import import_module
 from typing import Any, cast
 
+from lineage_guard.domain.extras import needed_for
 from lineage_guard.domain.facts import Acknowledgement
 from lineage_guard.openlineage.encode import canonical
 from lineage_guard.report.contents import Report, Source
-from lineage_guard.report.extra import needed_for
 from lineage_guard.report.parts import Part, by_acknowledgement, digest, expression, label, parts, statements
 
 _BASE = "https://lineage-guard.dev/spdx"
@@ -34,7 +34,7 @@ def as_spdx(report: Report) -> bytes:
     Raises:
         ConfigError: when the extra ``report`` is not installed.
     """
-    with needed_for("SPDX"):
+    with needed_for("SPDX", "report"):
         model: Any = import_module("spdx_python_model").v3_0_1
     objects = _Document(model, report).objects
     held = model.SHACLObjectSet(objects)

@@ -1,4 +1,4 @@
-"""The optional extra ``report``: what CycloneDX, SPDX and signatures need."""
+"""The optional extras: an import that fails becomes an error that says what to install."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from contextlib import contextmanager
 
 from lineage_guard.domain.errors import ConfigError
 
-#: How to get it.
-INSTALL = "pip install 'lineage-guard[report]'"
-
 
 @contextmanager
-def needed_for(what: str) -> Generator[None]:
+def needed_for(what: str, extra: str, *, otherwise: str = "") -> Generator[None]:
     """Turn a package that is not installed into an error that names the extra.
 
     Args:
         what: what it is needed for.
+        extra: the extra that brings it.
+        otherwise: what to do without it, if there is anything.
 
     Raises:
         ConfigError: when an import inside fails.
 
     Example:
-        >>> with needed_for("a format"):
+        >>> with needed_for("a format", "report"):
         ...     import no_such_package
         Traceback (most recent call last):
         ...
@@ -32,4 +31,5 @@ def needed_for(what: str) -> Generator[None]:
         yield
     except ImportError as error:
         missing = error.name or str(error)
-        raise ConfigError(f"{what} needs a package that is not installed: {missing}", fix=INSTALL) from error
+        fix = f"pip install 'lineage-guard[{extra}]'" + (f", or {otherwise}" if otherwise else "")
+        raise ConfigError(f"{what} needs a package that is not installed: {missing}", fix=fix) from error
