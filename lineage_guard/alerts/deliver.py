@@ -58,11 +58,15 @@ def deliver(
     now: datetime,
     budget: float,
     clock: Callable[[], float],
+    record: Callable[[Delivered], object] = lambda done: None,
 ) -> Delivered:
     """Try each alert once, until the budget is used up. Raises nothing that a sink raises.
 
     A sink that is not well is left alone for the rest of the call, and behind an alert that
     failed the later ones of its incident and sink wait.
+
+    Where a page follows the end of its incident's last episode, that end is recorded first: sent once more by whoever
+    goes on for a process that dies here, it would end what the page began, and the page would begin it a second time.
 
     Args:
         due: what to try, in order.
@@ -71,6 +75,7 @@ def deliver(
         now: timezone-aware UTC.
         budget: seconds after which nothing further is begun.
         clock: monotonic seconds.
+        record: called with what became of the alerts so far, before such a page.
     """
     arrived: list[tuple[Waiting, Mapping[str, str]]] = []
     failed: list[Waiting] = []
@@ -85,6 +90,8 @@ def deliver(
         place = (item.alert.incident, item.sink)
         if item.sink in silent or place in stuck:
             continue
+        if item.alert.page and place in notes:
+            record(Delivered(tuple(arrived), tuple(failed), tuple(paused)))
         try:
             note = handed(sinks.get(item.sink), item, notes.get(place) or box.note(item))
         except Undelivered as error:

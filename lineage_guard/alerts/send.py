@@ -20,7 +20,7 @@ from typing import TypeVar
 from lineage_guard.alerts.alert import Alert
 from lineage_guard.alerts.around import Around, Neighbourhood
 from lineage_guard.alerts.content import Context, alert_of
-from lineage_guard.alerts.deliver import deliver
+from lineage_guard.alerts.deliver import Delivered, deliver
 from lineage_guard.alerts.digests import alert_of_expiry, alert_of_storm
 from lineage_guard.alerts.outbox import Outbox, Waiting
 from lineage_guard.alerts.pacing import Rate
@@ -141,13 +141,20 @@ def send(
         return after, box.claimed(due, now, rates), _Taken(tellings, due)
 
     after, box, taken = change(ledger, state, take)
-    done = deliver(taken.due, box, by_name, now, budget, clock)
 
-    def settle(incidents: Incidents, box: Outbox) -> tuple[Incidents, Outbox, None]:
-        return incidents, done.settled(box, taken.due, now), None
+    def settle(done: Delivered, claimed: Sequence[Waiting]) -> tuple[Incidents, Outbox]:
+        return change(ledger, state, lambda incidents, box: (incidents, done.settled(box, claimed, now), None))[:2]
 
+    def record(done: Delivered) -> None:
+        try:
+            settle(done, ())
+        except LedgerError as error:
+            # The page is not kept back by it.
+            _log.warning("what was delivered could not be recorded yet: %s", error)
+
+    done = deliver(taken.due, box, by_name, now, budget, clock, record)
     if taken.due:
-        after, box, _ = change(ledger, state, settle)
+        after, box = settle(done, taken.due)
     return Report(
         notices=taken.notices,
         delivered=tuple((w.alert.id, w.sink) for w, _ in done.arrived),

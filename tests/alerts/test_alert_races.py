@@ -83,6 +83,40 @@ def test_a_sensor_that_died_while_sending_leaves_it_to_the_next_after_a_while(tm
     assert len(pager.sent) == 1
 
 
+def test_an_end_that_was_sent_before_a_page_is_not_sent_again_after_it_when_the_sensor_died_in_between(
+    tmp_path: Path,
+) -> None:
+    class Died(BaseException):
+        pass
+
+    class Mortal:
+        name = "pager"
+
+        def __init__(self) -> None:
+            self.down = self.dying = False
+            self.sent: list[tuple[str, str]] = []
+
+        def send(self, alert: Alert) -> None:
+            if self.down:
+                raise ConnectionError
+            self.sent.append((alert.event, alert.id))
+            if self.dying and alert.page:
+                raise Died
+
+    pager, ledger = Mortal(), open_ledger(tmp_path)
+    send([verdict(0, GPT)], [pager], ledger, at(0))
+    pager.down = True
+    send([verdict(1)], [pager], ledger, at(1))
+    pager.down, pager.dying = False, True
+    with pytest.raises(Died):
+        send([verdict(60, GPT)], [pager], ledger, at(60))
+    pager.dying = False
+    send([], [pager], ledger, at(60) + LEASE)
+    assert [event for event, _ in pager.sent] == ["OPEN", "RESOLVE", "OPEN", "OPEN"]
+    assert pager.sent[-1] == pager.sent[-2], "receivers drop it by its id"
+    assert read_state(ledger)[1].waiting == ()
+
+
 def test_a_state_that_always_changes_is_an_error_and_sends_nothing(tmp_path: Path) -> None:
     class Busy(Ledger):
         def swap(self, *_: object) -> bool:
