@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lineage_guard.alerts.ways import Way
@@ -16,9 +16,9 @@ _LISTS = ("scope", "path", "owners", "targets", "causes")
 _LATER = {"targets", "causes"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One message, the same for every sink.
+    """One message, the same for every sink. What is not about one finding leaves most of it out.
 
     Attributes:
         id: the same each time this message is sent: receivers drop duplicates by it.
@@ -69,18 +69,18 @@ class Alert:
     rule: str
     cause: str
     target: str
-    partitions: int
-    scope: tuple[str, ...]
-    decision: str | None
-    use: str | None
-    policy: str | None
-    terms: str | None
-    terms_url: str | None
-    path: tuple[str, ...]
-    changed: str
-    owners: tuple[str, ...]
-    ways: tuple[Way, ...]
-    links: Mapping[str, str]
+    partitions: int = 0
+    scope: tuple[str, ...] = ()
+    decision: str | None = None
+    use: str | None = None
+    policy: str | None = None
+    terms: str | None = None
+    terms_url: str | None = None
+    path: tuple[str, ...] = ()
+    changed: str = ""
+    owners: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
     runbook: str
     targets: tuple[str, ...] = ()
     assets: int = 0
