@@ -99,7 +99,11 @@ def test_extending_only_adds(target, known, ancestry):
         path = after.path(i)
         assert path[0] == after.target
         assert path[-1] == r.version
+        assert len(path) == r.depth + 1
         assert len(set(path)) == len(path)
+        nearer = after.reached[max(r.toward, 0)]
+        assert nearer.influence is Influence.DIRECT or r.influence is Influence.INDIRECT
+        assert nearer.pin is Pin.EXACT or r.pin is Pin.CONSERVATIVE
 
 
 @given(targets, productions, ancestries)

@@ -355,5 +355,6 @@ class _Extension:
         self.rows.load(raised)
         for i, parent in raised.items():
             self._queue.append(i)
-            depth = self.rows[parent].depth + 1
-            self.rows.put(i, self.rows[i]._replace(influence=Influence.DIRECT, depth=depth))
+            nearer, row = self.rows[parent], self.rows[i]
+            pin = Pin.CONSERVATIVE if Pin.CONSERVATIVE in (row.pin, nearer.pin) else Pin.EXACT
+            self.rows.put(i, row._replace(influence=Influence.DIRECT, depth=nearer.depth + 1, pin=pin))
