@@ -70,9 +70,12 @@ class Segments:
         self._at: dict[str, tuple[_Segment, int, int]] = {}
         self._sorted: list[str] = []
 
+    #: Kept here: at the end of the interpreter the module may have lost ``sys``.
+    _finalizing = staticmethod(sys.is_finalizing)
+
     def __del__(self) -> None:
         # At the end of the interpreter modules are gone, and the system closes the files.
-        if not sys.is_finalizing():
+        if not self._finalizing():
             self._forget()
 
     @property
