@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lineage_guard.alerts.alert import Alert
@@ -12,7 +13,7 @@ from lineage_guard.alerts.context import TEXT, Context, some
 from lineage_guard.alerts.digests import common_change, fitting
 from lineage_guard.alerts.ways import NAME, Way, cut, explaining, ways_to_unblock
 from lineage_guard.domain.grammar import plural
-from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.incident import Event, Incident, IncidentKind, Notice
 from lineage_guard.domain.incidents.storms import Digest
 from lineage_guard.domain.incidents.wording import several
 
@@ -66,14 +67,14 @@ def alert_of_group(
         targets=some(targets),
         assets=len(targets),
         impact=cut(f"Of {first.incident.key.cause}: {one.impact}", TEXT) if first and one.impact else one.impact,
-        causes=fitting([i.title for i in listed], link),
+        causes=fitting(_titles(listed), link),
     )
 
 
 def _headline(digest: Digest, targets: tuple[str, ...], causes: tuple[str, ...]) -> str:
     who = several(targets) or digest.storm.target
     if digest.event is Event.RESOLVE:
-        return f"[RESOLVED] {who}: the {len(digest.members)} causes that were found at once are over"
+        return f"[RESOLVED] {who}: the {len(digest.members)} {_noun(digest)}s that were found at once are over"
     blocked = "BLOCKED" if digest.storm.kind is IncidentKind.BLOCKED else "BLIND"
     wider = {Event.WIDEN: ", WIDER", Event.NARROW: ", FEWER"}.get(digest.event, "")
     if any(i.paged for i in digest.members):
@@ -84,7 +85,20 @@ def _headline(digest: Digest, targets: tuple[str, ...], causes: tuple[str, ...])
         word, what = f"WOULD BLOCK{wider}", f"{who} would be stopped by"
     shown, more = ", ".join(cut(cause, 120) for cause in causes[:_NAMED]), len(causes) - _NAMED
     left = f" and {more} more" if more > 0 else ""
+    if len(causes) == 1 and len(digest.standing) > 1:
+        left = f", under {len(digest.standing)} rules"
     return f"[{word}] {what} {len(causes)} {plural('cause', len(causes))}: {shown}{left}"
+
+
+def _noun(digest: Digest) -> str:
+    """What its members are: one model that two rules object to is one cause, and two findings."""
+    return "cause" if len({i.key.cause for i in digest.members}) == len(digest.members) else "finding"
+
+
+def _titles(listed: Sequence[Incident]) -> list[str]:
+    """One line each; the rule tells apart what has the same title."""
+    count = Counter(i.title for i in listed)
+    return [i.title if count[i.title] == 1 else f"{i.title} (rule {i.key.rule})" for i in listed]
 
 
 def _message(digest: Digest, said: str) -> str:
@@ -93,10 +107,11 @@ def _message(digest: Digest, said: str) -> str:
     if digest.event is Event.RESOLVE:
         return f"The newest verdicts no longer find what was told here.{back}"
     over = len(digest.members) - len(digest.standing) - apart
-    ended = f" {over} of {len(digest.members)} causes that were found at once are over." if over else ""
+    noun = _noun(digest)
+    ended = f" {over} of {len(digest.members)} {noun}s that were found at once are over." if over else ""
     if not digest.new:
-        return f"Each cause ends by itself; {len(digest.standing)} still stand.{ended}{back}"
-    return f"{len(digest.new)} causes were found at once; each ends by itself. Of the first: {said}{ended}{back}"
+        return f"Each {noun} ends by itself; {len(digest.standing)} still stand.{ended}{back}"
+    return f"{len(digest.new)} {noun}s were found at once; each ends by itself. Of the first: {said}{ended}{back}"
 
 
 def _ways(digest: Digest, first: Notice, around: Around | None) -> tuple[Way, ...]:
@@ -104,10 +119,14 @@ def _ways(digest: Digest, first: Notice, around: Around | None) -> tuple[Way, ..
     finding, verdict, count = first.finding, first.verdict, len(digest.new)
     if finding is None or verdict is None:
         return ()
-    ways = ways_to_unblock(finding, verdict, around.rebuild if around else (), others=count - 1)
+    others = {n.incident.key.cause for n in digest.new} - {first.incident.key.cause}
+    ways = ways_to_unblock(finding, verdict, around.rebuild if around else (), others=len(others))
     if digest.storm.kind is IncidentKind.BLIND:
         return ways
-    see = f"See all {count} causes, each with its path and what would mend it."
+    *before, last = ways
+    if not others and any(" waive " in command for command in last.commands):
+        ways = (*before, replace(last, title=f"{last.title} Each other rule needs one of its own."))
+    see = f"See all {count} {_noun(digest)}s, each with its path and what would mend it."
     return (Way(see, (explaining(verdict.target.name),)), *ways)
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
 
-from alerting import CLAUDE, GPT, T0, TextLedger, at, verdict
+from alerting import CLAUDE, GPT, POLICY, T0, TextLedger, at, verdict
 
 from lineage_guard.alerts import Alert, Context, send
 from lineage_guard.alerts.digests import LIST
@@ -193,6 +193,23 @@ def test_nine_models_in_one_refused_step_are_one_page_that_names_them_all_and_ea
     (back,) = sink.take()
     assert (back.event, back.page) == ("OPEN", False), "what is back within the window wakes nobody"
     assert back.headline.startswith("[BLOCKED AGAIN] default:a is stopped by 2 causes")
+
+
+def test_one_model_that_two_rules_object_to_is_one_cause_and_its_findings_are_told_apart() -> None:
+    ledger, sink = Named(), Keep()
+    twice = replace(POLICY, rules=(*POLICY.rules, replace(POLICY.rules[0], id="house-rule")))
+    send([verdict(0, GPT, target="a", policy=twice)], [sink], ledger, at(0), OWNED)
+    (page,) = sink.take()
+    assert page.headline == "[BLOCKED] default:a is stopped by 1 cause: openai/gpt-4o via api.openai.com, under 2 rules"
+    said = "default:a would learn from openai/gpt-4o via api.openai.com (rule {})"
+    assert sorted(page.causes) == [said.format("house-rule"), said.format("restricted-model")]
+    assert page.message.startswith("2 findings were found at once; each ends by itself.")
+    assert page.ways[0].title.startswith("See all 2 findings, ")
+    assert "and the other" not in page.ways[1].title
+    assert page.ways[-1].title.endswith("every verdict will show it. Each other rule needs one of its own.")
+    send([verdict(1, target="a")], [sink], ledger, at(1), OWNED)
+    (over,) = sink.take()
+    assert over.headline == "[RESOLVED] default:a: the 2 findings that were found at once are over"
 
 
 def test_a_group_counts_once_towards_a_storm_and_is_told_to_each_audience_by_itself() -> None:
