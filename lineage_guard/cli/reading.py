@@ -35,7 +35,7 @@ def read(path: str, as_json: bool) -> None:
 
 def to_json(facts: Facts) -> dict[str, Any]:
     """The facts as one JSON object."""
-    from lineage_guard.domain.declared.provenance import Declaration
+    from lineage_guard.domain.declared.declaration import Declaration
 
     models = [(Declaration(models=(m.value,)).to_json()["models"], m.where) for m in facts.models]
     return {

@@ -17,7 +17,7 @@ from dagster import JsonMetadataValue, MetadataValue, TextMetadataValue
 from lineage_guard.dagster.compat import NamespacedMetadataSet
 from lineage_guard.dagster.keys import DECLARATION_KEY, NAMESPACE, USE_TAG, WRITES_KEY, is_use
 from lineage_guard.dagster.keys import use_of as use_of
-from lineage_guard.domain.declared.provenance import Declaration
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, License, ModelSource, Usage
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING

@@ -9,7 +9,7 @@ import dagster as dg
 
 from lineage_guard.dagster.declare import metadata_of
 from lineage_guard.dagster.keys import NAMESPACE, RESTRICTED_TAG
-from lineage_guard.domain.declared.provenance import Declaration
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Influence, Production, Version
 from lineage_guard.domain.lineage.closure import Ancestry

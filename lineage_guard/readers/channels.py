@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from lineage_guard.domain.declared.provenance import HUB
+from lineage_guard.domain.declared.declaration import HUB
 from lineage_guard.domain.names import is_inside
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lineage_guard.domain.declared.provenance import HUB
+from lineage_guard.domain.declared.declaration import HUB
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Influence, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED

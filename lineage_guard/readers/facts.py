@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from lineage_guard.domain.declared.provenance import HUB, Declaration
+from lineage_guard.domain.declared.declaration import HUB, Declaration
 from lineage_guard.domain.facts import Completeness, License, ModelSource, Version
 
 _T = TypeVar("_T")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import lineage_guard
 from lineage_guard import Completeness, License, ModelSource, Usage, declare, source, synthetic_asset, training
 from lineage_guard.dagster.declare import DECLARATION_KEY, USE_TAG, declaration_of, metadata_of, use_of
-from lineage_guard.domain.declared.provenance import Declaration, production_facts
+from lineage_guard.domain.declared.declaration import Declaration
+from lineage_guard.domain.declared.provenance import production_facts
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Acknowledgement, Assertion, Influence, LicenseScope
 

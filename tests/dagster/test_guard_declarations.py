@@ -7,7 +7,7 @@ import pytest
 
 from lineage_guard import ModelSource, declare, guard
 from lineage_guard.dagster.declare import declaration_of
-from lineage_guard.domain.declared.provenance import Declaration
+from lineage_guard.domain.declared.declaration import Declaration
 
 GPT = ModelSource(provider="openai", model="gpt-4o", channel="api.openai.com")
 DECLARED = declare(GPT)

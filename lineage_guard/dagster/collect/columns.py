@@ -8,8 +8,8 @@ from dagster import AssetKey, TableColumnLineage, TableColumnLineageMetadataValu
 
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.pins.resolve import Graph, Read, Reading
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.declared.influence import ColumnsSaid
-from lineage_guard.domain.declared.provenance import Declaration
 from lineage_guard.domain.facts import Completeness, Version
 from lineage_guard.domain.verdict.runs import ColumnEdge
 

@@ -24,10 +24,11 @@ from lineage_guard.dagster.observed import observation_of
 from lineage_guard.dagster.pins.facts import writes_of
 from lineage_guard.dagster.pins.mapping import existing
 from lineage_guard.dagster.pins.resolve import Graph, Pins, Read, Reading, pointers_of
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.declared.influence import influences
 from lineage_guard.domain.declared.observation import Observation
 from lineage_guard.domain.declared.observed import with_observation
-from lineage_guard.domain.declared.provenance import Declaration, ProductionFacts, in_partitions, production_facts
+from lineage_guard.domain.declared.provenance import ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
 from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState

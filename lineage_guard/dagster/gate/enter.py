@@ -114,7 +114,7 @@ def _record_declarations(context: dg.OpExecutionContext) -> None:
     """
     try:
         from lineage_guard.dagster.declare import declaration_of, declared_writes, metadata_of
-        from lineage_guard.domain.declared.provenance import Declaration
+        from lineage_guard.domain.declared.declaration import Declaration
 
         asset_context = dg.AssetExecutionContext.get()
         for key in context.selected_asset_keys:

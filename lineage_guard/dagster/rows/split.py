@@ -17,7 +17,7 @@ import dagster as dg
 from lineage_guard.dagster.declare import metadata_of
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
-from lineage_guard.domain.declared.provenance import Declaration
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.facts import Completeness, ModelSource, Version
 from lineage_guard.domain.lineage.filtering import Filtered
 from lineage_guard.domain.verdict.evidence import Evidence

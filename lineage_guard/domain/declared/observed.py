@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
+from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.declared.observation import ANY, Contact, Observation, ObservedModel
-from lineage_guard.domain.declared.provenance import Declaration, ProductionFacts
+from lineage_guard.domain.declared.provenance import ProductionFacts
 from lineage_guard.domain.facts import Assertion, Completeness, ModelSource, Usage
 from lineage_guard.domain.names import SELF_HOSTED, channel_name, is_inside, same_model
 from lineage_guard.domain.rules.policy import ReasonCode
