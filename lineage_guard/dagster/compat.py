@@ -197,14 +197,56 @@ def with_specs(
         only: assets of which one has to be written by a definition for it to be touched; all when ``None``.
     """
     assets: list[Any] = []
+    # A folder of definitions holds an asset once for each module that imports it. Dagster takes the same object twice
+    # for one asset, and two that are alike for two.
+    done: dict[int, Sequence[Any]] = {}
     for asset in defs.assets or ():
         if isinstance(asset, dg.AssetsDefinition | dg.AssetSpec):
             keys = asset.keys if isinstance(asset, dg.AssetsDefinition) else {asset.key}
             if only is None or any(key in only for key in keys):
-                assets += dg.map_asset_specs(changed, [asset])
+                if id(asset) not in done:
+                    done[id(asset)] = dg.map_asset_specs(changed, [asset])
+                assets += done[id(asset)]
                 continue
         assets.append(asset)
     return replace(defs, assets=assets)
+
+
+def automated(defs: dg.Definitions) -> tuple[Sequence[object], Sequence[dg.AssetsDefinition]]:
+    """The jobs and the assets that schedules and sensors name as their target, as objects.
+
+    Dagster makes them part of the code location and runs them, whether or not the definitions list them, too.
+
+    Args:
+        defs: definitions.
+
+    Returns:
+        Jobs, ready-built or not, and assets.
+    """
+    targets: list[Any] = [s.target for s in defs.schedules or () if isinstance(s, dg.ScheduleDefinition)]
+    targets += [target for sensor in defs.sensors or () for target in sensor.targets]
+    partitioned = [s.job for s in defs.schedules or () if not isinstance(s, dg.ScheduleDefinition)]
+    jobs = [*(target.resolvable_to_job for target in targets), *partitioned]
+    assets = [asset for target in targets for asset in target.assets_defs]
+    return jobs, [asset for asset in assets if isinstance(asset, dg.AssetsDefinition)]
+
+
+def with_automated(defs: dg.Definitions) -> dg.Definitions:
+    """The same definitions, which list the assets that so far only a schedule or a sensor names.
+
+    Args:
+        defs: definitions, whose assets are a sequence.
+    """
+    listed: list[Any] = list(defs.assets or ())
+    known = {
+        key for a in listed for key in (a.keys if isinstance(a, dg.AssetsDefinition) else {getattr(a, "key", None)})
+    }
+    before = len(listed)
+    for asset in automated(defs)[1]:
+        if known.isdisjoint(asset.keys):
+            listed.append(asset)
+            known |= asset.keys
+    return defs if len(listed) == before else replace(defs, assets=listed)
 
 
 def assets_selected(selection: str, graph: BaseAssetGraph[Any]) -> set[dg.AssetKey]:

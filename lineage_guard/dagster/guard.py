@@ -180,6 +180,8 @@ def _waivers(waivers: Iterable[Waiver] | str | Path) -> tuple[Waiver, ...] | Pat
 
 def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Definitions:
     defs, sealed = unsealed(defs)
+    if isinstance(defs.assets or (), Sequence):
+        defs = compat.with_automated(defs)
     if sealed is not None:
         if settings != Settings() or not sensor:
             raise ConfigError(
@@ -194,8 +196,10 @@ def _guarded(defs: dg.Definitions, settings: Settings, sensor: bool) -> dg.Defin
             where="guard(defs)",
             fix="give Definitions(assets=[...]) a list",
         )
-    assets = [*(defs.assets or ()), *_assets_of_jobs(defs.jobs or ())]
-    check_marks(assets, defs.jobs or ())
+    jobs, targets = compat.automated(defs)
+    jobs = [*(defs.jobs or ()), *jobs]
+    assets = [*(defs.assets or ()), *targets, *_assets_of_jobs(jobs)]
+    check_marks(assets, jobs)
     check_conditions(assets, defs.sensors or ())
     check_selections(assets, settings.select, settings.mode)
     _wrap_all(assets, settings)

@@ -39,6 +39,8 @@ def with_kinds(defs: dg.Definitions, settings: Settings) -> dg.Definitions:
     """
     if any(isinstance(job, dg.JobDefinition) for job in defs.jobs or ()):
         return defs
+    if any(isinstance(job, dg.JobDefinition) and compat.assets_of_job(job) for job in compat.automated(defs)[0]):
+        return defs
     try:
         missing = {s.key: (s, _kinds(s, settings) - s.kinds) for s in _specs(defs)}
         wanted = {key: more for key, (s, more) in missing.items() if more and len(more | s.kinds) <= MOST}

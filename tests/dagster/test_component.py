@@ -292,3 +292,37 @@ def test_every_field_is_described() -> None:
         assert field.get("description"), name
     waiver = WaiverDeclaration.model_json_schema()["properties"]
     assert set(waiver) >= {"id", "rule", "asset", "expires", "approved_by"}
+
+
+SCHEDULE = """
+import dagster as dg
+from YAML.defs.made import student
+
+
+@dg.asset
+def only_scheduled(): ...
+
+
+nightly = dg.ScheduleDefinition(name="nightly", target=[student, only_scheduled], cron_schedule="@daily")
+"""
+
+
+def test_a_module_that_imports_an_asset_for_a_schedule_gives_no_second_asset(project: Project) -> None:
+    # A folder of definitions holds `student` for each module in which it has a name; here the YAML marks it.
+    package = project()
+    (package / "defs/schedules.py").write_text(SCHEDULE.replace("YAML", package.name), "utf-8")
+    dg.Definitions.validate_loadable(guarded(package))
+
+
+def test_what_is_said_of_an_asset_that_only_a_schedule_names_is_not_lost(project: Project) -> None:
+    package = project(COMPONENT.replace("group:models", "key:only_scheduled"))
+    text = SCHEDULE.replace("YAML", package.name).replace("@dg.asset\ndef", "def made():\n  @dg.asset\n  def")
+    text = text.replace("only_scheduled(): ...", "only_scheduled(): ...\n  return only_scheduled")
+    text = text.replace("target=[student, only_scheduled]", "target=[student, made()]")
+    (package / "defs/schedules.py").write_text(text, "utf-8")
+    defs = guarded(package)
+    dg.Definitions.validate_loadable(defs)
+    [trains] = [a for a in defs.assets or () if dg.AssetKey("only_scheduled") in getattr(a, "keys", ())]
+    assert isinstance(trains, dg.AssetsDefinition)
+    assert use_of(trains.tags_by_key[dg.AssetKey("only_scheduled")]) == "train_competing"
+    assert settings_of(trains) is not None
