@@ -56,14 +56,14 @@ def without_quarantined(
         LedgerError: when the ledger cannot be read.
         SuiteError: when the rows suite cannot be loaded.
     """
-    from lineage_guard.ledger.archive.attesting import Attestations
+    from lineage_guard.ledger.archive import claims
 
-    claims = Attestations(ledger.archive).claims(closure.rows)
-    if not claims:
+    filed = claims.filed(ledger.archive, closure.rows)
+    if not filed:
         return closure, ()
 
-    made = ledger.productions([c.version for c in claims])
-    proven = [p for c in claims if c.version in made and (p := _proven(c, made[c.version].models, ledger)) is not None]
+    made = ledger.productions([c.version for c in filed])
+    proven = [p for c in filed if c.version in made and (p := _proven(c, made[c.version].models, ledger)) is not None]
     return cured(closure, target, ledger.productions, proven, terms)
 
 

@@ -17,6 +17,7 @@ from lineage_guard.explaining.cure import SUITE, split_parameters
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import open_ledger
+from lineage_guard.ledger.archive import claims
 from lineage_guard.ledger.archive.attesting import Attestations
 
 DATA = """
@@ -78,7 +79,7 @@ def test_evidence_on_rows_and_proven_quarantines_count_where_no_gate_stands(tmp_
 
         [permitted] = ledger.latest("default", "permitted")
         claim = Filtered(permitted, ("default", "mixed"), (source_of(GPT),), "sha256:rows")
-        attestations.claim(claim)
+        claims.file(ledger.archive, claim)
         assert world.launch("rival").status is FAILURE
         models = ledger.productions([permitted])[permitted].models
         ledger.put_evidence(result("sha256:rows", parameters_digest(split_parameters(claim, models))))

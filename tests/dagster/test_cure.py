@@ -18,7 +18,7 @@ from lineage_guard.explaining.cure import SUITE, split_parameters, without_quara
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import Ledger, open_ledger
-from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.archive import claims
 from lineage_guard.openlineage.encode import event_of
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_a_claim_with_its_evidence_counts(ledger: Ledger) -> None:
     assert cured(ledger) == []
     ledger.put_evidence(evidence())
     assert cured(ledger) == []
-    Attestations(ledger.archive).claim(CLAIM)
+    claims.file(ledger.archive, CLAIM)
     assert cured(ledger) == ["commercial"]
     ledger.compact()
     assert cured(ledger) == ["commercial"]
@@ -84,26 +84,26 @@ CHANGED = {
 
 @pytest.mark.parametrize("what", CHANGED)
 def test_evidence_of_another_claim_is_none(ledger: Ledger, what: str) -> None:
-    Attestations(ledger.archive).claim(CLAIM)
+    claims.file(ledger.archive, CLAIM)
     ledger.put_evidence(evidence(CHANGED[what]))
     assert cured(ledger) == []
 
 
 @pytest.mark.parametrize("what", CHANGED)
 def test_a_claim_that_was_changed_has_no_evidence(ledger: Ledger, what: str) -> None:
-    Attestations(ledger.archive).claim(CHANGED[what])
+    claims.file(ledger.archive, CHANGED[what])
     ledger.put_evidence(evidence(CLAIM))
     assert cured(ledger) == []
 
 
 def test_what_the_record_declares_must_be_what_passed(ledger: Ledger) -> None:
-    Attestations(ledger.archive).claim(CLAIM)
+    claims.file(ledger.archive, CLAIM)
     ledger.put_evidence(evidence(remaining=GPT))
     assert cured(ledger) == []
 
 
 def test_evidence_that_does_not_pass_is_none(ledger: Ledger) -> None:
-    Attestations(ledger.archive).claim(CLAIM)
+    claims.file(ledger.archive, CLAIM)
     failing = replace(evidence(), success=False, failures=(FailedExpectation("expect_x", "model", 1),))
     for bad in (failing, replace(evidence(), evaluated=0), replace(evidence(), error="it broke")):
         ledger.put_evidence(bad)
@@ -113,7 +113,7 @@ def test_evidence_that_does_not_pass_is_none(ledger: Ledger) -> None:
 
 
 def test_an_edited_suite_asks_for_the_quarantine_again(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    Attestations(ledger.archive).claim(CLAIM)
+    claims.file(ledger.archive, CLAIM)
     ledger.put_evidence(evidence())
     assert cured(ledger) == ["commercial"]
     monkeypatch.setattr(cure, "SUITE", "lineage")

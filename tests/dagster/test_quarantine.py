@@ -14,7 +14,7 @@ from guarding import PERMITTED, RESTRICTED, Lane, curated_from, failure_of, made
 from lineage_guard import quarantine, training
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.gx.rows import in_duckdb, in_frame, in_parquet
-from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.archive import claims
 
 WRITTEN = """
 SELECT range AS id, 'text ' || range AS response,
@@ -97,8 +97,7 @@ def test_the_permitted_part_trains_and_the_evidence_is_all_that_lets_it(lane: La
 
     # Nor is the evidence of another version: the next one is written without any.
     [version] = [v for v in lane.ledger.latest("default", "mixed/permitted") if v.run]
-    attestations = Attestations(lane.ledger.archive)
-    [claim] = attestations.claims(lane.ledger.closure(lane.ledger.productions([version])[version]).rows)
+    [claim] = claims.filed(lane.ledger.archive, lane.ledger.closure(lane.ledger.productions([version])[version]).rows)
     assert claim.version == version
 
     @dg.multi_asset(specs=list(parts.specs), name="by_hand")
@@ -110,7 +109,7 @@ def test_the_permitted_part_trains_and_the_evidence_is_all_that_lets_it(lane: La
     assert not lane.run(by_hand_too, selection=[PART, REST, dg.AssetKey("on_permitted")]).success
     [forged] = [v for v in lane.ledger.latest("default", "mixed/permitted") if v.run]
     assert forged != version
-    attestations.claim(replace(claim, version=forged))
+    claims.file(lane.ledger.archive, replace(claim, version=forged))
     assert not lane.run(by_hand_too, selection=["on_permitted"]).success
     assert lane.trained == ["on_permitted"] * 2
 

@@ -39,7 +39,7 @@ from lineage_guard.explaining.cure import split_parameters
 from lineage_guard.gx.rows import parameters_digest
 from lineage_guard.gx.suites import load_suite
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.archive.attesting import Attestations
+from lineage_guard.ledger.archive import claims
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.report.contents import WaiverText
 from lineage_guard.report.document import document
@@ -209,7 +209,7 @@ def test_what_a_quarantine_took_out_is_listed_and_does_not_count(own) -> None:
     size = len(suite.expectations)
     proof = Evidence(suite.name, suite.digest, claim.data_digest, fed, True, size, size, at)
     ledger.put_evidence(proof)
-    Attestations(ledger.archive).claim(claim)
+    claims.file(ledger.archive, claim)
     after = report_on(ledger, trained)
     assert before.redecided.verdict.stops
     assert not after.redecided.verdict.stops

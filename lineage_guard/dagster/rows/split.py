@@ -136,13 +136,13 @@ class Split:
         """Run the rows suite on what was written; when it passes, file it and the claim that rests on it."""
         from lineage_guard.explaining.cure import SUITE, split_parameters
         from lineage_guard.gx.rows import run_rows_suite
-        from lineage_guard.ledger.archive.attesting import Attestations
+        from lineage_guard.ledger.archive import claims
 
         claim = Filtered(version, (version.namespace, name_of(self.mixed)), judgement.sources, "")
         evidence = run_rows_suite(written, split_parameters(claim, judgement.remaining), at, SUITE)
         if evidence.passes:
             ledger.put_evidence(evidence)
-            Attestations(ledger.archive).claim(replace(claim, data_digest=evidence.subject_digest))
+            claims.file(ledger.archive, replace(claim, data_digest=evidence.subject_digest))
         return evidence
 
 

@@ -9,16 +9,12 @@ from typing import Any, cast
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.lineage.filtering import Filtered, RowSource
-from lineage_guard.domain.lineage.reached import Rows, key_of
+from lineage_guard.domain.lineage.reached import key_of
 from lineage_guard.domain.verdict.attested import Attestation, Demand
 from lineage_guard.domain.verdict.evidence import evidence_key
 from lineage_guard.ledger.archive import demands as demanding
 from lineage_guard.ledger.archive import evidence as filing
-from lineage_guard.ledger.archive import states
 from lineage_guard.ledger.archive.archive import Archive
-
-_SPLIT = "quarantines"
 
 
 class Attestations:
@@ -123,58 +119,6 @@ class Attestations:
         """
         return demanding.noted(self._archive, by)
 
-    def claim(self, claim: Filtered) -> None:
-        """Keep the claim that a version holds the permitted rows of a mixed table. It is worth its evidence.
-
-        Raises:
-            LedgerError: when the archive cannot be read or written.
-        """
-        document = {
-            "version": list(claim.version),
-            "mixed": list(claim.mixed),
-            "sources": [list(s) for s in claim.sources],
-            "data_digest": claim.data_digest,
-        }
-        self._archive.put(_claim_key(claim.version), json.dumps(document, sort_keys=True, indent=1).encode())
-        name = [claim.version.namespace, claim.version.name]
-        demanding.change(self._archive, _SPLIT, lambda old: {**old, json.dumps(name): name})
-
-    def claims(self, rows: Rows) -> tuple[Filtered, ...]:
-        """The claims about versions of a closure.
-
-        Args:
-            rows: of the closure.
-
-        Raises:
-            LedgerError: when there is one that cannot be read.
-        """
-        state = states.load(self._archive, _SPLIT) or {}
-        names = {(str(n[0]), str(n[1])) for n in cast("dict[str, list[str]]", state).values()}
-        if not names:
-            return ()
-        found = (self._claim_of(v) for v in rows.versions(rows.named(names)))
-        return tuple(c for c in found if c is not None)
-
-    def _claim_of(self, version: Version) -> Filtered | None:
-        key = _claim_key(version)
-        data = self._archive.get(key)
-        if data is None:
-            return None
-        try:
-            raw = cast("dict[str, Any]", json.loads(data))
-            namespace, name = raw["mixed"]
-            sources = tuple(RowSource(*s) for s in raw["sources"])
-            claim = Filtered(Version(*raw["version"]), (namespace, name), sources, raw["data_digest"])
-            if claim.version != version:
-                raise ValueError("it was filed under another version")
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerError(
-                f"what is claimed of a quarantine cannot be read: {error}",
-                where=self._archive.describe(key),
-                fix="delete the file and materialize the quarantine again",
-            ) from error
-        return claim
-
     def _read(self, key: str, data: bytes, version: Version, check: str) -> tuple[Attestation, datetime]:
         where = self._archive.describe(key)
         try:
@@ -206,10 +150,6 @@ def _says(data: bytes) -> object:
 def _former(key: str) -> str:
     """Where the attestations are that another took the place of."""
     return f"{key.removesuffix('.json')}/"
-
-
-def _claim_key(version: Version) -> str:
-    return f"evidence/filtered/{key_of(version).hex()}.json"
 
 
 def _key(version: Version, check: str) -> str:

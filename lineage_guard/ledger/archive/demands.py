@@ -7,7 +7,7 @@ as of a date must not change because somebody edited a suite or took a check awa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
@@ -17,7 +17,6 @@ from lineage_guard.ledger.archive import states
 from lineage_guard.ledger.archive.archive import Archive
 
 _NOW, _THEN = "rows_checks", "rows_checks_history"
-_TRIES = 20
 #: Changes of one demand that are kept. Two deployments that share a ledger and disagree make one at every tick.
 _KEPT = 1000
 
@@ -55,8 +54,8 @@ def note(archive: Archive, demand: Demand, wanted: bool, at: datetime | None) ->
         return rest if value is None else {**rest, name: value}
 
     # The history first: who dies in between is told of the change once more.
-    change(archive, _THEN, then)
-    change(archive, _NOW, now)
+    states.change(archive, _THEN, then)
+    states.change(archive, _NOW, now)
 
 
 def noted(archive: Archive, by: datetime | None = None) -> tuple[Demand, ...]:
@@ -82,29 +81,6 @@ def noted(archive: Archive, by: datetime | None = None) -> tuple[Demand, ...]:
             where=archive.describe(f"state/{_NOW}.json"),
             fix=f"delete the file and {_THEN}.json beside it, and run the asset checks again",
         ) from error
-
-
-def change(archive: Archive, state: str, changed: Callable[[dict[str, object]], dict[str, object]]) -> None:
-    """Change a small state that others change, too.
-
-    Args:
-        archive: of the ledger.
-        state: its name.
-        changed: makes what it shall be of what it is; asked again when somebody else was quicker.
-
-    Raises:
-        LedgerError: when the archive cannot be read or written.
-    """
-    for _ in range(_TRIES):
-        old = states.load(archive, state)
-        new = changed(old or {})
-        if new == (old or {}) or states.swap(archive, state, old, new):
-            return
-    raise LedgerError(
-        "too many processes note what they check at once",
-        where=archive.location,
-        fix="run the step again",
-    )
 
 
 def _entries(said: object) -> list[_Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 from urllib.parse import quote, unquote
 
@@ -11,6 +11,7 @@ from lineage_guard.domain.errors import LedgerError
 from lineage_guard.ledger.archive.archive import Archive
 
 _FOLDER, _END = "state/", ".json"
+_TRIES = 20
 
 
 def load(archive: Archive, name: str) -> dict[str, object] | None:
@@ -48,6 +49,29 @@ def swap(archive: Archive, name: str, old: Mapping[str, object] | None, new: Map
         LedgerError: when the archive cannot be read or written.
     """
     return archive.replace(_key(name), None if old is None else _dump(old), _dump(new))
+
+
+def change(archive: Archive, name: str, changed: Callable[[dict[str, object]], dict[str, object]]) -> None:
+    """Change a small state that others change, too.
+
+    Args:
+        archive: of the ledger.
+        name: of the state.
+        changed: makes what it shall be of what it is; asked again when somebody else was quicker.
+
+    Raises:
+        LedgerError: when the archive cannot be read or written.
+    """
+    for _ in range(_TRIES):
+        old = load(archive, name)
+        new = changed(old or {})
+        if new == (old or {}) or swap(archive, name, old, new):
+            return
+    raise LedgerError(
+        f"too many processes change the state {name!r} at once",
+        where=archive.location,
+        fix="run the step again",
+    )
 
 
 def drop(archive: Archive, name: str) -> None:
