@@ -233,6 +233,10 @@ def _how(found: object, wanted: object) -> str:
 def suggest(word: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` when something close is known, else the list of what is."""
     choices = list(known)
+    # ``tag`` where it is ``asset_tag`` that is known.
+    ends = [c for c in choices if c.lower().endswith(f"_{word.lower().rstrip('s')}")]
+    if len(ends) == 1:
+        return f"did you mean {ends[0]!r}?"
     close = get_close_matches(word.lower(), [c.lower() for c in choices], n=1, cutoff=0.6)
     if close:
         return f"did you mean {next(c for c in choices if c.lower() == close[0])!r}?"

@@ -19,6 +19,9 @@ from lineage_guard.domain.names import channel_name, is_hub, is_inside, is_self_
 from lineage_guard.domain.rules.spdx import known_ids, spellings
 
 _OWN = "what is your own belongs in a catalog file of your own, see docs/catalog.md"
+#: Conditions on names, where Dagster's way to select an asset is read as namespace and name.
+_NAMES = ("asset", "dataset")
+_SELECTS = ("group", "tag", "kind", "owner", "key")
 _MADE_UP = ("licenseref-", "documentref-")
 
 
@@ -55,11 +58,14 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
     """
     for i, row in enumerate(cast("list[Mapping[str, Any]]", document.value.get("rules", []))):
         when = cast("Mapping[str, Any]", row.get("when", {}))
-        for key in (k for k in when if k in _KNOWN):
+        for key in (k for k in when if k in _KNOWN or k in _NAMES):
             several = not isinstance(when[key], str)
             for at, pattern in enumerate(when[key] if several else [when[key]]):
                 word = pattern.removeprefix("!")
                 place = document.place(("rules", i, "when", key, *((at,) if several else ())))
+                if key in _NAMES:
+                    yield from _selecting(key, word, place, row["id"])
+                    continue
                 if meets(key, word, catalog):
                     if key == "license" and not _wild(word) and (named := spellings(word)[-1]) != word:
                         what = f"{word!r} is an old name of {named!r}, and of no other licence"
@@ -71,6 +77,21 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
                 does = "excludes nothing" if pattern.startswith("!") else "may never hold"
                 what = f"no known {key} is called {word!r}, so rule {row['id']!r} {does}"
                 yield Doubt(place, what, _fix(key, near), near)
+
+
+def _selecting(key: str, word: str, place: str, rule: str) -> Iterator[Doubt]:
+    by, colon, rest = word.partition(":")
+    if not colon or by.lower() not in _SELECTS:
+        return
+    what = f"{word!r} is the name {rest!r} in a namespace {by!r}, and no selection, so rule {rule!r} may never hold"
+    if by.lower() == "key":
+        yield Doubt(place, what, f"write {rest!r}", rest)
+    elif key == "asset":
+        meant = f"asset_{by.lower()}: {rest}"
+        yield Doubt(place, what, f"write {meant!r} in its place", meant)
+    else:
+        fix = f"name the data; 'asset_{by.lower()}' speaks of what would be trained, and of what it reads nothing does"
+        yield Doubt(place, what, fix, None)
 
 
 def meets(key: str, pattern: str, catalog: Catalog) -> bool:

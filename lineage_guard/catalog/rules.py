@@ -13,6 +13,7 @@ from lineage_guard.catalog.documents import Document, suggest
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.domain.facts import Acknowledgement, Influence
 from lineage_guard.domain.names import SELF_HOSTED, channel_name
+from lineage_guard.domain.rules.assets import ASKED_OF_ASSETS
 from lineage_guard.domain.rules.matching import Match, Origin, ReasonCode, never
 from lineage_guard.domain.rules.organisation import Organisation, Purpose
 from lineage_guard.domain.rules.policy import Rule, Subject
@@ -25,7 +26,7 @@ _MODEL = ("provider", "model", "channel")
 _USE_OF_A_MODEL = ("origin", "generated")
 _LICENSE = ("license", "acknowledgement")
 #: Conditions on what every case has, so that excluding all of it leaves nothing.
-_OF_ALL = ("use", "origin", "influence", "reason", "dataset", "asset")
+_OF_ALL = ("use", "origin", "influence", "reason", "dataset", "asset", "asset_group", "asset_tag")
 _ALWAYS: Mapping[Subject, tuple[str, ...]] = {
     on: (*_OF_ALL, *(("model", "provider", "terms", "confidence") if on is Subject.MODEL else ())) for on in Subject
 }
@@ -148,6 +149,8 @@ def _match(
                 _one_license(document, place, pattern)
             elif key == "provider":
                 _nobody_meant(document, place, pattern, catalog)
+            elif key in ASKED_OF_ASSETS:
+                _as_dagster_writes(document, place, key, pattern)
             else:
                 _known_word(document, place, key, pattern, known.get(key))
         if never(given[key], always=key in _ALWAYS[on]):
@@ -214,6 +217,22 @@ def _nobody_meant(document: Document, path: tuple[str | int, ...], pattern: str,
     if close := get_close_matches(word, sorted(known), n=1, cutoff=0.8):
         fix = f"did you mean {close[0]!r}? Where it is meant, write {word + '*'!r}"
         raise document.fail(f"no provider is called {word!r}", path, fix)
+
+
+def _as_dagster_writes(document: Document, path: tuple[str | int, ...], key: str, pattern: str) -> None:
+    """What no definition can say of an asset is written otherwise than it is meant, and would never match."""
+    barred, word = ("!" if pattern.startswith("!") else ""), pattern.removeprefix("!")
+    selects = key.removeprefix("asset_") + ":"
+    if word.lower().startswith(selects):
+        rest = f"write {barred + word[len(selects) :].strip()!r}" if word[len(selects) :].strip() else "write a name"
+        raise document.fail(f"{key!r} says already that {word!r} is meant by {selects!r}", path, rest)
+    if key == "asset_tag" and ":" in word and "=" not in word:
+        name, _, value = word.partition(":")
+        fix = f"write {f'{barred}{name.strip()}={value.strip()}'!r}, with an equals sign"
+        raise document.fail(f"no tag of an asset is written {word!r}", path, fix)
+    if key == "asset_owner" and not any(c in word for c in "@:*?["):
+        fix = f"write {f'{barred}team:{word}'!r} for the team, or the whole address"
+        raise document.fail(f"an owner is a team or an e-mail address, and {word!r} is neither", path, fix)
 
 
 def _one_license(document: Document, path: tuple[str | int, ...], pattern: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.lineage.closure import Ancestry, Closure, extend
 from lineage_guard.domain.lineage.filtering import Cure
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.terms import TermsSource
 from lineage_guard.domain.rules.waivers import Waivers, spanning
@@ -53,6 +54,8 @@ class Request:
         blind: what could not be seen on the way here, one sentence each; any blocks.
         mode: whether the step is held to the answer; it changes nothing about the answer itself.
         rows: finds rows evidence; ``None`` asks the ledger alone.
+        asset: what its definition says of the asset; of what was trained, what was on record then. ``None`` when
+            nobody knows.
     """
 
     target: Production
@@ -63,6 +66,7 @@ class Request:
     blind: tuple[str, ...] = ()
     mode: Mode = Mode.ENFORCE
     rows: RowsEvidence | None = None
+    asset: AssetFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def check(request: Request, ledger: Ledger, catalog: Catalog) -> Answer:
     """
     request = replace(request, waivers=spanning(request.waivers, request.target.outputs))
     closure, cures = upstream(request.target, ledger, request.policy.terms, catalog.ancestry)
-    closure = replace(closure, blind=(*closure.blind, *request.blind))
+    closure = replace(closure, blind=(*closure.blind, *request.blind), asset=request.asset)
     evidence = _evidence(closure, request, ledger, catalog)
     verdict = decide(closure, request.policy, request.waivers, request.use, request.at)
     verdict = replace(verdict, mode=request.mode, cures=tuple(map(str, cures)))

@@ -266,7 +266,7 @@ def lineage_evidence_key(
     return evidence_key(
         load_suite(suite).digest,
         closure.digest,
-        lineage_parameters_digest(policy, use, all_terms, _in_force(waivers, at)),
+        lineage_parameters_digest(_of_asset(closure, policy), use, all_terms, _in_force(waivers, at)),
     )
 
 
@@ -298,12 +298,19 @@ def run_lineage_suite(
     return gather(
         suite,
         subject_digest=lambda: closure.digest,
-        parameters_digest=lambda: lineage_parameters_digest(policy, use, all_terms, _in_force(waivers, at)),
+        parameters_digest=lambda: lineage_parameters_digest(
+            _of_asset(closure, policy), use, all_terms, _in_force(waivers, at)
+        ),
         parameters=lambda: lineage_parameters(closure, policy, use, all_terms),
         table=lambda: _connect(lineage_rows(closure, policy, use, waivers, at)),
         shown=frozenset(LineageRow._fields),
         at=at,
     )
+
+
+def _of_asset(closure: Closure, policy: Policy) -> Policy:
+    """The rules that speak of the asset: the same closure is judged otherwise when its tags were changed."""
+    return policy.on(closure.target, closure.asset)
 
 
 def _in_force(waivers: Waivers, at: datetime) -> Waivers:

@@ -11,6 +11,7 @@ from lineage_guard.domain.errors import SuiteError
 from lineage_guard.domain.facts import Assertion, ModelSource, Production, Version
 from lineage_guard.domain.lineage.closure import Ancestry, close, extend
 from lineage_guard.domain.lineage.filtering import RowSource, source_of
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.gx.rows import RowsTable, normalise_channel, normalise_model
@@ -182,6 +183,8 @@ def judge(
 def _stopped(model: ModelSource, day: date, policy: Policy, ancestry: Ancestry, use: str, at: datetime) -> str:
     row = Version("quarantine", "row")
     closure = extend(close(Production((row,), models=(_on(model, day),)), []), ancestry)
+    # Rows are no asset of anybody's: what rules ask of one is asked again where something learns from the rest.
+    closure = replace(closure, asset=AssetFacts(""))
     verdict = decide(closure, policy, (), use, at)
     return next(f.reason.value for f in verdict.findings) if verdict.stops else ""
 

@@ -144,6 +144,7 @@ class LineageGuardDecisionRunFacet(RunFacet):
     obligations: list[str] = attr.field(factory=list[str])
     waivers: list[str] = attr.field(factory=list[str])
     cures: list[str] = attr.field(factory=list[str])
+    asset: Json | None = None
 
     @staticmethod
     def _get_schema() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import Influence, Pin
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 from lineage_guard.domain.verdict.modes import Mode
@@ -51,6 +53,7 @@ def decision_facet(verdict: Verdict, *, enforced: bool, producer: str | None = N
             "obligations": list(verdict.obligations),
             "waivers": list(verdict.waivers),
             "cures": list(verdict.cures),
+            "asset": None if verdict.asset is None else _asset_json(verdict.asset),
         },
     )
 
@@ -82,7 +85,40 @@ def verdict_of(decision: Mapping[str, Any]) -> Verdict:
         waivers=fields.texts("waivers"),
         mode=fields.maybe_one_of("mode", Mode) or Mode.ENFORCE,
         cures=fields.texts("cures"),
+        asset=asset_of(decision.get("asset")),
     )
+
+
+def asset_of(said: object) -> AssetFacts | None:
+    """What a verdict says of the asset, from the field ``asset`` of its facet.
+
+    Args:
+        said: the field.
+
+    Returns:
+        The facts; ``None`` when they are not stated, as in verdicts of older releases, or make no sense. What is
+        not known loosens nothing.
+
+    Example:
+        >>> asset_of({"group": "lab", "tags": {"team": "speech"}})
+        AssetFacts(group='lab', tags=(('team', 'speech'),), kinds=(), owners=())
+        >>> asset_of({"tags": {"team": "speech"}}) is None
+        True
+    """
+    try:
+        fields = Fields(said, f"{DECISION}.asset")
+        tags = fields.maybe_fields("tags")
+        known = {key: tags.text(key) for key in tags.raw} if tags else {}
+        return AssetFacts(
+            fields.text("group"), tuple(sorted(known.items())), fields.texts("kinds"), fields.texts("owners")
+        )
+    except EventError:
+        return None
+
+
+def _asset_json(facts: AssetFacts) -> Json:
+    said = {"group": facts.group, "kinds": list(facts.kinds), "owners": list(facts.owners)}
+    return present({**said, "tags": dict(facts.tags) or None})
 
 
 def _finding_json(finding: Finding) -> Json:

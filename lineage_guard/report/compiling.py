@@ -11,6 +11,7 @@ from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.lineage.closure import Ancestry, Closure, extend
 from lineage_guard.domain.lineage.filtering import Cure
 from lineage_guard.domain.lineage.reached import Reached, terms_day
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Terms, TermsSource
 from lineage_guard.domain.verdict.attested import Attestation, Demand, findings_on_rows
@@ -91,6 +92,7 @@ def compile_report(past: Past, version: Version, rulebook: Rulebook, upstream: U
     use, use_from = _use(rulebook.use, decisions)
     policy = rulebook.policy
     closure, cures = upstream(target, past, policy.terms, rulebook.ancestry)
+    closure = replace(closure, asset=_asset(version, decisions))
     # Everything, with what quarantines took out: the verdict leaves it out, an auditor must see it.
     held = past.closure(target)
     everything = extend(held, rulebook.ancestry) if cures else closure
@@ -134,6 +136,12 @@ def terms_key(terms: Terms) -> str:
         ``openai-api/2026-01-01``
     """
     return f"{terms.id}/{terms.effective_from.isoformat() if terms.effective_from else 'undated'}"
+
+
+def _asset(version: Version, decisions: Sequence[Decided]) -> AssetFacts | None:
+    """What the definition of the asset said of it, by the newest verdict that states it."""
+    told = (d.verdict.asset for d in reversed(decisions) if d.verdict.target[:2] == version[:2])
+    return next((facts for facts in told if facts is not None), None)
 
 
 def _use(given: str | None, decisions: Sequence[Decided]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from lineage_guard.domain.verdict.judging import Judged, judge
 from lineage_guard.domain.verdict.modes import Mode
 from lineage_guard.explaining.answering import Request, extended, of_rows
 from lineage_guard.ledger.asking.closing import between
+from lineage_guard.ledger.asking.judged_assets import judged_assets
 from lineage_guard.ledger.index.graph import Between
 from lineage_guard.ledger.index.state import mark
 from lineage_guard.web import recorded
@@ -128,9 +129,11 @@ def _examined(ledger: Ledger, rules: Rules, version: Version, at: datetime, use:
     said = recorded.newest(ledger, version)
     mode = Mode(said.mode) if said and said.mode in set(Mode) else Mode.ENFORCE
     meant = use or (said.use if said and said.use else TRAIN_COMPETING)
-    request = Request(target, meant, rules.policy, at, _waivers(rules), mode=mode)
+    facts = ledger.ask(lambda index, tail: judged_assets(index, tail, [version])).get(version)
+    request = Request(target, meant, rules.policy, at, _waivers(rules), mode=mode, asset=facts)
     seen, edges = ledger.ask(lambda index, tail: between(target, index, tail, mark(tail)))
     closure, cures = extended(seen, target, ledger, rules.policy.terms, rules.catalog.ancestry)
+    closure = replace(closure, asset=facts)
     verdict = decide(closure, request.policy, request.waivers, request.use, at)
     verdict = replace(verdict, mode=mode, cures=tuple(map(str, cures))).joined(of_rows(closure, request, ledger))
     return Examined(request, closure, edges, verdict, rules, made, said)

@@ -1,5 +1,6 @@
 """Golden cases: data that a lawyer can read, run through the real catalog, policies and decide()."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lineage_guard.domain.facts import Completeness, Input, License, ModelSource
 from lineage_guard.domain.lineage.closure import close, extend
 from lineage_guard.domain.rules.terms import USES
 from lineage_guard.domain.verdict.decide import Decision, decide
+from lineage_guard.openlineage.verdicts import asset_of
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -137,6 +139,7 @@ def test_verdict(case, tmp_path):
     catalog = catalog_of(case, tmp_path)
     made = {name: production(name, step) for name, step in case["steps"].items()}
     closure = extend(close(made["student"], [p for n, p in made.items() if n != "student"]), catalog.ancestry)
+    closure = replace(closure, asset=asset_of(case.get("asset")))
     policy = policy_of(case, catalog)
     verdict = decide(closure, policy, (), case.get("use", "train_competing"), NOW)
     assert verdict.decision is Decision(case["decision"]), f"{case['why']} {[f.message for f in verdict.findings]}"

@@ -18,6 +18,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.organisation import Organisation, Purpose
 from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
 from lineage_guard.domain.rules.terms import USES, Effect, FixedTerms, Limits, Restriction, Terms
@@ -105,8 +106,20 @@ conditions = st.one_of(
     st.fixed_dictionaries({"license": st.sampled_from([("MIT",), ("CC-*",), ("!CC-*",), ("LicenseRef-x",)])}),
     st.fixed_dictionaries({"dataset": st.sampled_from([("n*",), ("d:n1", "d:n2"), ("!n0",), ("hub:*",)])}),
     st.fixed_dictionaries({"asset": st.sampled_from([("target",), ("!target",), ("d:*",)])}),
+    st.fixed_dictionaries({"asset_group": st.sampled_from([("lab",), ("!lab",), ("*",)])}),
+    st.fixed_dictionaries({"asset_tag": st.sampled_from([("team=a",), ("team",), ("!team=b",), ("!*",)])}),
+    st.fixed_dictionaries({"asset_kind": st.sampled_from([("torch",), ("!torch",)])}),
+    st.fixed_dictionaries({"asset_owner": st.sampled_from([("team:a", "!team:b"), ("!*",)])}),
     st.fixed_dictionaries({"generated_from": st.sampled_from([date(2026, 3, 1), date(2026, 9, 1)])}),
     st.fixed_dictionaries({"generated_until": st.sampled_from([date(2026, 3, 1), date(2026, 9, 1)])}),
+)
+#: What the definition of the asset said, or that nobody wrote it down.
+asset_facts = st.none() | st.builds(
+    AssetFacts,
+    st.sampled_from(["lab", "shop"]),
+    st.sampled_from([(), (("team", "a"),), (("team", "b"), ("tier", "1"))]),
+    st.sampled_from([(), ("torch",)]),
+    st.sampled_from([(), ("team:a",), ("team:a", "team:b")]),
 )
 wide_matches = st.builds(lambda match, more: replace(match, **more), matches, conditions)
 organisations = st.builds(

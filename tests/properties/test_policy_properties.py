@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lineage_worlds import (
     NOW,
     ancestries,
+    asset_facts,
     effects,
     organisations,
     productions,
@@ -75,7 +76,7 @@ def test_a_policy_that_imports_another_is_never_looser(data, target, known, poli
     policy = replace(policy, rules=tuple(unique.values()))
     team = accepted(policy, data.draw(additions(policy)))
     third = accepted(team, data.draw(additions(team)))
-    closure = extend(close(target, known), ancestry)
+    closure = replace(extend(close(target, known), ancestry), asset=data.draw(asset_facts))
     before, after, last = (decide(closure, p, (), use, NOW) for p in (policy, team, third))
     no_looser(after, before)
     no_looser(last, after)
@@ -94,7 +95,7 @@ def test_a_policy_that_imports_several_is_never_looser_than_any(data, target, kn
     except Conflict:
         return
     team = accepted(together, data.draw(additions(together)))
-    closure = extend(close(target, known), ancestry)
+    closure = replace(extend(close(target, known), ancestry), asset=data.draw(asset_facts))
     verdict, narrower = (decide(closure, p, (), use, NOW) for p in (together, team))
     for parent in parents:
         no_looser(verdict, decide(closure, parent, (), use, NOW))
@@ -102,10 +103,10 @@ def test_a_policy_that_imports_several_is_never_looser_than_any(data, target, kn
 
 
 @settings(max_examples=25)
-@given(targets, productions, wide_policies, uses, ancestries)
-def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, known, policy, use, ancestry):
-    closure = extend(close(target, known), ancestry)
-    rules = policy.on(closure.target)
+@given(targets, productions, wide_policies, uses, ancestries, asset_facts)
+def test_what_the_suites_call_restricted_stops_whatever_rules_speak_of(target, known, policy, use, ancestry, facts):
+    closure = replace(extend(close(target, known), ancestry), asset=facts)
+    rules = policy.on(closure.target, facts)
     all_terms = tuple(t for layers in policy.terms.by_model.values() for t in layers)
     restricted = set(rules.restricted_terms(use, all_terms))
     worst, gaps = {}, {}
@@ -160,14 +161,14 @@ def test_each_fact_against_an_organisation_never_loosens_terms(terms, facts, rev
 
 
 @settings(max_examples=25)
-@given(targets, productions, wide_policies, uses, subjects, wide_matches)
-def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy, use, on, match):
+@given(targets, productions, wide_policies, uses, subjects, wide_matches, asset_facts)
+def test_a_rule_that_covers_another_holds_wherever_it_does(target, known, policy, use, on, match, facts):
     """What ``Match.covers`` says is true of every closure."""
     rules = [
         Rule(f"x{n}", on, Effect.BLOCK, "why", "fix", m)
         for n, m in enumerate([match, *(r.match for r in policy.rules)])
     ]
-    closure = close(target, known)
+    closure = replace(close(target, known), asset=facts)
     for wide in rules:
         for narrow in rules:
             if wide is narrow or not wide.match.covers(narrow.match):

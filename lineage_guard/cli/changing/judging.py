@@ -11,11 +11,13 @@ from lineage_guard.cli.changing.rules import Rules
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Production, Version
 from lineage_guard.domain.lineage.closure import Closure, extend
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING
 from lineage_guard.domain.verdict.decide import Verdict, decide
 from lineage_guard.domain.verdict.shift import Shift, shift
 from lineage_guard.explaining.cure import without_quarantined
 from lineage_guard.ledger.asking.impact import matches
+from lineage_guard.ledger.asking.judged_assets import judged_assets
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
@@ -120,6 +122,7 @@ def judge_all(
     """
     made = ledger.productions([t.version for t in trained])
     newest = {v for name in {t.version[:2] for t in trained} for v in ledger.latest(*name)}
+    facts = ledger.ask(lambda index, tail: judged_assets(index, tail, [t.version for t in trained]))
     judged: list[Judged] = []
     unjudged: list[Unjudged] = []
     apart = 0
@@ -128,7 +131,7 @@ def judge_all(
         try:
             use = uses.get(version.name) or each.use
             production = _target(version, made[version])
-            said = _both(production, ledger, rules[version.name], use or TRAIN_COMPETING, model, at)
+            said = _both(production, facts.get(version), ledger, rules[version.name], use or TRAIN_COMPETING, model, at)
             if said is None:
                 apart += 1
             else:
@@ -146,10 +149,16 @@ def _target(version: Version, made: Production) -> Production:
 
 
 def _both(
-    target: Production, ledger: Ledger, rules: tuple[Rules, Rules], use: str, model: Pattern | None, at: datetime
+    target: Production,
+    facts: AssetFacts | None,
+    ledger: Ledger,
+    rules: tuple[Rules, Rules],
+    use: str,
+    model: Pattern | None,
+    at: datetime,
 ) -> tuple[Verdict, Verdict] | None:
     """The two verdicts; ``None`` when the model is not upstream."""
-    closure = ledger.closure(target)
+    closure = replace(ledger.closure(target), asset=facts)
     extended: dict[tuple[str, str], tuple[Closure, tuple[str, ...]]] = {}
     verdicts: dict[int, Verdict] = {}
     for each in rules:

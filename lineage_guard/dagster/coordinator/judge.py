@@ -124,6 +124,7 @@ class Judge:
         instance: dg.DagsterInstance,
         at: datetime,
     ) -> list[Judged]:
+        from lineage_guard.dagster.asset_facts import facts_of
         from lineage_guard.dagster.collect.collect import collect_upstream
         from lineage_guard.dagster.coordinator.planned import AskedOnce, Planner, read_for_certain
         from lineage_guard.dagster.coordinator.quarantined import Planned, splits
@@ -163,7 +164,8 @@ class Judge:
         seen = overlay.closure(plan.target, plan.planned)
         closure, cures = without_quarantined(seen, plan.target, Planned(ledger, overlay, plan.planned), policy.terms)
         closure = extend(closure, catalog.ancestry)
-        closure = replace(closure, blind=(*closure.blind, *plan.blind, *collected.blind))
+        blind = (*closure.blind, *plan.blind, *collected.blind)
+        closure = replace(closure, blind=blind, asset=facts_of(graph, trained.key))
         found: list[Judged] = []
         for use in trained.uses:
             waivers = spanning(settings.accepted(), plan.target.outputs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
+from lineage_guard.dagster.asset_facts import facts_of
 from lineage_guard.dagster.collect.collect import collect_upstream
 from lineage_guard.dagster.events import EventLog, name_of
 from lineage_guard.dagster.modes import ENFORCED, Modes, assigned, training_keys
@@ -19,6 +20,7 @@ from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import OfDeployment
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.waivers import Waivers
 from lineage_guard.domain.verdict.runs import ParentRun
@@ -93,7 +95,10 @@ def ask_deployment(
     # An asset without the tag, asked about all the same, is one that no entry covers.
     mode = assigned(question.modes, graph, training_keys(graph)).get(key, question.modes.rest)
     rows = OfDeployment(instance, graph, ledger, question.namespace, question.at, runs=True)
-    request = Request(step.target, question.use, question.policy, question.at, question.waivers, blind, mode, rows)
+    facts = facts_of(graph, key)
+    request = Request(
+        step.target, question.use, question.policy, question.at, question.waivers, blind, mode, rows, facts
+    )
     return check(request, ledger, catalog)
 
 
@@ -113,6 +118,7 @@ def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Ans
         LedgerError: the ledger cannot be read.
     """
     from lineage_guard.ledger import ANY
+    from lineage_guard.ledger.asking.judged_assets import judged_assets
 
     partition = ANY if question.partition is None else question.partition
     versions = ledger.latest(question.namespace, question.name, partition)
@@ -124,12 +130,13 @@ def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Ans
         )
     reader = cast("Ledger", Reader(ledger))
     made = ledger.productions(versions)
-    return [check(_request(question, version, made[version]), reader, catalog) for version in versions]
+    facts = ledger.ask(lambda index, tail: judged_assets(index, tail, versions))
+    return [check(_request(question, v, made[v], facts.get(v)), reader, catalog) for v in versions]
 
 
-def _request(question: Question, version: Version, made: Production) -> Request:
+def _request(question: Question, version: Version, made: Production, facts: AssetFacts | None) -> Request:
     from dataclasses import replace
 
     others: Sequence[Version] = [v for v in made.outputs if v != version]
     target = replace(made, outputs=(version, *others))
-    return Request(target, question.use, question.policy, question.at, question.waivers)
+    return Request(target, question.use, question.policy, question.at, question.waivers, asset=facts)

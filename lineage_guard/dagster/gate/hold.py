@@ -113,6 +113,7 @@ def _verdicts(
     namespace = lineage_namespace(settings.namespace)
     doing = "load the policy"
     try:
+        from lineage_guard.dagster.asset_facts import facts_of
         from lineage_guard.dagster.collect.collect import collect_upstream
         from lineage_guard.dagster.compat import place_of_run
         from lineage_guard.dagster.installed import GATE, footing, note
@@ -147,11 +148,12 @@ def _verdicts(
             doing = "decide over the ledger"
             blind = (*step.blind, *collected.blind)
             mode = modes[step.key]
-            request = Request(step.target, uses[step.key], policy, at, accepted, blind, mode, rows)
+            facts = facts_of(graph_of(graph), step.key)
+            request = Request(step.target, uses[step.key], policy, at, accepted, blind, mode, rows, facts)
             # The ops of a graph ask the same, one after the other. An answer holds while neither the exact versions
             # to be read nor one byte of the ledger have changed since.
             asked = (ledger_location(settings.ledger), context.run_id, step.target, request.use, request.mode)
-            asked += (policy.digest, catalog.digest, waivers, blind, context.retry_number)
+            asked += (policy.digest, catalog.digest, waivers, blind, context.retry_number, facts)
             left, answered = _ANSWERED.get(asked, ("", None))
             if not whole and answered is not None and left == ledger.watermark():
                 verdicts[step.key] = answered

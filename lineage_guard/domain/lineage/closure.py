@@ -25,6 +25,7 @@ from lineage_guard.domain.facts import (
 )
 from lineage_guard.domain.lineage.overlay import Overlay
 from lineage_guard.domain.lineage.reached import Listed, Reached, Rows, merged
+from lineage_guard.domain.rules.assets import AssetFacts
 
 __all__ = ["Ancestry", "Closure", "Reached", "close", "extend", "public_inputs", "walk"]
 
@@ -40,12 +41,15 @@ class Closure:
             unreadable; ask ``rows`` when there may be many.
         watermark: the state of the ledger that was read.
         blind: what the guard could not see, one sentence each; any makes the verdict block.
+        asset: what the definition of the target's asset says of it, as far as the run that is asked about is on
+            record; ``None`` when nobody knows, which loosens nothing.
     """
 
     target: Version
     reached: Sequence[Reached]
     watermark: str = ""
     blind: tuple[str, ...] = ()
+    asset: AssetFacts | None = None
 
     @cached_property
     def rows(self) -> Rows:
@@ -58,7 +62,7 @@ class Closure:
 
     @cached_property
     def digest(self) -> str:
-        """``sha256:`` over everything that can change a verdict, except the target's own run.
+        """``sha256:`` over everything reached that can change a verdict, except the target's own run.
 
         Two attempts to train on the same versions have the same digest, so evidence
         gathered for one serves the other. It is made of the versions' digests kind by kind, so

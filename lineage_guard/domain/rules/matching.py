@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from lineage_guard.domain.facts import Acknowledgement, Influence, ModelSource, Version
 from lineage_guard.domain.names import channel_name, spellings_of
+from lineage_guard.domain.rules.assets import ASKED_OF_ASSETS, AssetFacts
 from lineage_guard.domain.rules.spdx import licenses_in, spellings
 from lineage_guard.domain.rules.terms import Terms
 
@@ -120,6 +121,10 @@ class Match:
         acknowledgement: ``declared`` or ``concluded``: which licences ``license`` speaks of.
         dataset: where it was found: names, or ``namespace:name``.
         asset: what would be trained: names, or ``namespace:name``.
+        asset_group: its group.
+        asset_tag: its tags: a key alone, or ``key=value``.
+        asset_kind: its kinds.
+        asset_owner: its owners.
         generated_from: first day of generation; an unknown day may be any.
         generated_until: last day of generation.
     """
@@ -138,6 +143,10 @@ class Match:
     acknowledgement: tuple[str, ...] = ()
     dataset: tuple[str, ...] = ()
     asset: tuple[str, ...] = ()
+    asset_group: tuple[str, ...] = ()
+    asset_tag: tuple[str, ...] = ()
+    asset_kind: tuple[str, ...] = ()
+    asset_owner: tuple[str, ...] = ()
     generated_from: date | None = None
     generated_until: date | None = None
 
@@ -174,9 +183,28 @@ class Match:
         """Whether the condition on where it was found holds."""
         return passes(self.dataset, names_of(version))
 
-    def on_asset(self, version: Version) -> bool:
-        """Whether the condition on what would be trained holds."""
-        return passes(self.asset, names_of(version))
+    def on_asset(self, version: Version, facts: AssetFacts | None) -> Match | None:
+        """What is left to ask where this would be trained; ``None`` where the conditions on it do not hold.
+
+        What is asked of the asset stays where nobody knows it: it may hold.
+
+        Args:
+            version: what would be trained.
+            facts: what its definition says; ``None`` when that is not on record.
+        """
+        if not passes(self.asset, names_of(version)):
+            return None
+        asked = self.asks_of_asset
+        if facts is None:
+            return replace(self, asset=()) if self.asset else self
+        if not all(passes(getattr(self, name), facts.values(name)) for name in asked):
+            return None
+        return replace(self, asset=(), **dict.fromkeys(asked, ())) if self.asset or asked else self
+
+    @cached_property
+    def asks_of_asset(self) -> tuple[str, ...]:
+        """The conditions on the asset beside its name."""
+        return tuple(name for name in ASKED_OF_ASSETS if getattr(self, name))
 
     def covers(self, other: Match) -> bool:
         """Whether it certainly holds wherever another does. May say no where it does."""
@@ -215,6 +243,8 @@ class Match:
 
 
 _DAYS = ("generated_from", "generated_until")
+#: Conditions that ``Policy.on`` and ``Policy.at`` answer.
+_ABOUT_PLACES = frozenset(("dataset", "asset", *ASKED_OF_ASSETS))
 #: Conditions that terms alone cannot answer.
 _BEYOND_TERMS = (
     "model",
@@ -225,6 +255,7 @@ _BEYOND_TERMS = (
     "acknowledgement",
     "dataset",
     "asset",
+    *ASKED_OF_ASSETS,
 )
 
 
@@ -274,8 +305,8 @@ def names_of(version: Version) -> list[str]:
 
 
 def _plain(name: str, patterns: tuple[str, ...], case: Case) -> Sure:
-    if name in ("dataset", "asset"):
-        # Policy.on and Policy.at have answered it before; who did not ask them cannot know.
+    if name in _ABOUT_PLACES:
+        # What those have not answered nobody knows.
         return Sure.MAYBE
     values = _values(name, case)
     if passes(patterns, values):

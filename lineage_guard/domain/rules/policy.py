@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.matching import Case, Match, ReasonCode, Sure
 from lineage_guard.domain.rules.organisation import Applied, Organisation
 from lineage_guard.domain.rules.terms import Effect, Terms, TermsSource, is_training
@@ -105,12 +106,17 @@ class Policy:
             return self.unknown_blocks and is_training(use)
         return effect is Effect.BLOCK
 
-    def on(self, target: Version) -> Policy:
-        """The rules that speak of a target, with their conditions on it met."""
-        if not any(r.match.asset for r in self.rules):
+    def on(self, target: Version, facts: AssetFacts | None = None) -> Policy:
+        """The rules that speak of a target, with their conditions on it met, or left where nobody knows.
+
+        Args:
+            target: what would be trained.
+            facts: what the definition of the asset says of it; ``None`` when that is not on record.
+        """
+        if not any(r.match.asset or r.match.asks_of_asset for r in self.rules):
             return self
-        about = (r for r in self.rules if r.match.on_asset(target))
-        return replace(self, rules=tuple(replace(r, match=replace(r.match, asset=())) for r in about))
+        about = ((r, r.match.on_asset(target, facts)) for r in self.rules)
+        return replace(self, rules=tuple(replace(r, match=left) for r, left in about if left is not None))
 
     def about(self, on: Subject) -> tuple[Rule, ...]:
         """The rules on a subject."""
@@ -134,6 +140,11 @@ class Policy:
     def asks_when(self) -> bool:
         """Whether any rule has a condition on the day of generation."""
         return any(r.match.generated_from or r.match.generated_until for r in self.rules)
+
+    @cached_property
+    def asks_of_assets(self) -> bool:
+        """Whether any rule has a condition on the asset beside its name."""
+        return any(r.match.asks_of_asset for r in self.rules)
 
     @cached_property
     def asks_where(self) -> bool:

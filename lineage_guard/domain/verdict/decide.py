@@ -11,6 +11,7 @@ from enum import StrEnum
 from lineage_guard.domain.facts import Influence, ModelSource, Pin, Usage, Version
 from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.domain.lineage.reached import Reached, terms_day
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import Policy, ReasonCode, Subject
 from lineage_guard.domain.rules.terms import Effect, Terms
 from lineage_guard.domain.rules.waivers import Waiver, Waivers, notice
@@ -111,6 +112,7 @@ class Verdict:
         waivers: ids of waivers that were used.
         mode: whether the step is held to it; see ``modes.Mode``.
         cures: what quarantines took out of what was looked at, and the evidence for it, one sentence each.
+        asset: what the definition of the target's asset said of it; ``None`` when nobody knew.
     """
 
     decision: Decision
@@ -128,6 +130,7 @@ class Verdict:
     waivers: tuple[str, ...] = ()
     mode: Mode = Mode.ENFORCE
     cures: tuple[str, ...] = ()
+    asset: AssetFacts | None = None
 
     @property
     def blocks(self) -> bool:
@@ -197,6 +200,7 @@ def decide(closure: Closure, policy: Policy, waivers: Waivers, use: str, at: dat
         closure_size=len(closure.reached) - 1,
         watermark=closure.watermark,
         waivers=tuple(dict.fromkeys(f.waived_by for f in ordered if f.waived_by)),
+        asset=closure.asset,
     )
 
 
@@ -300,7 +304,7 @@ def _findings(
             rule=ruling.rule.id,
             reason=ruling.reason,
             effect=ruling.effect,
-            message=_message(ruling, reached, use) + note,
+            message=" ".join(filter(None, (_message(ruling, reached, use), ruling.unsure))) + note,
             fix=ruling.rule.fix,
             subject=reached.version,
             path=path,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness, Influence, ModelSource, Usage
 from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.domain.lineage.reached import Kind, Reached, terms_day
+from lineage_guard.domain.rules.assets import ASKED_OF_ASSETS
 from lineage_guard.domain.rules.matching import Case, Sure
 from lineage_guard.domain.rules.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.rules.spdx import choices, is_listed
@@ -17,7 +18,10 @@ from lineage_guard.domain.rules.terms import Effect, Resolution, Terms, TermsSou
 
 
 class Ruling(NamedTuple):
-    """What one rule makes of a model or a gap, in whatever row it is found."""
+    """What one rule makes of a model or a gap, in whatever row it is found.
+
+    ``unsure`` says in a sentence which fact about the asset was not on record, where the ruling rests on that.
+    """
 
     influence: Influence
     model: ModelSource | None
@@ -26,6 +30,7 @@ class Ruling(NamedTuple):
     reason: ReasonCode
     effect: Effect
     how: str = ""
+    unsure: str = ""
 
     def about(self, model: ModelSource | None) -> Ruling:
         """The same of another model that no rule can tell apart from this one."""
@@ -109,7 +114,7 @@ def rules_for(closure: Closure, policy: Policy) -> Policy:
         closure: what was reached.
         policy: rules and terms.
     """
-    rules = policy.on(closure.target)
+    rules = policy.on(closure.target, closure.asset)
     step = closure.reached[0]
     made = terms_day(step.produced_at)
     bases = (m for m in step.models if m.usage is Usage.BASE_MODEL)
@@ -256,21 +261,36 @@ def _day(model: ModelSource, made: date | None) -> date | None:
 
 def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[Ruling]:
     spoken = False
+    silent: list[Rule] = []
     influence, model, terms, reason = case.influence, case.model, case.terms, case.reason
     for rule in policy.about(on):
         sure = rule.match.of(case)
         if sure is Sure.NO:
             continue
+        if rule.match.asks_of_asset:
+            silent.append(rule)
         # A rule that only may apply, or that narrows an imported policy, does not make silence into permission.
         spoken = spoken or (sure is Sure.YES and not rule.narrows)
         applied = rule.applied(terms, case.use, policy.organisation)
         code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and applied.effect is Effect.ALLOW else reason
-        yield Ruling(influence, model, terms, rule, code, applied.effect, how or applied.note)
+        yield Ruling(influence, model, terms, rule, code, applied.effect, how or applied.note, _unsure([rule]))
     if not spoken and on is Subject.OBSERVATION:
         # A policy that is silent here was written before anything was observed; it has accepted no contradiction.
-        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how)
+        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how, _unsure(silent))
     elif not spoken:
-        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how)
+        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how, _unsure(silent))
+
+
+def _unsure(rules: Sequence[Rule]) -> str:
+    """Which facts about the asset rules ask for that nobody wrote down, in a sentence; empty where there are none."""
+    asked = dict.fromkeys(ASKED_OF_ASSETS[name] for rule in rules for name in rule.match.asks_of_asset)
+    if not asked:
+        return ""
+    ids = " and ".join(dict.fromkeys(rule.id for rule in rules if rule.match.asks_of_asset))
+    return (
+        f"{ids} asks for the {' and '.join(asked)} of the asset, which nobody wrote down with this run: it is taken to "
+        "hold where that is stricter, and permits nothing."
+    )
 
 
 def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) -> Iterator[Ruling]:
@@ -278,28 +298,33 @@ def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) 
 
     Where no rule speaks nothing follows: most policies say nothing of licences of data. But nobody chooses a licence
     that has to be got first: one that is not on the SPDX list is no way out of another unless a rule speaks of it.
+    One of which a rule only may speak may be the only way, or none.
     """
-    options: list[list[Ruling]] = []
-    closed: list[tuple[str, list[Ruling]]] = []
+    ways: dict[Sure, list[list[Ruling]]] = {Sure.YES: [], Sure.MAYBE: [], Sure.NO: []}
+    got_first: list[str] = []
     among = choices(expression)
     for choice in among:
         found: list[Ruling] = []
-        private: str | None = None
+        had = Sure.YES
         for license in choice:
             one = case._replace(reason=ReasonCode.RESTRICTED_LICENSE, license=license, acknowledgement=by)
-            said = [rule for rule in policy.about(Subject.LICENSE) if rule.match.of(one) is not Sure.NO]
-            if not said and len(among) > 1 and not is_listed(license):
-                private = license
+            said = [(rule, sure) for rule in policy.about(Subject.LICENSE) if (sure := rule.match.of(one))]
+            if len(among) > 1 and not is_listed(license):
+                had = min(had, max((sure for _, sure in said), default=Sure.NO))
+                got_first += [license] if had is not Sure.YES else []
             named = license if license == expression else f"{license} in {expression}"
             how = f"{named}, {by.value.lower()}"
-            for rule in said:
-                effect = rule.effect_of(None, case.use)
-                found.append(Ruling(case.influence, None, None, rule, ReasonCode.RESTRICTED_LICENSE, effect, how))
-        if private:
-            closed.append((private, found))
-        else:
-            options.append(found)
-    note = f" (that {closed[0][0]} is yours is not on record)" if closed and options else ""
-    open_ = options or [found for _, found in closed]
-    left = min(open_, key=lambda found: max((r.effect for r in found), default=Effect.ALLOW))
+            for rule, _ in said:
+                effect, reason = rule.effect_of(None, case.use), ReasonCode.RESTRICTED_LICENSE
+                found.append(Ruling(case.influence, None, None, rule, reason, effect, how, _unsure([rule])))
+        ways[had].append(found)
+    note = f" (that {got_first[0]} is yours is not on record)" if got_first and ways[Sure.YES] else ""
+    if ways[Sure.YES]:
+        left = min(ways[Sure.YES], key=_strictest)
+    else:
+        left = max(ways[Sure.MAYBE], key=_strictest) if ways[Sure.MAYBE] else min(ways[Sure.NO], key=_strictest)
     yield from (ruling._replace(how=ruling.how + note) for ruling in left)
+
+
+def _strictest(rulings: Sequence[Ruling]) -> Effect:
+    return max((ruling.effect for ruling in rulings), default=Effect.ALLOW)
