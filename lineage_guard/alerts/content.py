@@ -15,7 +15,7 @@ from lineage_guard.alerts.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
 from lineage_guard.domain.grammar import plural
-from lineage_guard.domain.incidents.incident import Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.incident import LEDGER_UNREACHABLE, OF_THE_GUARD, Event, IncidentKind, Notice
 from lineage_guard.domain.incidents.wording import several
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding
@@ -118,6 +118,11 @@ def _over(notice: Notice) -> str:
     verdict = notice.verdict
     if verdict is None:
         return "It has stayed away for the whole flap window."
+    if notice.incident.key.rule == LEDGER_UNREACHABLE:
+        return (
+            "Every sensor that missed the ledger has it back. What ran meanwhile is collected and judged; steps that "
+            "were stopped have to be launched again."
+        )
     waived = f" under waiver {', '.join(verdict.waivers)}" if verdict.waivers else ""
     return f"The newest verdict on {verdict.target} no longer finds it: {verdict.decision.value}{waived}."
 
@@ -157,7 +162,7 @@ def _impact(near: Around, stopped: int) -> str:
 def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:
     verdict, finding = notice.verdict, notice.finding
     links: dict[str, str | None] = {}
-    if verdict is not None:
+    if verdict is not None and notice.incident.key.rule not in OF_THE_GUARD:
         links["Training asset"] = context.asset(verdict.target)
         if finding is not None and finding.subject.name != verdict.target.name:
             links["Where it was found"] = context.asset(finding.subject)
@@ -165,7 +170,8 @@ def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:
         links["Path"] = context.path(verdict.target)
         if finding is not None and finding.subject.name != verdict.target.name:
             links["Version it was found in"] = context.path(finding.subject)
-    links["Incident"] = context.incident(notice.incident.key.id)
+    if notice.incident.key.rule != LEDGER_UNREACHABLE:  # the path view shows what is in the ledger
+        links["Incident"] = context.incident(notice.incident.key.id)
     return kept(links)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding, Verdict
 
@@ -48,6 +48,11 @@ def ways_to_unblock(
                 "Stop missing it, if the code location was removed.",
                 (forget,),
             ),
+        )
+    if finding.rule == LEDGER_UNREACHABLE:
+        return (
+            Way(f"Mend it: {cut(finding.fix, 2 * NAME)}.", ("lineage-guard doctor",)),
+            Way("Launch what was stopped meanwhile again, once the ledger is back: the guard launches nothing."),
         )
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return (

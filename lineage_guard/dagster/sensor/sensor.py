@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.collect.collect import Collected
     from lineage_guard.dagster.sensor.decide import Judgement
+    from lineage_guard.dagster.sensor.without_ledger import Reach
     from lineage_guard.domain.rules.policy import Policy
     from lineage_guard.ledger import Ledger
 
@@ -109,6 +110,21 @@ def tick(
         LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
         ConfigError: when the policy or the ledger's place is wrong.
     """
+    from lineage_guard.dagster.sensor.without_ledger import reaching
+
+    place = ledger_location(settings.ledger)
+    with reaching(context, place, lambda: _sinks(delivery), delivery.context, now) as reach:
+        return _tick(context, settings, delivery, now, interval, reach)
+
+
+def _tick(
+    context: dg.SensorEvaluationContext,
+    settings: Settings,
+    delivery: Delivery,
+    now: datetime,
+    interval: timedelta,
+    reach: Reach,
+) -> dg.SensorResult | dg.SkipReason:
     from lineage_guard.dagster.collect.collect import collect
     from lineage_guard.dagster.events import name_of
     from lineage_guard.dagster.gate.present import evaluation
@@ -150,9 +166,9 @@ def tick(
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
-    told, problems = _alert(ledger, delivery, settings, catalog, judgements, now, location, owners)
+    told, problems = _alert(ledger, delivery, settings, catalog, judgements, now, location, owners, reach)
     problems += _deliver(ledger, delivery)
-    problems += alive(context.instance, ledger, collected, location, policy, interval, now)
+    problems += alive(context.instance, ledger, collected, location, policy, interval, now, reach)
     problems += _watch(ledger, delivery, now)
     for problem in [*remarks, *problems]:
         context.log.warning(problem)
@@ -185,6 +201,7 @@ def _alert(
     """Hand the verdicts to the incidents; what is not delivered waits there.
 
     Returns:
+    reach: Reach,
         Whether they were taken over: if not, the next tick must bring them again. And what went
         wrong, in a sentence each.
     """
@@ -215,6 +232,7 @@ def _alert(
     problems = [f"alerts: {problem}" for problem in sinks.problems] if isinstance(sinks, Destinations) else []
     return True, [*problems, *(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)]
 
+        reach.missed(error)
 
 def _sinks(delivery: Delivery) -> Sequence[Sink]:
     """Where alerts go: as told, or as the environment says. What is wrong there silences nothing else."""

@@ -15,6 +15,10 @@ from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 #: Rule under which a silent sensor is told of; see ``heartbeat``. Each sensor is a trouble of its own.
 GUARD_STALE = "guard-stale"
+#: Rule under which a ledger is told of that a sensor cannot use; see ``reach``. Each ledger is a trouble of its own.
+LEDGER_UNREACHABLE = "ledger-unreachable"
+#: Rules that speak of the guard itself, and of no asset.
+OF_THE_GUARD = frozenset({GUARD_STALE, LEDGER_UNREACHABLE})
 
 
 class IncidentKind(StrEnum):
@@ -291,7 +295,7 @@ def key_of(finding: Finding, verdict: Verdict, deployment: str, audience: str = 
         audience: who is told of what stops the verdict's target.
     """
     rule = finding.rule if verdict.blocks or not verdict.stops else f"{finding.rule} ({verdict.mode.value})"
-    if finding.rule == GUARD_STALE:
+    if finding.rule in OF_THE_GUARD:
         return IncidentKey(deployment, rule, place_of(verdict).target, "")
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return IncidentKey(deployment, rule, "guard-cannot-see", "")
