@@ -60,9 +60,9 @@ types: $(EXTRAS) ## Check types (pyright, strict)
 	@$(BIN)/pyright
 
 .PHONY: mutate
-mutate: $(READY) ## Change the code of the verdict line by line and see whether a test fails (an hour; docs/mutation.md)
+mutate: $(READY) ## Change the code of the verdict word by word and see whether a test fails (an hour; MODULES=, docs/mutation.md)
 	@UV_PROJECT_ENVIRONMENT=$(MUTATE) $(BIN)/uv sync --locked --quiet --no-default-groups --group mutate
-	@nice -n 19 $(MUTATE)/bin/mutmut run && $(MUTATE)/bin/mutmut results
+	@nice -n 19 $(MUTATE)/bin/python tests/mutate.py $(MODULES)
 
 .PHONY: bench
 bench: $(READY) ## Measure everything and write docs/benchmarks.md (minutes)

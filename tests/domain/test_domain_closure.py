@@ -17,7 +17,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.lineage.closure import Closure, close, extend
+from lineage_guard.domain.lineage.closure import Closure, close, extend, walk
 from lineage_guard.domain.lineage.reached import Reached
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_a_row_holds_all_that_its_record_says():
 
 
 def test_a_closure_names_the_state_it_was_read_from_or_none():
-    assert close(reads(A), []).watermark == ""
+    assert close(reads(A), []).watermark == walk(OUT, lambda _: None).watermark == ""
     assert close(reads(A), [], "w-1").watermark == "w-1"
     public = Known({}, made(A, models=(GPT,)))
     assert extend(close(reads(A), [], "w-1"), public).watermark == "w-1"
