@@ -9,7 +9,7 @@ two sensors that lose the ledger within the same few milliseconds both may tell,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -81,7 +81,7 @@ def reaching(
     sinks: Callable[[], Sequence[Sink]],
     alerting: Context | None,
     now: datetime,
-) -> Iterator[Reach]:
+) -> Generator[Reach]:
     """Around all that a tick does with its ledger: page when it cannot be used, and tell when it is back.
 
     Telling raises nothing: what goes wrong with it is logged, and a dead sink is tried again at the next tick.
