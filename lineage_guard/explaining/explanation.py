@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.lineage.ways import Edge, Ways, ways_of
+from lineage_guard.domain.verdict.causes import Cause, Stop, causes, stops
 from lineage_guard.domain.verdict.offers import Split, splits
-from lineage_guard.domain.verdict.remedy import Cause, Remedy, Stop, causes, remedy, stops
+from lineage_guard.domain.verdict.remedy import Remedy, remedy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,7 +102,7 @@ def explained(
     Args:
         verdict: the verdict.
         closure: what was decided on.
-        found: what stops the step, of ``remedy.stops``.
+        found: what stops the step, of ``causes.stops``.
         ways: all ways in the closure.
         question: what was asked.
         most: paths to spell out for each finding; ``None`` for all.

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.lineage.ways import MANY
+from lineage_guard.domain.verdict.causes import Cause
 from lineage_guard.domain.verdict.explain import name_of, path_text, plain
-from lineage_guard.domain.verdict.remedy import Action, Cause, Change
+from lineage_guard.domain.verdict.remedy import Action, Change
 from lineage_guard.explaining.explanation import spelt
 from lineage_guard.openlineage.codec import version_json
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.domain.errors import EventError
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.causes import stops
 from lineage_guard.domain.verdict.explain import explain, headline
-from lineage_guard.domain.verdict.remedy import stops
 from lineage_guard.explaining import words
 from lineage_guard.explaining.explanation import SHOWN, explained
 from lineage_guard.openlineage.verdicts import verdict_of
@@ -20,7 +20,7 @@ from lineage_guard.web.drawn import PathGraph
 from lineage_guard.web.examined import Examined, examine
 
 if TYPE_CHECKING:
-    from lineage_guard.domain.verdict.remedy import Cause
+    from lineage_guard.domain.verdict.causes import Cause
     from lineage_guard.ledger import Ledger
 
 

@@ -9,9 +9,10 @@ from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.lineage.ways import Edge, ways_of
 from lineage_guard.domain.rules.policy import Policy, Rule, Subject
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
+from lineage_guard.domain.verdict.causes import stops
 from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.domain.verdict.offers import splits
-from lineage_guard.domain.verdict.remedy import Action, remedy, stops
+from lineage_guard.domain.verdict.remedy import Action, remedy
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

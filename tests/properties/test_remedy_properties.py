@@ -11,8 +11,9 @@ from lineage_guard.domain.facts import Influence, Production, union
 from lineage_guard.domain.lineage.closure import close, extend, public_inputs
 from lineage_guard.domain.lineage.cutting import smallest_cut
 from lineage_guard.domain.lineage.ways import Edge, Ways, ways_of
+from lineage_guard.domain.verdict.causes import causes, stops
 from lineage_guard.domain.verdict.decide import decide
-from lineage_guard.domain.verdict.remedy import Action, causes, remedy, stops, without
+from lineage_guard.domain.verdict.remedy import Action, remedy, without
 
 
 @st.composite

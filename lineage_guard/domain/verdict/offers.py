@@ -15,7 +15,7 @@ from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.domain.lineage.filtering import RowSource, source_of
 from lineage_guard.domain.lineage.reached import Reached
 from lineage_guard.domain.lineage.ways import Ways
-from lineage_guard.domain.verdict.remedy import Stop
+from lineage_guard.domain.verdict.causes import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def splits(found: Sequence[Stop], closure: Closure, ways: Ways) -> tuple[Split, 
     Nothing is offered where nothing would be left, nor for a gap: rows cannot say what nobody recorded.
 
     Args:
-        found: of ``remedy.stops``.
+        found: of ``causes.stops``.
         closure: what was decided on.
         ways: all ways in it.
     """
