@@ -8,7 +8,8 @@ The mutants are mutmut's. ``mutmut run`` collects the tests anew in each worker 
 function; this collects them once, forks for each mutant and runs the quickest first, until one fails.
 
 mutmut leaves decorated functions alone, which is every property and everything that is cached: here a decorator
-is taken apart from its function first (``f = cached_property(_f)``), so that what it holds is mutated too.
+is taken apart from its function first (``f = cached_property(_f)``), so that what it holds is mutated too. And
+``strict=True`` is taken out of ``zip``: it is a check of our own arithmetic that no input can trip.
 """
 
 from __future__ import annotations
@@ -46,8 +47,14 @@ PLAIN = ("property", "cached_property", "cache", "lru_cache")
 MEMORY = 2 << 30
 
 
-class Undecorated(cst.CSTTransformer):
-    """Takes decorators of ``PLAIN`` off their functions."""
+class Prepared(cst.CSTTransformer):
+    """Takes decorators of ``PLAIN`` off their functions, and the check of lengths out of ``zip``."""
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
+        """``zip(a, b, strict=True)`` as ``zip(a, b)``."""
+        if not (isinstance(updated_node.func, cst.Name) and updated_node.func.value == "zip"):
+            return updated_node
+        return updated_node.with_changes(args=[a for a in updated_node.args if a.keyword is None])
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
@@ -82,7 +89,7 @@ class Module:
     @classmethod
     def of(cls, path: Path) -> Module:
         """The module, mutated."""
-        source = cst.parse_module((ROOT / path).read_text(encoding="utf-8")).visit(Undecorated()).code
+        source = cst.parse_module((ROOT / path).read_text(encoding="utf-8")).visit(Prepared()).code
         made = mutate_file_contents(str(path), source, None, None)
         return cls(path, made.code, tuple(get_mutant_name(path, name) for name in made.mutant_names))
 
