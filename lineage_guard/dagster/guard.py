@@ -173,7 +173,7 @@ def _waivers(waivers: Iterable[Waiver] | str | Path) -> tuple[Waiver, ...] | Pat
         raise ConfigError(
             f"there is no file of waivers {str(waivers)!r}",
             where="guard(waivers=...)",
-            fix="name a file that exists where steps run; `lineage-guard waive request` makes one",
+            fix="name a file that exists where steps run; an empty one reads `{format: 1, waivers: []}`",
         )
     return Path(waivers).resolve()
 
