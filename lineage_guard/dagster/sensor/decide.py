@@ -45,6 +45,7 @@ class Judgement:
         final: whether it holds until something changes; ``False`` when the guard could not see.
         marked: versions trained already whose verdict was changed now, see ``redecide``.
         owed: whether some of those are still to be looked at.
+        begun: whether those that are owed are the rest; if not, all of them are looked at again.
         asked: the question and the answer that ``verdict`` is of; ``None`` when nobody could be asked.
     """
 
@@ -55,6 +56,7 @@ class Judgement:
     final: bool = True
     marked: int = 0
     owed: bool = False
+    begun: bool = False
     asked: tuple[Request, Answer] | None = field(default=None, compare=False, repr=False)
 
 
@@ -89,6 +91,7 @@ def judge(
     catalog: Catalog,
     now: datetime,
     every: Collection[dg.AssetKey] = (),
+    rest: Collection[dg.AssetKey] = (),
 ) -> list[Judgement]:
     """Ask the gate about each training asset. Never raises: what goes wrong is in the verdict.
 
@@ -102,6 +105,7 @@ def judge(
         catalog: public ancestry and terms.
         now: the time (timezone-aware UTC).
         every: assets of which every trained version is decided on again, and not the newest ones alone.
+        rest: assets of which nothing changed since a judgement that was owed the rest; that goes on.
     """
     namespace = lineage_namespace(settings.namespace)
     judgements: list[Judgement] = []
@@ -111,8 +115,10 @@ def judge(
         mode = settings.mode.floor
         try:
             mode = assigned(settings.mode, graph, training_keys(graph))[key] if settings.mode.entries else mode
-            judged = _judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now, rows, key in every)
-            judgements.append(judged)
+            which = (key in every, key in rest)
+            judgements.append(
+                _judge(instance, graph, ledger, settings, key, use, mode, policy, catalog, now, rows, *which)
+            )
         except Exception as error:  # noqa: BLE001  a guard that cannot see says so, and goes on to the next asset
             said = str(error) if isinstance(error, LineageGuardError) else f"{type(error).__name__}: {error}"
             sentence = f"The guard could not decide: {' '.join(said.split())}"
@@ -136,6 +142,7 @@ def _judge(
     now: datetime,
     rows: OfDeployment,
     every: bool,
+    going_on: bool,
 ) -> Judgement:
     namespace = lineage_namespace(settings.namespace)
     collector = Collector(instance, graph, ledger, namespace, now)
@@ -150,8 +157,9 @@ def _judge(
     verdict = answer.verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
     newest = Rules(policy, settings.accepted(), catalog, use)
-    again = redecide(ledger, trained, newest, now, superseded=_superseded(ledger, target, trained) if every else None)
-    marked = len(again.verdicts)
+    superseded = _superseded(ledger, target, trained) if every else None
+    again = redecide(ledger, trained, newest, now, superseded=superseded, going_on=going_on)
+    marked, owed = len(again.verdicts), not again.done
     if not verdict.stops and trained:
         past = replace(together(list(trained.values())), outputs=(target,))
         question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
@@ -159,12 +167,12 @@ def _judge(
         if before.verdict.stops:
             digest = digest_of(before.verdict, settings, now)
             return Judgement(
-                key, before.verdict, True, digest, again.done, marked, not again.done, asked=(question, before)
+                key, before.verdict, True, digest, again.done, marked, owed, owed, asked=(question, before)
             )
     # A suite that has not been run on what was just made will be, and nothing in Dagster's log will say so.
     final = not blind and not rows.waited and again.done
     digest = digest_of(verdict, settings, now)
-    return Judgement(key, verdict, False, digest, final, marked, not again.done, asked=(request, answer))
+    return Judgement(key, verdict, False, digest, final, marked, owed, owed, asked=(request, answer))
 
 
 def _superseded(ledger: Ledger, target: Version, newest: Collection[Version]) -> dict[Version, Production]:

@@ -8,25 +8,31 @@ run. Nothing is stopped by it: whoever trains on that version meets a gate that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from lineage_guard.dagster.gate.gate import upstream
+from lineage_guard.dagster.sensor.rounds import Round, dump_round, load_round
+from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import ModelSource, Production, Usage, Version, union
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.waivers import Waivers, spanning
 from lineage_guard.domain.verdict.decide import Verdict, decide
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
+from lineage_guard.ledger.asking.trained import stopping
 from lineage_guard.openlineage.encode import event_of
 
 if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.ledger import Ledger
 
-#: Verdicts taken in one tick, at most; the next tick goes on.
+#: Verdicts taken in one tick on one asset to stop something, and as many to release something; the next goes on.
 MOST = 200
+#: Looks at versions, from the first, as far as it may: what changed, and how many were looked at.
+_Look = Callable[[Sequence[Version]], "tuple[list[tuple[Version, Verdict]], int]"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Redecided:
 
     Attributes:
         verdicts: those that were filed.
-        done: whether every version was looked at that may have to be stopped; if not, asking again goes on.
+        done: whether every version was looked at; if not, asking again goes on.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -66,16 +72,20 @@ def redecide(
     now: datetime,
     most: int = MOST,
     superseded: Mapping[Version, Production] | None = None,
+    going_on: bool = False,
 ) -> Redecided:
     """File a new verdict on each trained version that would be answered otherwise than it was.
+
+    Where there are more versions than may be decided on at once, the ledger keeps how far this came.
 
     Args:
         ledger: holds the records and the verdicts filed before.
         trained: the newest versions of one training asset, and what is on record of each.
         rules: what is decided by.
         now: the time (timezone-aware UTC).
-        most: verdicts to take at most before stopping something new; as many again to let something go.
-        superseded: older versions, which may still be in use somewhere; those that are stopped stay so.
+        most: verdicts to take at most to stop something new; as many again to let something go.
+        superseded: older versions, which may still be in use somewhere.
+        going_on: whether nothing changed since the last call that was not done; what it looked at stands then.
 
     Returns:
         The verdicts that were filed, and whether that was all.
@@ -87,17 +97,55 @@ def redecide(
         return Redecided()
     first = next(iter(trained))
     everything = {**(superseded or {}), **trained}
-    filed: dict[object, bool] = {}
-    for decision in ledger.decisions(first.namespace, first.name, limit=4 * len(everything) + 100):
-        filed.setdefault(decision["runId"], bool(decision.get("stops")))
+    filed = ledger.ask(lambda index, tail: stopping(index, tail, first.namespace, first.name))
+    rounds = _Rounds(ledger, first, rules, now, going_on)
     asking = _Asking(ledger, everything, rules, now, most)
-    changed = asking.stopped([v for v in everything if not filed.get(v.run, False)])
-    done = asking.left > 0
+    changed = rounds.go("stop", (v for v in everything if not filed.get(v.run or "", False)), asking.stopped)
     asking.left = most
-    changed += asking.released(v for v in trained if filed.get(v.run, False))
+    changed += rounds.go("release", (v for v in everything if filed.get(v.run or "", False)), asking.released)
     if changed:
         ledger.append([event_of(_again(everything[v], v, verdict)) for v, verdict in changed])
-    return Redecided(tuple(verdict for _, verdict in changed), done)
+    return Redecided(tuple(verdict for _, verdict in changed), rounds.keep())
+
+
+class _Rounds:
+    """The two rounds over the versions of an asset, from call to call: what is to be stopped, what to be released."""
+
+    def __init__(self, ledger: Ledger, target: Version, rules: Rules, now: datetime, going_on: bool) -> None:
+        self._ledger = ledger
+        self._name = f"redecide-{target.namespace}:{target.name}"
+        waivers = sorted(repr(w) for w in rules.waivers if now < w.expires)
+        facts = (rules.policy.digest, rules.catalog.ancestry.digest, rules.use, waivers, str(now.date()))
+        self._rules = sha256(repr(facts).encode()).hexdigest()[:16]
+        try:
+            self._stored = ledger.load(self._name) or {}
+        except LedgerError:  # made again by looking at everything
+            self._stored = {"rules": ""}
+        self._same = going_on and self._stored.get("rules") == self._rules
+        self._now: dict[str, Round | None] = {}
+
+    def go(self, name: str, versions: Iterable[Version], look: _Look) -> list[tuple[Version, Verdict]]:
+        """Look at the versions that a round has not come to, and note how far that went."""
+        one = load_round(self._stored[name]) if name in self._stored else Round()
+        if not self._same:
+            one = (one or Round()).again()
+        if one is None:
+            self._now[name] = None
+            return []
+        left = one.left(versions)
+        found, looked = look(left)
+        self._now[name] = None if looked == len(left) else one.past(left[looked - 1]) if looked else one
+        return found
+
+    def keep(self) -> bool:
+        """Store how far both came, for the next call; whether both came to their ends."""
+        done = not any(self._now.values())
+        state: dict[str, object] = {} if done else {n: dump_round(one) for n, one in self._now.items()}
+        if not done:
+            state["rules"] = self._rules
+        if state != self._stored:
+            self._ledger.store(self._name, state)
+        return done
 
 
 @dataclass
@@ -108,25 +156,34 @@ class _Asking:
     now: datetime
     left: int
 
-    def stopped(self, versions: Sequence[Version]) -> list[tuple[Version, Verdict]]:
-        """Those that are stopped. What is allowed of all together is allowed of each, so halves that are are left."""
-        if not versions or self.left <= 0:
-            return []
-        verdict = self._verdict(versions)
-        if not verdict.stops:
-            return []
-        if len(versions) == 1:
-            return [(versions[0], verdict)]
-        half = len(versions) // 2
-        return [*self.stopped(versions[:half]), *self.stopped(versions[half:])]
+    def stopped(self, versions: Sequence[Version]) -> tuple[list[tuple[Version, Verdict]], int]:
+        """Those that are stopped, and how many were looked at, from the first.
 
-    def released(self, versions: Iterable[Version]) -> list[tuple[Version, Verdict]]:
+        What is allowed of all together is allowed of each, so halves that are are left.
+        """
+        found: list[tuple[Version, Verdict]] = []
+        parts = [(0, len(versions))] if versions else []
+        while parts:
+            low, high = parts.pop()
+            if self.left <= 0:
+                return found, low
+            verdict = self._verdict(versions[low:high])
+            if verdict.stops and high - low == 1:
+                found.append((versions[low], verdict))
+            elif verdict.stops:
+                half = (low + high) // 2
+                parts += [(half, high), (low, half)]
+        return found, len(versions)
+
+    def released(self, versions: Sequence[Version]) -> tuple[list[tuple[Version, Verdict]], int]:
         """Those that are not stopped any more: a waiver, other terms, or a record that was completed."""
         found: list[tuple[Version, Verdict]] = []
-        for version in versions:
-            if self.left > 0 and not (verdict := self._verdict([version])).stops:
+        for looked, version in enumerate(versions):
+            if self.left <= 0:
+                return found, looked
+            if not (verdict := self._verdict([version])).stops:
                 found.append((version, verdict))
-        return found
+        return found, len(versions)
 
     def _verdict(self, versions: Sequence[Version]) -> Verdict:
         self.left -= 1

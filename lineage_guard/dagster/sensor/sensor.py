@@ -150,17 +150,20 @@ def _tick(
     rules = _rules(policy, catalog, settings, now)
     end, names = _news(ledger, cursor)
     asked = every = set(uses)
+    rest: set[dg.AssetKey] = set()
     if names is not None and cursor.get("rules") == rules:
         every = {k for k in uses if k.to_user_string() in cursor["owed"]}
         settled = set(cursor["shown"]) - set(cursor["again"])
-        asked = {k for k in uses if k.to_user_string() not in settled} | affected(graph, uses, names)
+        touched = affected(graph, uses, names)
+        asked = {k for k in uses if k.to_user_string() not in settled} | touched
+        rest = {k for k in every if k.to_user_string() in cursor["begun"]} - touched
     origin = context.code_location_origin
     location = origin.location_name if origin else None
     mine = footing(settings, policy, catalog)
     note(context.instance, SENSOR, location, mine)
     doubted, remarks = doubts(context.instance, repository, location, mine, uses)
     wanted = {k: uses[k] for k in uses if k in asked or k in doubted}
-    judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now, every)
+    judgements = judge(context.instance, graph, ledger, settings, wanted, policy, catalog, now, every, rest)
     judgements = with_doubts(judgements, doubted, settings, policy.name, now)
     shown: dict[str, str] = {k.to_user_string(): d for k in uses if (d := cursor["shown"].get(k.to_user_string()))}
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
@@ -178,7 +181,8 @@ def _tick(
     context.log.info(said)
     again = [j.key.to_user_string() for j in judgements if not (j.final and told)]
     owed = [j.key.to_user_string() for j in judgements if j.owed]
-    state = {"rules": rules, "end": end, "shown": shown, "again": again, "owed": owed}
+    begun = [j.key.to_user_string() for j in judgements if j.begun]
+    state = {"rules": rules, "end": end, "shown": shown, "again": again, "owed": owed, "begun": begun}
     context.update_cursor(json.dumps(state, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
@@ -197,11 +201,11 @@ def _alert(
     now: datetime,
     location: str | None,
     owners: Mapping[str, tuple[str, ...]],
+    reach: Reach,
 ) -> tuple[bool, list[str]]:
     """Hand the verdicts to the incidents; what is not delivered waits there.
 
     Returns:
-    reach: Reach,
         Whether they were taken over: if not, the next tick must bring them again. And what went
         wrong, in a sentence each.
     """
@@ -228,11 +232,11 @@ def _alert(
             neighbourhood=around,
         )
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
+        reach.missed(error)
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
     problems = [f"alerts: {problem}" for problem in sinks.problems] if isinstance(sinks, Destinations) else []
     return True, [*problems, *(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)]
 
-        reach.missed(error)
 
 def _sinks(delivery: Delivery) -> Sequence[Sink]:
     """Where alerts go: as told, or as the environment says. What is wrong there silences nothing else."""
@@ -315,13 +319,9 @@ def _cursor(text: str | None) -> dict[str, Any]:
     except ValueError:
         value = {}
     found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    shown, again, owed = found.get("shown"), found.get("again"), found.get("owed")
-    return {
-        **found,
-        "shown": cast("dict[str, str]", shown) if isinstance(shown, dict) else {},
-        "again": cast("list[str]", again) if isinstance(again, list) else [],
-        "owed": cast("list[str]", owed) if isinstance(owed, list) else [],
-    }
+    shown = found.get("shown")
+    lists = {n: cast("list[str]", v) if isinstance(v := found.get(n), list) else [] for n in ("again", "owed", "begun")}
+    return {**found, **lists, "shown": cast("dict[str, str]", shown) if isinstance(shown, dict) else {}}
 
 
 def _sentence(collected: Collected, judgements: Sequence[Judgement], problems: Sequence[str]) -> str:

@@ -80,3 +80,24 @@ def trained(index: Index, tail: Tail, names: Collection[tuple[str, str]] = ()) -
         found.append(Trained(v, said, use or (uses[v[:2]][1] if v[:2] in uses else None)))
     made = {(v.namespace, v.name, v.run) for v in versions}
     return OnRecord(tuple(found), sum(key not in made for key in judged))
+
+
+def stopping(index: Index, tail: Tail, namespace: str, name: str) -> dict[str, bool]:
+    """Whether the newest verdict stops, for each run of one asset on which any was taken.
+
+    Args:
+        index: what is compacted.
+        tail: what is not, yet.
+        namespace: OpenLineage namespace of the asset.
+        name: OpenLineage name.
+    """
+    there = bool(index.manifest.files("decisions"))
+    found = (
+        {run: (at, stops) for run, at, stops in index.rows("stopping", namespace=namespace, name=name)} if there else {}
+    )
+    for d in tail.facts.decisions:  # in log order, which decides between two of one time
+        if (d.namespace, d.name) == (namespace, name):
+            at = micros(d.at) or _NEVER
+            if d.run not in found or found[d.run][0] <= at:
+                found[d.run] = (at, bool(json.loads(d.facet).get("stops")))
+    return {run: stops for run, (_, stops) in found.items()}
