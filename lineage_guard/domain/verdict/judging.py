@@ -286,10 +286,11 @@ def _unsure(rules: Sequence[Rule]) -> str:
     asked = dict.fromkeys(ASKED_OF_ASSETS[name] for rule in rules for name in rule.match.asks_of_asset)
     if not asked:
         return ""
-    ids = " and ".join(dict.fromkeys(rule.id for rule in rules if rule.match.asks_of_asset))
+    ids = dict.fromkeys(rule.id for rule in rules if rule.match.asks_of_asset)
+    ask = "ask" if len(ids) > 1 else "asks"
     return (
-        f"{ids} asks for the {' and '.join(asked)} of the asset, which nobody wrote down with this run: it is taken to "
-        "hold where that is stricter, and permits nothing."
+        f"{' and '.join(ids)} {ask} for the {' and '.join(asked)} of the asset, which nobody wrote down with this run: "
+        "it is taken to hold where that is stricter, and permits nothing."
     )
 
 
