@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lineage_guard.dagster.asset_facts import facts_of
 from lineage_guard.dagster.collect.collect import Collector, collect_upstream
 from lineage_guard.dagster.events import name_of
 from lineage_guard.dagster.gate.gate import Request, cannot_see, check
@@ -17,10 +18,11 @@ from lineage_guard.dagster.modes import assigned, selected, training_keys
 from lineage_guard.dagster.pins.resolve import Graph
 from lineage_guard.dagster.pins.step import upcoming
 from lineage_guard.dagster.rows.evidence import NotAsked, OfDeployment
-from lineage_guard.dagster.sensor.redecide import Rules, redecide, together
+from lineage_guard.dagster.sensor.redecide import Rules, assets_of, redecide, together
 from lineage_guard.dagster.settings import Settings, lineage_namespace
 from lineage_guard.domain.errors import LineageGuardError
 from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.rules.assets import alike
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.waivers import NOTICE
 from lineage_guard.domain.verdict.decide import Verdict
@@ -152,7 +154,7 @@ def _judge(
     collected = collect_upstream(instance, graph, ledger, step.reads, namespace=namespace, now=now)
     blind = (*step.blind, *collected.blind)
     rows.waited = False
-    request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows)
+    request = Request(step.target, use, policy, now, settings.accepted(), blind, mode, rows, facts_of(graph, key))
     answer = check(request, ledger, catalog)
     verdict = answer.verdict
     trained = ledger.productions([v for v in ledger.latest(namespace, name_of(key)) if v.run])
@@ -162,7 +164,9 @@ def _judge(
     marked, owed = len(again.verdicts), not again.done
     if not verdict.stops and trained:
         past = replace(together(list(trained.values())), outputs=(target,))
-        question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked())
+        facts = assets_of(ledger, trained, policy)
+        then = alike(facts.get(v) for v in trained)
+        question = Request(past, use, policy, now, settings.accepted(), mode=mode, rows=NotAsked(), asset=then)
         before = check(question, ledger, catalog)
         if before.verdict.stops:
             digest = digest_of(before.verdict, settings, now)

@@ -18,10 +18,12 @@ from lineage_guard.dagster.gate.gate import upstream
 from lineage_guard.dagster.sensor.rounds import Round, dump_round, load_round
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import ModelSource, Production, Usage, Version, union
+from lineage_guard.domain.rules.assets import AssetFacts, alike
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.waivers import Waivers, spanning
 from lineage_guard.domain.verdict.decide import Verdict, decide
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
+from lineage_guard.ledger.asking.judged_assets import judged_assets
 from lineage_guard.ledger.asking.trained import stopping
 from lineage_guard.openlineage.encode import event_of
 
@@ -99,7 +101,7 @@ def redecide(
     everything = {**(superseded or {}), **trained}
     filed = ledger.ask(lambda index, tail: stopping(index, tail, first.namespace, first.name))
     rounds = _Rounds(ledger, first, rules, now, going_on)
-    asking = _Asking(ledger, everything, rules, now, most)
+    asking = _Asking(ledger, everything, rules, now, most, assets_of(ledger, everything, rules.policy))
     changed = rounds.go("stop", (v for v in everything if not filed.get(v.run or "", False)), asking.stopped)
     asking.left = most
     changed += rounds.go("release", (v for v in everything if filed.get(v.run or "", False)), asking.released)
@@ -155,6 +157,7 @@ class _Asking:
     rules: Rules
     now: datetime
     left: int
+    assets: Mapping[Version, AssetFacts]
 
     def stopped(self, versions: Sequence[Version]) -> tuple[list[tuple[Version, Verdict]], int]:
         """Those that are stopped, and how many were looked at, from the first.
@@ -189,9 +192,24 @@ class _Asking:
         self.left -= 1
         target = replace(together([self.trained[v] for v in versions]), outputs=(versions[0],))
         closure, cures = upstream(target, self.ledger, self.rules.policy.terms, self.rules.catalog.ancestry)
+        closure = replace(closure, asset=alike(self.assets.get(v) for v in versions))
         waivers = spanning(self.rules.waivers, versions)
         verdict = decide(closure, self.rules.policy, waivers, self.rules.use, self.now)
         return replace(verdict, cures=tuple(map(str, cures)))
+
+
+def assets_of(ledger: Ledger, versions: Iterable[Version], policy: Policy) -> Mapping[Version, AssetFacts]:
+    """What is on record of the asset behind each version, where the policy asks for it.
+
+    Args:
+        ledger: holds the verdicts filed before.
+        versions: trained versions.
+        policy: rules.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+    """
+    return ledger.ask(lambda index, tail: judged_assets(index, tail, versions)) if policy.asks_of_assets else {}
 
 
 def together(steps: Sequence[Production]) -> Production:
