@@ -127,7 +127,7 @@ def _plus(a: Collected, b: Collected) -> Collected:
 
 def _deliver(ledger: Ledger, quiet: bool) -> Drained:
     from lineage_guard.ledger.archive.counting import events_after
-    from lineage_guard.openlineage.progress import Progress
+    from lineage_guard.openlineage.delivery.progress import Progress
 
     # The client remarks that no transport is configured; the summary says it in our words.
     logging.getLogger("openlineage").setLevel(logging.ERROR)

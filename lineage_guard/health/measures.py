@@ -18,8 +18,8 @@ from lineage_guard.ledger.archive.log import Log
 from lineage_guard.ledger.asking.answers import Checked, position_of
 from lineage_guard.ledger.asking.tally import Tally, Tallying
 from lineage_guard.ledger.presence import still_there
-from lineage_guard.openlineage.hearing import OURS
-from lineage_guard.openlineage.progress import Progress
+from lineage_guard.openlineage.delivery.progress import Progress
+from lineage_guard.openlineage.foreign.hearing import OURS
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

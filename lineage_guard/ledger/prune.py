@@ -23,7 +23,7 @@ from lineage_guard.ledger.archive.log import Log, key_of
 from lineage_guard.ledger.archive.packs import packs_after, read_pack, sweep, write_pack
 from lineage_guard.ledger.index.state import State
 from lineage_guard.ledger.index.tail import Facts, facts_of
-from lineage_guard.openlineage.statement import Statement
+from lineage_guard.openlineage.foreign.statement import Statement
 
 Place = tuple[str, str]
 

@@ -26,7 +26,7 @@ from lineage_guard.domain.verdict.runs import RunState
 from lineage_guard.openlineage.codec import license_from, model_from
 from lineage_guard.openlineage.datasets import is_uuid, model_node
 from lineage_guard.openlineage.facets import DECISION, LICENSE, MODEL_SOURCE, PINS, SOURCE
-from lineage_guard.openlineage.hearing import (
+from lineage_guard.openlineage.foreign.hearing import (
     hear_aliases,
     hear_dataset,
     hear_run,
@@ -35,9 +35,9 @@ from lineage_guard.openlineage.hearing import (
     is_supplier,
     written_versions,
 )
+from lineage_guard.openlineage.foreign.statement import Statement
+from lineage_guard.openlineage.foreign.tracing import Place, Traced, explicit_entries, traced
 from lineage_guard.openlineage.reading import Fields
-from lineage_guard.openlineage.statement import Statement
-from lineage_guard.openlineage.tracing import Place, Traced, explicit_entries, traced
 
 Kind = Literal["run", "job", "dataset"]
 

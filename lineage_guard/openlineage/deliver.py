@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lineage_guard.openlineage.answers import LONGEST_WAIT
-from lineage_guard.openlineage.passing import Passing, Select, named, send, written_by_us
-from lineage_guard.openlineage.progress import Outbox, Progress, Refusal, order
-from lineage_guard.openlineage.sending import Failed, Refused, Sender
+from lineage_guard.openlineage.delivery.passing import Passing, Select, named, send, written_by_us
+from lineage_guard.openlineage.delivery.progress import Outbox, Progress, Refusal, order
+from lineage_guard.openlineage.delivery.refusals import LONGEST_WAIT
+from lineage_guard.openlineage.delivery.sending import Failed, Refused, Sender
 
 __all__ = ["COUNTED", "Drained", "Outbox", "Refusal", "backlog", "drain", "redeliver", "written_by_us"]
 

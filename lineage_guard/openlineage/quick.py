@@ -28,7 +28,9 @@ from lineage_guard.domain.facts import (
 from lineage_guard.domain.verdict.runs import RunState
 from lineage_guard.openlineage.datasets import is_uuid, model_node
 from lineage_guard.openlineage.decode import Decoded, decode
-from lineage_guard.openlineage.hearing import EMPTYING, OURS, REPLACING, is_supplier
+from lineage_guard.openlineage.foreign.hearing import EMPTYING, OURS, REPLACING, is_supplier
+from lineage_guard.openlineage.foreign.statement import Heard, Statement, Written
+from lineage_guard.openlineage.foreign.tracing import Place, Traced
 from lineage_guard.openlineage.reading import parse_time
 from lineage_guard.openlineage.shapes import (
     Column,
@@ -43,8 +45,6 @@ from lineage_guard.openlineage.shapes import (
     Schema,
     Versions,
 )
-from lineage_guard.openlineage.statement import Heard, Statement, Written
-from lineage_guard.openlineage.tracing import Place, Traced
 
 _read = msgspec.json.Decoder(RunEventShape).decode
 _read_schema = msgspec.json.Decoder(Schema | None).decode

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from lineage_guard.openlineage.facets import Json
-from lineage_guard.openlineage.hearing import OURS
+from lineage_guard.openlineage.foreign.hearing import OURS
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent

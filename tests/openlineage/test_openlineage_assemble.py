@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lineage_guard.domain.facts import Completeness, Influence, Production, Version
 from lineage_guard.openlineage.decode import decode
-from lineage_guard.openlineage.foreign import Foreign, assemble
-from lineage_guard.openlineage.statement_json import dump, load
+from lineage_guard.openlineage.foreign.assembling import Foreign, assemble
+from lineage_guard.openlineage.foreign.statement_json import dump, load
 
 Events = list[dict[str, Any]]
 

@@ -22,8 +22,8 @@ from lineage_guard.domain.verdict.runs import AssetRun, CheckResult, RunState, a
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.deliver import backlog, drain, redeliver
+from lineage_guard.openlineage.delivery.outgoing import outgoing
 from lineage_guard.openlineage.encode import event_of
-from lineage_guard.openlineage.outgoing import outgoing
 
 pytestmark = pytest.mark.usefixtures("no_configuration")
 

@@ -19,9 +19,9 @@ from lineage_guard.domain.facts import Completeness
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
 from lineage_guard.openlineage import classes
 from lineage_guard.openlineage.decode import decode
+from lineage_guard.openlineage.delivery.rebuild import rebuild
 from lineage_guard.openlineage.encode import canonical, event_of
 from lineage_guard.openlineage.facets import OWN, SCHEMA_URLS, installed_version
-from lineage_guard.openlineage.rebuild import rebuild
 from lineage_guard.openlineage.validate import schemas, validate
 
 

@@ -18,8 +18,8 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.verdict.runs import RunState, asset_run_id
 from lineage_guard.ledger import Ledger, open_ledger
 from lineage_guard.openlineage.deliver import Drained, drain
+from lineage_guard.openlineage.delivery.outgoing import outgoing
 from lineage_guard.openlineage.encode import event_of
-from lineage_guard.openlineage.outgoing import outgoing
 
 pytestmark = pytest.mark.usefixtures("no_configuration")
 

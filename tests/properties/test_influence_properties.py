@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lineage_guard.domain.declared.influence import ColumnsSaid, gap, influences
 from lineage_guard.domain.facts import Completeness, Influence
+from lineage_guard.openlineage.foreign.tracing import traced
 from lineage_guard.openlineage.reading import Fields
-from lineage_guard.openlineage.tracing import traced
 
 OWN = "table"
 NAMES = ["a", "b", "c", "d"]

@@ -20,7 +20,7 @@ from lineage_guard.domain.errors import ConfigError
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.archive.quarantine import quarantined
 from lineage_guard.ledger.ledger import Ledger
-from lineage_guard.openlineage.rebuild import rebuild
+from lineage_guard.openlineage.delivery.rebuild import rebuild
 from lineage_guard.web.receiver import receiver, require_safe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "openlineage"))

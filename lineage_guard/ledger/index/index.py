@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lineage_guard.ledger.index.graph import Segment
     from lineage_guard.ledger.index.recall import Memory
     from lineage_guard.ledger.index.standing import Standing
-    from lineage_guard.openlineage.statement import Statement
+    from lineage_guard.openlineage.foreign.statement import Statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -152,7 +152,7 @@ class Index:
     def statements(self) -> list[Statement]:
         """What the indexed events of other producers say."""
         if self._statements is None and self.manifest.files("statements"):
-            from lineage_guard.openlineage.statement_json import load
+            from lineage_guard.openlineage.foreign.statement_json import load
 
             self._statements = [load(body) for (body,) in self.rows("statements")]
         return self._statements or []

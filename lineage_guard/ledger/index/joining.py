@@ -17,7 +17,7 @@ from lineage_guard.ledger.index.index import Index
 from lineage_guard.ledger.index.tail import Tail
 
 if TYPE_CHECKING:
-    from lineage_guard.openlineage.timeline import Timeline
+    from lineage_guard.openlineage.foreign.timeline import Timeline
 
 
 class Joined(msgspec.Struct, frozen=True, eq=False):

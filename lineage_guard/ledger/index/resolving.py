@@ -15,11 +15,11 @@ from lineage_guard.ledger.index import recall
 from lineage_guard.ledger.index.index import Index, micros
 from lineage_guard.ledger.index.joining import Joined
 from lineage_guard.ledger.index.tail import Tail
-from lineage_guard.openlineage.foreign import assemble
-from lineage_guard.openlineage.timeline import ALWAYS, NEVER, Place, Span, Timeline, Write, born
+from lineage_guard.openlineage.foreign.assembling import assemble
+from lineage_guard.openlineage.foreign.timeline import ALWAYS, NEVER, Place, Span, Timeline, Write, born
 
 if TYPE_CHECKING:
-    from lineage_guard.openlineage.statement import Statement
+    from lineage_guard.openlineage.foreign.statement import Statement
 
 #: What is recorded of an external asset that nobody declared.
 _SILENT = production_facts(None, has_deps=False, is_external=True)

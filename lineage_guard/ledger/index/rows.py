@@ -9,7 +9,7 @@ from lineage_guard.domain.facts import Influence, License, ModelSource, Pin, Pro
 from lineage_guard.ledger.index.index import Index
 from lineage_guard.ledger.index.tables import TABLES, halves, key
 from lineage_guard.ledger.index.tail import Tail
-from lineage_guard.openlineage.statement_json import dump
+from lineage_guard.openlineage.foreign.statement_json import dump
 
 Columns = dict[str, list[object]]
 

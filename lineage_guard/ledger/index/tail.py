@@ -16,7 +16,7 @@ from lineage_guard.ledger.archive.log import GENESIS, Batch, key_of
 if TYPE_CHECKING:
     from lineage_guard.ledger.index.joining import Joined
     from lineage_guard.openlineage.decode import Decoded
-    from lineage_guard.openlineage.statement import Statement
+    from lineage_guard.openlineage.foreign.statement import Statement
 
 Event = Mapping[str, object]
 #: The identity of an event is so many bytes of its SHA-256.

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import ConfigError, EventError
-from lineage_guard.openlineage import answers
+from lineage_guard.openlineage.delivery import refusals
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -110,7 +110,7 @@ class Sender:
             if self._client is not None:
                 self._client.close(timeout=5.0)
         except Exception as e:  # noqa: BLE001  (closing must not hide what was sent)
-            return answers.described(e)
+            return refusals.described(e)
         return None
 
     def _try(self, emit: Callable[[], object], left: Callable[[], float]) -> None:
@@ -141,19 +141,19 @@ class Sender:
         try:
             retrying(again)
         except Exception as e:
-            if answers.never_taken(e):
-                raise Refused(answers.described(e)) from e
+            if refusals.never_taken(e):
+                raise Refused(refusals.described(e)) from e
             raise Failed(
-                answers.described(e),
-                broke=answers.broke(e),
-                doubtful=answers.doubtful(e),
-                wait=answers.asked_to_wait(e),
+                refusals.described(e),
+                broke=refusals.broke(e),
+                doubtful=refusals.doubtful(e),
+                wait=refusals.asked_to_wait(e),
             ) from e
 
 
 def _again(error: BaseException) -> bool:
     """Whether another attempt may help, and the backend has not asked for a pause first."""
-    return isinstance(error, Exception) and not answers.never_taken(error) and not answers.asked_to_wait(error)
+    return isinstance(error, Exception) and not refusals.never_taken(error) and not refusals.asked_to_wait(error)
 
 
 def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | None:
@@ -170,7 +170,7 @@ def _client(transport_config: Mapping[str, Any] | None) -> OpenLineageClient | N
         named = bool((client.config.transport or {}).get("type")) or bool(os.environ.get("OPENLINEAGE_URL"))
     except Exception as e:
         raise ConfigError(
-            f"the OpenLineage transport cannot be made: {answers.described(e)}",
+            f"the OpenLineage transport cannot be made: {refusals.described(e)}",
             where="OpenLineage configuration",
             fix="see https://openlineage.io/docs/client/python for its options",
         ) from e
@@ -196,7 +196,7 @@ def _environment_kept() -> Generator[None]:
 
 
 def _built(event: Mapping[str, Any]) -> Event:
-    from lineage_guard.openlineage.rebuild import rebuild
+    from lineage_guard.openlineage.delivery.rebuild import rebuild
 
     try:
         return rebuild(event)
@@ -238,7 +238,7 @@ def _believe_no_redirect(transport: Any) -> None:
     from openlineage.client.transport.http import HttpTransport
 
     if isinstance(transport, HttpTransport):
-        transport.session.hooks["response"].append(answers.check)
+        transport.session.hooks["response"].append(refusals.check)
 
 
 def _ask_environment_once(transport: Any) -> None:

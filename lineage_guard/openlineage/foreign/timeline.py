@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.openlineage.tracing import Place
+from lineage_guard.openlineage.foreign.tracing import Place
 
 #: Times in microseconds since 1970; before and after all of them.
 NEVER, ALWAYS = -(1 << 62), 1 << 62

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
-from lineage_guard.openlineage.tracing import Place
+from lineage_guard.openlineage.foreign.tracing import Place
 
 
 class Heard(NamedTuple):

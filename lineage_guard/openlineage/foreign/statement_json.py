@@ -8,9 +8,9 @@ from typing import Any
 
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Pin, Production, Version
 from lineage_guard.openlineage.codec import license_from, license_json, model_from, model_json
+from lineage_guard.openlineage.foreign.statement import Heard, Statement, Written
+from lineage_guard.openlineage.foreign.tracing import Place
 from lineage_guard.openlineage.reading import Fields, format_time, parse_time
-from lineage_guard.openlineage.statement import Heard, Statement, Written
-from lineage_guard.openlineage.tracing import Place
 
 _INFLUENCES = (Influence.DIRECT, Influence.INDIRECT)
 _PINS = (Pin.CONSERVATIVE, Pin.EXACT)

@@ -30,9 +30,9 @@ from lineage_guard.domain.facts import (
     union,
 )
 from lineage_guard.openlineage.datasets import model_node
-from lineage_guard.openlineage.statement import Heard, Statement, Written
-from lineage_guard.openlineage.timeline import ALWAYS, Span, Timeline, Write, born, micros
-from lineage_guard.openlineage.tracing import Place, Traced
+from lineage_guard.openlineage.foreign.statement import Heard, Statement, Written
+from lineage_guard.openlineage.foreign.timeline import ALWAYS, Span, Timeline, Write, born, micros
+from lineage_guard.openlineage.foreign.tracing import Place, Traced
 
 _ENDS = frozenset({"COMPLETE", "FAIL", "ABORT"})
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from lineage_guard.openlineage.outgoing import outgoing
-from lineage_guard.openlineage.progress import Outbox, Progress, Refusal
-from lineage_guard.openlineage.sending import Failed, Refused, Sender
+from lineage_guard.openlineage.delivery.outgoing import outgoing
+from lineage_guard.openlineage.delivery.progress import Outbox, Progress, Refusal
+from lineage_guard.openlineage.delivery.sending import Failed, Refused, Sender
 
 Select = Callable[[Mapping[str, object]], bool]
 

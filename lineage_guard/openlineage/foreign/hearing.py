@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from lineage_guard.domain.facts import Influence, Pin, Production, Version
 from lineage_guard.openlineage.facets import PINS, VERSIONS
+from lineage_guard.openlineage.foreign.statement import Heard, Statement, Written
+from lineage_guard.openlineage.foreign.tracing import Place, Traced, explicit_entries, traced
 from lineage_guard.openlineage.reading import Fields
-from lineage_guard.openlineage.statement import Heard, Statement, Written
-from lineage_guard.openlineage.tracing import Place, Traced, explicit_entries, traced
 
 OURS = "https://github.com/lineage-guard/lineage-guard/tree/"
 REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE", "DROP"})
