@@ -117,6 +117,9 @@ def done(change: Change) -> str:
     without = f" without {', '.join(map(plain, change.models))}" if change.models else ""
     if change.action is Action.REPLACE:
         return _TITLES[change.action]
+    if change.action is Action.REBUILD and not without:
+        # A gap or a licence further up: made again from the same, it would hold the same.
+        return f"{_TITLES[change.action]}, from nothing that stops the step"
     return f"{_TITLES[change.action]}{without}"
 
 

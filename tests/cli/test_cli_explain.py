@@ -17,7 +17,9 @@ from click.testing import CliRunner
 import lineage_guard
 from lineage_guard.cli import cli
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
+from lineage_guard.domain.verdict.remedy import Action, Change
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
+from lineage_guard.explaining.words import done
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 
@@ -218,3 +220,10 @@ def test_the_schemas_are_printed_and_are_schemas(name):
     said = json.loads(result.stdout)
     jsonschema.Draft202012Validator.check_schema(said)
     assert said["$id"].endswith(f"{name}.schema.json")
+
+
+def test_a_version_without_a_model_of_its_own_is_not_just_to_be_made_again() -> None:
+    # Made again from the same, it would have the same gap further up.
+    change = Change(version("orders"), Action.REBUILD, (), 3)
+    assert done(change) == "make it again, from nothing that stops the step"
+    assert done(replace(change, models=("openai/gpt-4o",))) == "make it again without openai/gpt-4o"
