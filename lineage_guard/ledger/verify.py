@@ -10,12 +10,15 @@ one that an auditor kept (``expected``).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from lineage_guard.domain.errors import LedgerError
-from lineage_guard.ledger.archive.archive import Archive
+from lineage_guard.ledger.archive.archive import Archive, Copying
 from lineage_guard.ledger.archive.batch import GENESIS, Batch, OtherFormat, parse
 from lineage_guard.ledger.archive.log import Log, key_of
 from lineage_guard.ledger.archive.packs import covering, packs_after, read_pack
@@ -61,10 +64,11 @@ def verify(archive: Archive, expected: Sequence[str] = (), *, index: bool = Fals
         archive: what to verify.
         expected: watermarks that were kept elsewhere.
         index: whether to make the index again from a log that is whole, and compare it; that takes as long as
-            compaction did, and room for another index among the temporary files.
+            compaction did, and room for another index among the temporary files (for two where the ledger is in
+            a bucket: its files are fetched, because a copy from before says nothing of what is there now).
 
     Raises:
-        LedgerError: when the archive itself cannot be listed or read.
+        LedgerError: when the archive itself cannot be listed or read, or there is no room to compare the index.
     """
     findings: list[Finding] = []
     chains = {0: GENESIS}
@@ -94,9 +98,10 @@ def verify(archive: Archive, expected: Sequence[str] = (), *, index: bool = Fals
     claims += [(where, f"{m.seq}:{m.chain}") for m, where in manifests]
     findings += [Finding(who, what) for who, mark in claims if (what := _compared(mark, chains, end))]
     if manifests:
-        findings += _index(archive, manifests[-1][0])
-        if index and not findings:
-            findings += _unfaithful(archive, manifests)
+        with _as_stored(archive) as stored:
+            findings += _index(stored, manifests[-1][0])
+            if index and not findings:
+                findings += _unfaithful(stored, manifests)
     return Verified(end, events, dropped, verdicts, f"{end}:{chains.get(end, '?')}", tuple(findings))
 
 
@@ -149,9 +154,19 @@ def _unfaithful(archive: Archive, manifests: Sequence[tuple[Manifest, str]]) -> 
 
     where = {manifest.generation: place for manifest, place in manifests}
     batches = Log(archive).after(0, GENESIS)
+    for generation, what in unfaithful(archive, [manifest for manifest, _ in manifests], batches):
+        yield Finding(where[generation], what)
+
+
+@contextmanager
+def _as_stored(archive: Archive) -> Generator[Archive]:
+    """The archive, past any copies of its index that were kept here."""
     try:
-        for generation, what in unfaithful(archive, [manifest for manifest, _ in manifests], batches):
-            yield Finding(where[generation], what)
+        if isinstance(archive, Copying):
+            with TemporaryDirectory(prefix="lineage-guard-") as folder:
+                yield archive.anew(Path(folder))
+        else:
+            yield archive
     except OSError as e:
         raise LedgerError(
             f"the index cannot be made again beside the ledger to compare it: {e}",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import multiprocessing
 from pathlib import Path
 
 import histories
 import ledger_workers as workers
+import pyarrow.parquet as pq
 import pytest
 from faulty_s3 import Proxy
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, Production, Version
 from lineage_guard.ledger import open_ledger
-from lineage_guard.ledger.archive.log import Log
+from lineage_guard.ledger.archive.log import Log, key_of
 from lineage_guard.ledger.verify import verify
 
 TARGET = Production((Version("d", "s"),), inputs=(Input(workers.version_of(5)),))

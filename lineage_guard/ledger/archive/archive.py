@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from lineage_guard.domain.errors import LedgerError
@@ -77,6 +77,19 @@ class Archive(Protocol):
 
     def sweep(self) -> int:
         """Remove what writers that were killed long ago left half-done; how many pieces that was."""
+        ...
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """What an archive offers besides when its ``file`` hands out local copies that it keeps."""
+
+    def anew(self, folder: Path) -> Archive:
+        """The same archive as somebody sees it who has no copies yet: they are fetched into another folder.
+
+        Args:
+            folder: an empty folder.
+        """
         ...
 
 

@@ -168,6 +168,10 @@ class S3Archive:
             ) from e
         return path
 
+    def anew(self, folder: Path) -> S3Archive:
+        """The same objects, with copies in another folder: what the bucket holds, and not what was fetched once."""
+        return S3Archive(self._url, folder, self._client)
+
     def describe(self, key: str) -> str:
         """The URL of a key."""
         return f"{self._url}/{key}"
