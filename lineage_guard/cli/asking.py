@@ -105,7 +105,10 @@ def ask(
     )
     book = open_ledger(ledger_location(ledger or settings.ledger))
     if found is None:
-        notes.append("No definitions were given: this judges what the newest versions in the ledger were made from.")
+        notes.append(
+            "No definitions were given: this judges what the newest versions in the ledger were made from, or "
+            "what a later run was about to read that was stopped; with -m, -f or -w, what the next run would read."
+        )
         answers = ask_ledger(question, book, catalog)
         return [Asked(a.verdict, tuple(notes), _explained(a, question, book, catalog, wanted)) for a in answers]
     if found.settings is None and is_training(question.use):

@@ -1,4 +1,4 @@
-"""One verdict in full, and what a run that was stopped would have read: from the event on record."""
+"""One verdict in full, from the event on record."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.domain.errors import EventError
-from lineage_guard.domain.facts import Production, Version
+from lineage_guard.domain.facts import Version
 from lineage_guard.domain.verdict.decide import Finding, Verdict
 from lineage_guard.domain.verdict.explain import headline, path_steps, terms_text
 from lineage_guard.ledger.archive.written import event_at
+from lineage_guard.ledger.asking.attempted import made as made
+from lineage_guard.ledger.asking.attempted import newest
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.verdicts import verdict_of
 from lineage_guard.web import listing
@@ -46,47 +48,6 @@ def verdict(ledger: Ledger, namespace: str, name: str, partition: str | None, ru
         facet=facet,
         history=history,
     )
-
-
-def newest(ledger: Ledger, version: Version) -> ListedVerdict | None:
-    """The newest verdict on a version; on one without a run, the newest of its partition.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    place = (version.namespace, version.name)
-    return ledger.ask(lambda index, tail: ledger.browsing.verdict(index, tail, place, version.partition, version.run))
-
-
-def made(ledger: Ledger, version: Version) -> tuple[Production | None, bool]:
-    """What is on record of the making of a version; of one that was never made, what its run would have read.
-
-    Args:
-        ledger: the ledger.
-        version: the version.
-
-    Returns:
-        The production with that version first, if there is any; and whether the version was made.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    found = ledger.productions([version]).get(version)
-    if found is not None:
-        return replace(found, outputs=(version, *(v for v in found.outputs if v != version))), True
-    listed = newest(ledger, version) if version.run is not None else None
-    event = event_at(ledger.archive, listed.ord, listed.run) if listed else None
-    if event is None:
-        return None, False
-    try:
-        planned = decode({**event, "eventType": "COMPLETE"}).productions
-    except EventError:
-        return None, False
-    for each in planned:
-        # An event of a run that wrote nothing names its outputs without their partitions.
-        if any(v._replace(partition=version.partition) == version for v in each.outputs):
-            return replace(each, outputs=(version,)), False
-    return None, False
 
 
 def facet_of(ledger: Ledger, listed: ListedVerdict) -> Mapping[str, Any]:
