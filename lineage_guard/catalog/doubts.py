@@ -64,7 +64,7 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
                 word = pattern.removeprefix("!")
                 place = document.place(("rules", i, "when", key, *((at,) if several else ())))
                 if key in _NAMES:
-                    yield from _selecting(key, word, place, row["id"])
+                    yield from _selecting(key, pattern, place, row["id"])
                     continue
                 if meets(key, word, catalog):
                     if key == "license" and not _wild(word) and (named := spellings(word)[-1]) != word:
@@ -79,11 +79,13 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
                 yield Doubt(place, what, _fix(key, near), near)
 
 
-def _selecting(key: str, word: str, place: str, rule: str) -> Iterator[Doubt]:
+def _selecting(key: str, pattern: str, place: str, rule: str) -> Iterator[Doubt]:
+    word = pattern.removeprefix("!")
     by, colon, rest = word.partition(":")
     if not colon or by.lower() not in _SELECTS:
         return
-    what = f"{word!r} is the name {rest!r} in a namespace {by!r}, and no selection, so rule {rule!r} may never hold"
+    does = "excludes nothing" if pattern.startswith("!") else "may never hold"
+    what = f"{word!r} is the name {rest!r} in a namespace {by!r}, and no selection, so rule {rule!r} {does}"
     if by.lower() == "key":
         yield Doubt(place, what, f"write {rest!r}", rest)
     elif key == "asset":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from lineage_guard.dagster.compat import BaseAssetNode
 from lineage_guard.dagster.pins.facts import Graph
 from lineage_guard.domain.rules.assets import AssetFacts
 
@@ -34,11 +35,19 @@ def facts_of(graph: Graph, key: dg.AssetKey) -> AssetFacts | None:
     """
     if not graph.has(key):
         return None
-    node = graph.get(key)
-    tags = sorted(node.tags.items())
+    return facts_in(graph.get(key))
+
+
+def facts_in(said: BaseAssetNode | dg.AssetSpec) -> AssetFacts:
+    """The facts in one definition.
+
+    Args:
+        said: a node of an asset graph, or a spec.
+    """
+    tags = sorted(said.tags.items())
     return AssetFacts(
-        group=node.group_name or "default",
+        group=said.group_name or "default",
         tags=tuple((name, value) for name, value in tags if not name.startswith(_KIND)),
         kinds=tuple(name.removeprefix(_KIND) for name, _ in tags if name.startswith(_KIND)),
-        owners=tuple(node.owners),
+        owners=tuple(said.owners),
     )

@@ -8,6 +8,7 @@ import pytest
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.doubts import meets, nearest
 from lineage_guard.catalog.lint import lint_policy
+from lineage_guard.catalog.policy_file import read_policy
 from lineage_guard.domain.errors import PolicyError
 
 CATALOG = load_catalog()
@@ -81,6 +82,25 @@ def test_lint_says_where_a_name_is_misspelt_and_load_tells_it_once(tmp_path, cap
         load_policy(policy(tmp_path, "model: '*'", name="quiet.yaml"), CATALOG)
     said = [r.getMessage() for r in caplog.records]
     assert said == [f"{near.where}: {near.what}. To fix: {near.fix}"], "a private model is for lint to ask about"
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "fix", "near"),
+    [
+        ("asset: 'group:lab'", "rule 'ours' may never hold", "write 'asset_group: lab' in its place", True),
+        ("asset: [student, '!Owner:team:x']", "rule 'ours' excludes nothing", "'asset_owner: team:x' in its", True),
+        ("dataset: 'key:raw'", "the name 'raw' in a namespace 'key', and no selection", "write 'raw'", True),
+        ("dataset: 'tag:pii=yes'", "rule 'ours' may never hold", "name the data; 'asset_tag' speaks of", False),
+    ],
+)
+def test_a_selection_of_dagster_is_read_as_a_name_and_told(tmp_path, when, what, fix, near):
+    path = policy(tmp_path, when)
+    (found,) = lint_policy(path, CATALOG)
+    assert what in found.what
+    assert fix in found.fix
+    assert found.where.startswith(f"{path}:8:")
+    assert [d.near is not None for d in read_policy(path, CATALOG)[1]] == [near]
+    assert lint_policy(policy(tmp_path, "asset: ['default:student', groups], dataset: raw"), CATALOG) == []
 
 
 def test_what_is_imported_is_looked_at_and_named(tmp_path):

@@ -84,6 +84,16 @@ def test_presets_explain_themselves(name):
         ("on: model\n    effect: as", "on: modle\n    effect: as", 6, "'modle'", "did you mean 'model'?"),
         ("on: model\n    effect: as", "on: gap\n    effect: as", 7, "'as_terms' needs terms", "use allow, warn"),
         ("    on: model\n    when", "    on: gap\n    when", 12, "would never match", "drop 'provider'"),
+        ("use: train_*}", "group: lab}", 12, "unknown key 'group'", "did you mean 'asset_group'?"),
+        ("use: train_*}", "tags: team=nlp}", 12, "unknown key 'tags'", "did you mean 'asset_tag'?"),
+        ("use: train_*}", "asset_tag: {team: nlp}}", 12, "must be a text or a list", "a tag as `team=speech`"),
+        ("use: train_*}", "asset_tag: [a=b, '!team: nlp']}", 12, "no tag of an asset is written", "'!team=nlp'"),
+        ("use: train_*}", "asset_tag: 'tag:team=nlp'}", 12, "'asset_tag' says already", "write 'team=nlp'"),
+        ("use: train_*}", "asset_group: '!group:'}", 12, "'asset_group' says already", "write a name"),
+        ("use: train_*}", "asset_owner: speech}", 12, "an owner is a team or an e-mail", "'team:speech'"),
+        ("use: train_*}", "asset_owner: '!speech'}", 12, "an owner is a team or an e-mail", "'!team:speech'"),
+        ("use: train_*}", "asset_group: '!*'}", 12, "it also excludes", "take the `!` out"),
+        ("use: train_*}", "asset_tag: '!*'}", 12, "it also excludes", "take the `!` out"),
         ("format: 1", "format: 2", 1, "format", "write `format: 1`"),
         ("rules:", "rules: []\nruls:", 5, "unknown key 'ruls'", "did you mean 'rules'?"),
         ("uses: [train_voice]", "uses: [train_voice", 4, "not valid YAML", "mend the YAML"),
@@ -111,6 +121,13 @@ def test_what_is_no_policy_is_refused(tmp_path, text):
     with pytest.raises(PolicyError) as raised:
         load_policy(write(tmp_path, text), CATALOG)
     assert raised.value.fix
+
+
+def test_what_an_asset_may_lack_can_be_asked_for(tmp_path):
+    when = "{asset_owner: ['*@example.com', 'TEAM:shop', 's?'], asset_kind: '!*', asset_tag: team}"
+    text = GOOD.replace("{provider: [xAI*], use: train_*}", when)
+    match = load_policy(write(tmp_path, text), CATALOG).rules[1].match
+    assert match.asks_of_asset == ("asset_tag", "asset_kind", "asset_owner")
 
 
 def test_missing_files_and_misspelt_presets(tmp_path):

@@ -298,6 +298,22 @@ def test_rules_on_what_is_nearly_known_are_named(look: Look, tmp_path: Path) -> 
     assert hint.found == "no asset here is called default:lettres in rule b (letters), studnet in rule c (student)"
 
 
+def test_rules_on_a_group_or_an_owner_that_nearly_is_one_are_named(look: Look, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        "format: 1\nname: team\nimport: default\nrules:\n"
+        "  - {id: a, on: gap, when: {asset_group: [defualt, shop, 'def*']}, effect: block, reason: r, fix: f}\n"
+        "  - {id: b, on: gap, when: {asset_tag: lineage_guard/use=train_competin}, effect: block, reason: r, fix: f}\n"
+    )
+    defs = f"defs = lineage_guard.guard(dg.Definitions(assets=[letters, student]), policy={str(file)!r})\n"
+    ok, hint = (r for r in look(HEAD + STUDENT + "\n" + defs, "rules") if r.check == "policy")
+    assert (ok.state, hint.state) == ("ok", "hint")
+    assert hint.found == (
+        "no asset here has defualt of the group in rule a (default), "
+        "lineage_guard/use=train_competin of the tags in rule b (lineage_guard/use=train_competing)"
+    )
+
+
 def test_gates_that_look_at_different_ledgers_are_found_in_the_code_and_in_what_they_said(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

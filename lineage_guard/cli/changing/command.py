@@ -154,6 +154,12 @@ def _report(
         notes.append("No definitions with guard() were given, so no waivers but those of --waivers are known.")
     if assumed := sorted({j.version.name for j in judged if j.assumed}):
         notes.append(f"Nobody said what these are for, train_competing is assumed: {', '.join(assumed)}.")
+    asked = any(each.policy.asks_of_assets for both in rules.used for each in both)
+    if asked and (silent := sorted({j.version.name for j in judged if j.after.asset is None})):
+        notes.append(
+            "Rules ask for group, tags, kinds or owners of assets, and with some versions of these nobody wrote them "
+            f"down: such rules are taken to hold where that is stricter, and permit nothing. {', '.join(silent)}."
+        )
     if not on_record.trained:
         notes.append("The ledger holds no trained version: no verdict was ever taken on what it holds.")
     return Report(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lineage_guard.cli.doctor.patient import Patient
 from lineage_guard.cli.doctor.result import Result, listed
 from lineage_guard.domain.errors import LineageGuardError
+from lineage_guard.domain.rules.assets import ASKED_OF_ASSETS
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.domain.rules.waivers import NOTICE, Waiver
 from lineage_guard.domain.verdict.judging import NO_RULE, OBSERVED_DIFFERS
@@ -54,7 +55,25 @@ def _misspelt(patient: Patient, catalog: Catalog, policy: Policy) -> list[Result
     if close:
         fix = "correct the name where the one in brackets is meant: a rule on an asset that is not there never holds"
         results.append(Result("policy", "hint", f"no asset here is called {listed(close)}", fix))
-    return results
+    return [*results, *_nobodys(patient, policy)]
+
+
+def _nobodys(patient: Patient, policy: Policy) -> list[Result]:
+    """Groups, tags, kinds and owners in rules that no asset has, though one has nearly that."""
+    from lineage_guard.dagster.asset_facts import facts_in
+
+    facts = [facts_in(spec) for _, _, spec in patient.assets()]
+    close: list[str] = []
+    for condition, what in ASKED_OF_ASSETS.items():
+        here = {value.lower() for each in facts for value in each.values(condition)}
+        asked = {(r.id, p.removeprefix("!")) for r in policy.rules for p in getattr(r.match, condition)}
+        for rule, word in sorted(asked):
+            if word.lower() in here or any(c in word for c in "*?["):
+                continue
+            if meant := get_close_matches(word.lower(), sorted(here), n=1, cutoff=0.8):
+                close.append(f"{word} of the {what} in rule {rule} ({meant[0]})")
+    fix = "correct it where the one in brackets is meant: a rule on what no asset has never holds"
+    return [Result("policy", "hint", f"no asset here has {listed(close)}", fix)] if close else []
 
 
 def _waivers(patient: Patient, policy: Policy) -> list[Result]:
