@@ -113,11 +113,31 @@ def _versions(entries: list[Entry], on: date) -> list[Entry]:
     if not begun:
         return versions[:1]
     current = begun[-1]
+    # An older one is over when a newer begins, unless its last day is known to be a later one.
+    lasting = [e for e in begun[:-1] if e.effective_until and on <= e.effective_until]
     if current.effective_until is not None and on > current.effective_until:
         after = versions.index(current) + 1
-        return [current, *versions[after : after + 1]]
-    # An older one is over when a newer begins, unless its last day is known to be a later one.
-    return [e for e in begun if _start(e) == _start(current) or (e.effective_until and on <= e.effective_until)]
+        return [*lasting, current, *versions[after : after + 1]]
+    return [e for e in begun if e in lasting or _start(e) == _start(current)]
+
+
+def lapsed(entries: Iterable[Entry], on: date | None) -> list[Entry]:
+    """The last versions on file of the texts that have ended, or may have where nobody knows the day.
+
+    Other terms hold then that nobody here has read: what these bar is believed, and what they permit is over.
+
+    Args:
+        entries: those that bind, of which ``in_force`` kept one at least of each text.
+        on: the day; ``None`` when nobody knows.
+    """
+    unique = list(dict.fromkeys(entries))
+
+    def over(entry: Entry) -> bool:
+        return entry.effective_until not in (None, date.max) and (on is None or on > entry.effective_until)
+
+    texts = [[v for v in unique if same_series(v, e)] for e in unique]
+    last = dict.fromkeys(max(versions, key=_start) for versions in texts if on is None or all(map(over, versions)))
+    return [e for e in last if over(e)]
 
 
 def binds_on(entry: Entry, versions: Iterable[Entry], on: date | None) -> bool:

@@ -23,6 +23,7 @@ from lineage_guard.catalog.layers import (
     excludes,
     hit,
     join,
+    lapsed,
     layers,
     most_specific,
     same_series,
@@ -142,12 +143,12 @@ class CatalogTerms:
                 how = f"the author names {entry.terms.id}, which does not cover this {gap}, so it applies besides"
             found = Resolution((entry.terms,), None, how)
             if gap:
-                found = join(found, self._by_channel(asked))
+                found = join(found, self._on_file(asked))
         elif named:
             how = f"the author names {named!r}, which is not in the catalog"
-            found = join(Resolution((), Unresolved.UNKNOWN_TERMS, how), self._by_channel(asked))
+            found = join(Resolution((), Unresolved.UNKNOWN_TERMS, how), self._on_file(asked))
         else:
-            found = self._by_channel(asked)
+            found = self._on_file(asked)
         return join(found, *(self._base(base, on) for base in bases)) if bases else found
 
     def _ask(self, provider: str, model: str, channel: str | None, on: date | None) -> _Asked:
@@ -179,6 +180,16 @@ class CatalogTerms:
         entries = [e for e in self._open if e.terms.kind != RESELLER]
         return most_specific([h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))])
 
+    def _somewhere(self, name: ModelName) -> list[Entry]:
+        """Who speaks of a model on one channel at least: there no pattern is more specific."""
+        entries = [e for e in self._open if e.terms.kind != RESELLER]
+        hits = [h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))]
+        by_channel: dict[str, list[Hit]] = {}
+        for h in hits:
+            for channel in h.entry.channels:
+                by_channel.setdefault(channel.text, []).append(h)
+        return list(dict.fromkeys(h.entry for rivals in by_channel.values() for h in most_specific(rivals)))
+
     def _not_covered(self, entry: Entry, asked: _Asked) -> str | None:
         """Why terms that the author names cannot stand alone; ``None`` when they can."""
         if hit(entry, asked.name) is None:
@@ -190,6 +201,15 @@ class CatalogTerms:
         if not reached:
             return "channel"
         return None if binds_on(entry, [e for e in self._entries if same_series(e, entry)], asked.on) else "date"
+
+    def _on_file(self, asked: _Asked) -> Resolution:
+        return self._still(self._by_channel(asked), asked.on)
+
+    def _still(self, found: Resolution, on: date | None) -> Resolution:
+        """The same, with a doubt where a text has ended and no later one is known."""
+        over = lapsed((self._by_id[t.id] for t in found.layers), on)
+        how = "; ".join(f"{e.terms.id} ends on {e.effective_until}, and no later text is in the catalog" for e in over)
+        return join(found, Resolution((), Unresolved.UNKNOWN_TERMS, how)) if over else found
 
     def _by_channel(self, asked: _Asked) -> Resolution:
         if asked.services:
@@ -240,6 +260,8 @@ class CatalogTerms:
         hub = is_hub(asked.provider)
         named = [h for h in asked.owners if asked.provider in h.entry.providers]
         candidates = [h.entry for h in named or asked.owners]
+        # The more exact of two texts takes the other's place on its own channels only, and this may have been another.
+        candidates += [e for e in self._somewhere(asked.name) if e not in candidates and not e.consumer_app]
         how = f"{asked.owners[0].pattern.text} matches {asked.label}, channel not stated"
         if not hub and not any("/" in id for id in asked.name.ids):
             # A short id may have been answered by the owner's own service just as well as by weights.
@@ -264,7 +286,7 @@ class CatalogTerms:
         owners = self._owners(model_name(base, self._prefixes))
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
-        return Resolution(layers([h.entry for h in owners], on), doubt(owners), f"made from {base}")
+        return self._still(Resolution(layers([h.entry for h in owners], on), doubt(owners), f"made from {base}"), on)
 
 
 def _turns(entries: Iterable[Entry]) -> list[date]:

@@ -129,7 +129,7 @@ def test_a_finding_says_what_was_found_in_one_sentence(made, given, said):
     ("unresolved", "said"),
     [
         ("UNKNOWN_CHANNEL", "the channel it was reached through is not stated or not known"),
-        ("UNKNOWN_TERMS", "the terms it names are not in the catalog"),
+        ("UNKNOWN_TERMS", "not all terms that bind it are in the catalog"),
         ("UNKNOWN_MODEL", "no catalog entry knows this model"),
     ],
 )

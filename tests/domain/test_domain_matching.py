@@ -64,9 +64,14 @@ def test_a_condition_on_what_is_not_there_does_not_hold(name):
     bare = Case(USE, ReasonCode.NO_PROVENANCE)
     assert Match(**{name: ("*",)}).of(bare) is NO
     assert Match(**{name: ("*",)}).of(CASE) is YES
-    assert Match(channel=("*",)).of(CASE._replace(model=replace(MODEL, channel=None))) is NO
     assert Match(provider=("Acme*",)).of(CASE._replace(model=None)) is YES
     assert Match(provider=("acme",)).of(CASE._replace(terms=None)) is YES
+
+
+@pytest.mark.parametrize("patterns", [("chatgpt.com",), ("!chatgpt.com",), ("*",), ("c*", "!chatgpt.com")])
+@pytest.mark.parametrize("channel", [None, "", " "])
+def test_a_condition_on_a_channel_that_nobody_stated_may_hold(patterns, channel):
+    assert Match(channel=patterns).of(CASE._replace(model=replace(MODEL, channel=channel))) is MAYBE
 
 
 def test_an_empty_condition_holds_always_and_one_that_fails_decides():

@@ -308,11 +308,18 @@ def _plain(name: str, patterns: tuple[str, ...], case: Case) -> Sure:
     if name in _ABOUT_PLACES:
         # What those have not answered nobody knows.
         return Sure.MAYBE
+    if name == "channel" and unstated(case.model):
+        return Sure.MAYBE
     values = _values(name, case)
     if passes(patterns, values):
         return Sure.YES
     # One who names a model or a channel otherwise must not slip through; that it is the same is not certain.
     return Sure.MAYBE if passes_as_another(name, patterns, values) else Sure.NO
+
+
+def unstated(model: ModelSource | None) -> bool:
+    """Whether nobody stated how a model was reached: it may have been through any channel."""
+    return model is not None and not (model.channel or "").strip()
 
 
 def passes_as_another(name: str, patterns: tuple[str, ...], values: list[str]) -> bool:

@@ -330,7 +330,7 @@ def _message(j: Ruling, reached: Reached, use: str) -> str:
         why = {
             ReasonCode.UNKNOWN_MODEL: "no catalog entry knows this model",
             ReasonCode.UNKNOWN_CHANNEL: "the channel it was reached through is not stated or not known",
-            ReasonCode.UNKNOWN_TERMS: "the terms it names are not in the catalog",
+            ReasonCode.UNKNOWN_TERMS: "not all terms that bind it are in the catalog",
         }.get(j.reason, j.rule.reason.rstrip("."))
         did = "begins from" if j.model.usage is Usage.BASE_MODEL else f"{may} output of"
         return f"{reached.version} {did} {j.model}: {why}{f' ({j.how})' if j.how else ''}."

@@ -11,7 +11,7 @@ from lineage_guard.domain.facts import Acknowledgement, Assertion, Completeness,
 from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.domain.lineage.reached import Kind, Reached, terms_day
 from lineage_guard.domain.rules.assets import ASKED_OF_ASSETS
-from lineage_guard.domain.rules.matching import Case, Sure
+from lineage_guard.domain.rules.matching import Case, Sure, unstated
 from lineage_guard.domain.rules.policy import Policy, ReasonCode, Rule, Subject
 from lineage_guard.domain.rules.spdx import choices, is_listed
 from lineage_guard.domain.rules.terms import Effect, Resolution, Terms, TermsSource
@@ -20,7 +20,7 @@ from lineage_guard.domain.rules.terms import Effect, Resolution, Terms, TermsSou
 class Ruling(NamedTuple):
     """What one rule makes of a model or a gap, in whatever row it is found.
 
-    ``unsure`` says in a sentence which fact about the asset was not on record, where the ruling rests on that.
+    ``unsure`` says what was not on record of the asset or of the model, where the ruling rests on that.
     """
 
     influence: Influence
@@ -267,31 +267,35 @@ def _rules(policy: Policy, on: Subject, case: Case, how: str = "") -> Iterator[R
         sure = rule.match.of(case)
         if sure is Sure.NO:
             continue
-        if rule.match.asks_of_asset:
+        if rule.match.asks_of_asset or (rule.match.channel and unstated(model)):
             silent.append(rule)
         # A rule that only may apply, or that narrows an imported policy, does not make silence into permission.
         spoken = spoken or (sure is Sure.YES and not rule.narrows)
         applied = rule.applied(terms, case.use, policy.organisation)
         code = ReasonCode.PERMITTED_MODEL if on is Subject.MODEL and applied.effect is Effect.ALLOW else reason
-        yield Ruling(influence, model, terms, rule, code, applied.effect, how or applied.note, _unsure([rule]))
+        yield Ruling(influence, model, terms, rule, code, applied.effect, how or applied.note, _unsure([rule], model))
     if not spoken and on is Subject.OBSERVATION:
         # A policy that is silent here was written before anything was observed; it has accepted no contradiction.
-        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how, _unsure(silent))
+        yield Ruling(influence, model, terms, OBSERVED_DIFFERS, reason, Effect.BLOCK, how, _unsure(silent, model))
     elif not spoken:
-        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how, _unsure(silent))
+        yield Ruling(influence, model, terms, NO_RULE, ReasonCode.NO_RULE, Effect.UNKNOWN, how, _unsure(silent, model))
 
 
-def _unsure(rules: Sequence[Rule]) -> str:
-    """Which facts about the asset rules ask for that nobody wrote down, in a sentence; empty where there are none."""
+def _unsure(rules: Sequence[Rule], model: ModelSource | None) -> str:
+    """What rules ask for that nobody wrote down, in sentences; empty where there is nothing."""
     asked = dict.fromkeys(ASKED_OF_ASSETS[name] for rule in rules for name in rule.match.asks_of_asset)
-    if not asked:
-        return ""
-    ids = dict.fromkeys(rule.id for rule in rules if rule.match.asks_of_asset)
-    ask = "ask" if len(ids) > 1 else "asks"
-    return (
-        f"{' and '.join(ids)} {ask} for the {' and '.join(asked)} of the asset, which nobody wrote down with this run: "
+    of_asset = [rule.id for rule in rules if rule.match.asks_of_asset]
+    reached = [rule.id for rule in rules if rule.match.channel and unstated(model)]
+    said = [
+        f"{' and '.join(dict.fromkeys(ids))} {'ask' if len(set(ids)) > 1 else 'asks'} for the {what}: "
         "it is taken to hold where that is stricter, and permits nothing."
-    )
+        for ids, what in (
+            (of_asset, f"{' and '.join(asked)} of the asset, which nobody wrote down with this run"),
+            (reached, "channel of the model, which nobody stated"),
+        )
+        if ids
+    ]
+    return " ".join(said)
 
 
 def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) -> Iterator[Ruling]:
@@ -317,7 +321,7 @@ def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) 
             how = f"{named}, {by.value.lower()}"
             for rule, _ in said:
                 effect, reason = rule.effect_of(None, case.use), ReasonCode.RESTRICTED_LICENSE
-                found.append(Ruling(case.influence, None, None, rule, reason, effect, how, _unsure([rule])))
+                found.append(Ruling(case.influence, None, None, rule, reason, effect, how, _unsure([rule], None)))
         ways[had].append(found)
     note = f" (that {got_first[0]} is yours is not on record)" if got_first and ways[Sure.YES] else ""
     if ways[Sure.YES]:
