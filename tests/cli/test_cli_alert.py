@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from http_server import answering
 from pager import Pager
 
 from lineage_guard.alerts import LogSink, send
@@ -131,37 +132,23 @@ def test_it_is_not_guessed_which_one_is_meant(run, ledger, args, said):
 
 
 def test_the_sample_goes_to_every_sink_of_the_environment(run, monkeypatch):
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
     got: list[dict] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
+    def keep(sent: bytes) -> int:
+        got.append(json.loads(sent))
+        return 200
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        monkeypatch.setenv("LINEAGE_GUARD_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/s3cret")
+    with answering(keep) as url:
+        sink = f"webhook:{url.removeprefix('http://')}"
+        monkeypatch.setenv("LINEAGE_GUARD_WEBHOOK_URL", f"{url}/s3cret")
         result = run("test")
         assert result.exit_code == 0
         assert "ok      log\n" in result.output
-        assert f"ok      webhook:127.0.0.1:{server.server_port}\n" in result.output
+        assert f"ok      {sink}\n" in result.output
         assert [(a["headline"], a["page"]) for a in got] == [("[TEST] Lineage Guard can reach this sink", False)]
         assert run("test", "--page").exit_code == 0
         assert [(a["event"], a["page"]) for a in got[1:]] == [("OPEN", True), ("RESOLVE", False)]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-    failed = run("test", "--json", "--sink", f"webhook:127.0.0.1:{server.server_port}")
+    failed = run("test", "--json", "--sink", sink)
     assert failed.exit_code == 1
     assert "no answer: ConnectError" in failed.output
     assert "s3cret" not in failed.output

@@ -1,12 +1,11 @@
 """What `sync` says of delivery: what was refused, and how far it has got."""
 
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
+from http_server import answering
 
 from lineage_guard.cli.doctor.delivery import examine
 from lineage_guard.ledger import open_ledger
@@ -25,27 +24,15 @@ class LineageBackend:
 def lineage_backend():
     backend = LineageBackend()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["job"]["name"]
-            status = backend.statuses.get(job, 201)
-            if status == 201:
-                backend.jobs.append(job)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def answer(sent: bytes) -> int:
+        job = json.loads(sent)["job"]["name"]
+        status = backend.statuses.get(job, 201)
+        if status == 201:
+            backend.jobs.append(job)
+        return status
 
-        def log_message(self, format, *args) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    backend.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield backend
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(answer) as backend.url:
+        yield backend
 
 
 def test_sync_sends_refused_events_again(run, tmp_path, monkeypatch, lineage_backend):

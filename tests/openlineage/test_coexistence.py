@@ -1,12 +1,11 @@
 """dagster-openlineage, really installed and running, beside us: one story in the ledger and at any backend."""
 
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import dagster_openlineage.sensor
 import pytest
 from asgi_server import running
 from dagster_openlineage import OpenLineageAdapter, openlineage_sensor
+from http_server import answering
 
 from lineage_guard import ModelSource, guard, synthetic_asset, training
 from lineage_guard.dagster.collect.collect import collect
@@ -29,28 +29,24 @@ TRANSFORMER = "lineage_guard.dagster.transformer.LineageGuardTransformer"
 INNER = {"module": "dagster._core.storage.event_log", "class": "ConsolidatedSqliteEventLogStorage"}
 
 
-class Backend(BaseHTTPRequestHandler):
+@dataclass
+class Backend:
     """Speaks the ingest protocol as Marquez does, and keeps what it was sent."""
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard.append(json.loads(body))  # type: ignore[attr-defined]
-        self.send_response(201)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None: ...
+    url: str = ""
+    heard: list[Any] = field(default_factory=list)
 
 
 @pytest.fixture
-def backend() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    server.heard = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def backend() -> Iterator[Backend]:
+    it = Backend()
+
+    def keep(sent: bytes) -> int:
+        it.heard.append(json.loads(sent))
+        return 201
+
+    with answering(keep) as it.url:
+        yield it
 
 
 @pytest.fixture
@@ -132,16 +128,16 @@ def runs_of(events: list[dict[str, Any]], name: str, *states: str) -> set[str]:
 
 
 def test_its_listener_and_ours_tell_one_story_at_a_backend(
-    tmp_path: Path, backend: ThreadingHTTPServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, backend: Backend, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transport = send_to(f"http://127.0.0.1:{backend.server_port}", tmp_path, monkeypatch)
+    transport = send_to(backend.url, tmp_path, monkeypatch)
     with instance_in(tmp_path, monkeypatch, listening=True) as instance:
         assets = deployment(tmp_path, PERMITTED)
         assert run_all(assets, instance).success
-        theirs = list(backend.heard)  # type: ignore[attr-defined]
+        theirs = list(backend.heard)
         collected(assets, instance, ledger)
     assert drain(ledger, transport).error is None
-    ours = backend.heard[len(theirs) :]  # type: ignore[attr-defined]
+    ours = backend.heard[len(theirs) :]
 
     for name, runs in (("synthetic", 1), ("curated", 2), ("student", 1)):
         assert len(runs_of(theirs, name)) == runs
@@ -190,20 +186,20 @@ def test_both_into_one_ledger_make_one_production_and_the_same_decision(
 
 
 def test_its_sensor_is_joined_from_the_ledger(
-    tmp_path: Path, backend: ThreadingHTTPServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, backend: Backend, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send_to(f"http://127.0.0.1:{backend.server_port}", tmp_path, monkeypatch)
+    send_to(backend.url, tmp_path, monkeypatch)
     with instance_in(tmp_path, monkeypatch, listening=False) as instance:
         assets = deployment(tmp_path, PERMITTED)
         assert run_all(assets, instance).success
         monkeypatch.setattr(dagster_openlineage.sensor, "_ADAPTER", OpenLineageAdapter())  # made when it was imported
         sensor = openlineage_sensor(include_asset_events=True, record_filter_limit=1000)
         sensor.evaluate_tick(dg.build_sensor_context(instance))
-        early = [e for e in backend.heard if e["eventType"] == "COMPLETE"]  # type: ignore[attr-defined]
-        backend.heard.clear()  # type: ignore[attr-defined]
+        early = [e for e in backend.heard if e["eventType"] == "COMPLETE"]
+        backend.heard.clear()
         collected(assets, instance, ledger)
         sensor.evaluate_tick(dg.build_sensor_context(instance))
-        late = [e for e in backend.heard if e["eventType"] == "COMPLETE"]  # type: ignore[attr-defined]
+        late = [e for e in backend.heard if e["eventType"] == "COMPLETE"]
     for events in (early, late):
         for name in ("synthetic", "curated", "student"):
             assert runs_of(events, name) == {v.run for v in ledger.latest("default", name)}
@@ -216,15 +212,15 @@ def test_its_sensor_is_joined_from_the_ledger(
 
 
 def test_what_is_not_about_an_asset_passes_untouched_and_so_does_all_when_we_fail(
-    tmp_path: Path, backend: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"http://127.0.0.1:{backend.server_port}"
+    url = backend.url
     send_to(url, tmp_path, monkeypatch)
     monkeypatch.setattr("lineage_guard.dagster.transformer.lineage_namespace", lambda _: 1 / 0)
     with instance_in(tmp_path, monkeypatch, listening=True) as instance:
         assets = deployment(tmp_path, PERMITTED)
         result = dg.materialize(assets, instance=instance, selection=["synthetic"])
-    theirs = [e for e in backend.heard if e["eventType"] == "COMPLETE"]  # type: ignore[attr-defined]
+    theirs = [e for e in backend.heard if e["eventType"] == "COMPLETE"]
     assert result.success
     assert {e["run"]["runId"] for e in theirs} == {result.run_id}
     assert [o["name"] for e in theirs for o in e["outputs"]] == ["synthetic"]

@@ -3,15 +3,14 @@
 import json
 import logging
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from http_server import answering
 from openlineage_examples import all_runs, blocked_run, synthetic_run
 
 from lineage_guard.domain.errors import ConfigError
@@ -39,30 +38,18 @@ class Endpoint:
 def endpoint() -> Iterator[Endpoint]:
     state = Endpoint()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.requests += 1
-            status = state.answers.pop(0) if state.answers else 201
-            if state.refuse and body["run"]["runId"] == state.refuse:
-                status = 422
-            if status < 300:
-                state.accepted.append(body)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def answer(sent: bytes) -> int:
+        body = json.loads(sent)
+        state.requests += 1
+        status = state.answers.pop(0) if state.answers else 201
+        if state.refuse and body["run"]["runId"] == state.refuse:
+            status = 422
+        if status < 300:
+            state.accepted.append(body)
+        return status
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(answer) as state.url:
+        yield state
 
 
 def http(endpoint: Endpoint) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """Delivery: answers that look like success and are none, and events that a backend never gets over."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from backends import Answer, Marquez
+from http_server import answering
 from openlineage_examples import AT
 
 from lineage_guard.domain.facts import Production, Version
@@ -42,38 +41,9 @@ def again(ledger: Ledger, config: Mapping[str, Any], calls: int = 1, **options: 
     return reports[-1]
 
 
-@contextmanager
-def gateway(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Generator[str]:
+def gateway(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> AbstractContextManager[str]:
     """What stands before a backend and answers each event the same way; a page may be read from it."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._answer(status, headers or {}, body)
-
-        def do_GET(self) -> None:
-            self._answer(200, {}, b"")
-
-        def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return answering(lambda _: (status, headers or {}, body))
 
 
 @pytest.fixture
