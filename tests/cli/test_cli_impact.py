@@ -18,7 +18,8 @@ import lineage_guard
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.cli import cli
 from lineage_guard.dagster.gate.gate import upstream
-from lineage_guard.domain.facts import Input, ModelSource, Production, Version
+from lineage_guard.domain.facts import Input, License, ModelSource, Production, Version
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING
 from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
@@ -57,15 +58,24 @@ class World(NamedTuple):
     place: list[str]
     folder: Path
 
-    def made(self, out: Version, *inputs: Version, models: tuple[ModelSource, ...] = (), judged: bool = False) -> None:
+    def made(
+        self,
+        out: Version,
+        *inputs: Version,
+        models: tuple[ModelSource, ...] = (),
+        judged: bool = False,
+        asset: AssetFacts | None = None,
+        licenses: tuple[str, ...] = (),
+    ) -> None:
         at = START + timedelta(minutes=sum(1 for _ in self.ledger.events()))
-        production = Production((out,), inputs=tuple(map(Input, inputs)), models=models, produced_at=at)
+        read, terms = tuple(map(Input, inputs)), tuple(map(License, licenses))
+        production = Production((out,), inputs=read, models=models, licenses=terms, produced_at=at)
         verdict = None
         if judged:
             catalog = load_catalog()
             policy = load_policy("default", catalog)
             closure, _ = upstream(production, self.ledger, policy.terms, catalog.ancestry)
-            verdict = decide(closure, policy, (), TRAIN_COMPETING, at)
+            verdict = decide(replace(closure, asset=asset), policy, (), TRAIN_COMPETING, at)
         run = AssetRun(str(out.run), RunState.COMPLETE, at, out.namespace, out.name, production, verdict=verdict)
         self.ledger.append([event_of(run)])
 
@@ -145,6 +155,24 @@ def test_nothing_changes_is_0(w):
     code, text = w.impact("--policy", "default")
     assert code == 0
     assert "0 become stricter, 0 looser, 0 are judged the same for other reasons, 5 as before" in text
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_policy_that_asks_for_groups_is_answered_from_the_record_or_says_that_there_is_none(w, compacted):
+    w.made(version("tale"), licenses=("MIT",))
+    for name, group in (("sold_reader", "shop"), ("lab_reader", "lab"), ("old_reader", None)):
+        facts = AssetFacts(group) if group else None
+        w.made(version(name), version("tale"), judged=True, asset=facts)
+    if compacted:
+        w.ledger.compact()
+    (w.folder / "shop.yaml").write_text(
+        "format: 1\nname: shop\nimport: default\nrules:\n"
+        "  - {id: sold, on: license, when: {asset_group: shop}, effect: block, reason: r, fix: f}\n"
+    )
+    data = w.json("--policy", "shop.yaml")
+    assert {n for (n, _), change in changes(data).items() if change == "STRICTER"} == {"sold_reader", "old_reader"}
+    [note] = [n for n in data["notes"] if "nobody wrote them down" in n]
+    assert note.endswith(" gpt_student, house_student, old_reader, plain_student.")
 
 
 def test_new_terms_release_and_changed_terms_take_the_place_of_the_old(w, monkeypatch):

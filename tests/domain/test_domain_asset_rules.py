@@ -1,4 +1,4 @@
-"""Verdicts by rules on the group, tags, kinds and owners of what is trained; see test_domain_assets for the conditions."""
+"""Verdicts by rules on the group, tags, kinds and owners of what is trained; see also test_domain_assets."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -18,6 +18,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.rules.terms import Confidence, Effect, Restriction, Terms
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
@@ -126,6 +127,15 @@ verdicts = st.builds(
     watermark=texts,
     waivers=few(texts),
     mode=st.sampled_from(Mode),
+    asset=maybe(
+        st.builds(
+            AssetFacts,
+            group=names,
+            tags=st.dictionaries(names, texts, max_size=3).map(lambda tags: tuple(sorted(tags.items()))),
+            kinds=few(names),
+            owners=few(names),
+        )
+    ),
 )
 asset_runs = st.builds(
     AssetRun,
