@@ -31,7 +31,12 @@ def title(finding: Finding, targets: Sequence[str], verdict: Verdict) -> str:
     if finding.rule.startswith("suite:"):
         be = "are" if len(targets) > 1 else "is"
         return f"{who} {be if verdict.blocks else 'would be'} stopped by expectation {finding.rule}"
-    return f"{who} would learn from {finding.subject.namespace}:{finding.subject.name}, of unknown provenance"
+    where = f"{finding.subject.namespace}:{finding.subject.name}"
+    if finding.reason is ReasonCode.RESTRICTED_LICENSE:
+        return f"{who} would learn from {where}, whose licence rule {finding.rule} bars"
+    if list(targets) == [where]:
+        return f"{who} does not say all that it would learn from"
+    return f"{who} would learn from {where}, of unknown provenance"
 
 
 def several(names: Sequence[str]) -> str:
