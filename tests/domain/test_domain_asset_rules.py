@@ -95,6 +95,13 @@ def test_a_licence_that_may_be_had_is_no_way_out(asset, licenses, decision):
     assert said(asset, *rules, licenses=licenses).decision is decision
 
 
+def test_facts_in_words():
+    assert str(AssetFacts("lab")) == "group lab"
+    assert str(SHOP) == (
+        "group Shop; tags team=speech, reviewed; kinds pytorch, guarded; owners team:shop, ann@acme.org"
+    )
+
+
 def test_runs_whose_facts_differ_are_of_nobody_knows_what_together():
     assert alike([SHOP, SHOP]) == SHOP
     assert alike([SHOP, AssetFacts("lab")]) is None

@@ -56,6 +56,11 @@ class AssetFacts:
             case _:
                 return list(self.owners)
 
+    def __str__(self) -> str:
+        tags = [f"{key}={value}" if value else key for key, value in self.tags]
+        more = (("tags", tags), ("kinds", self.kinds), ("owners", self.owners))
+        return "; ".join((f"group {self.group}", *(f"{what} {', '.join(texts)}" for what, texts in more if texts)))
+
 
 def alike(facts: Iterable[AssetFacts | None]) -> AssetFacts | None:
     """What holds for each of several runs: the facts, where all of them state the same ones; else they are unknown.
