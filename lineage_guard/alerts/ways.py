@@ -10,6 +10,7 @@ from lineage_guard.domain.facts import Version
 from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding, Verdict
+from lineage_guard.domain.verdict.runs import is_declared
 
 #: Longest name shown; longer ones end in an ellipsis.
 NAME = 300
@@ -74,11 +75,12 @@ def ways_to_unblock(
         + (" Each other cause needs one of its own." if others else "")
     )
     again_from = _names(smallest) or (subject,)
+    made_here = any(v.run is not None and not is_declared(v.run) for v in smallest or (finding.subject,))
     rebuild = _rebuilding(smallest[:_LISTED] or (finding.subject,))
     if finding.model is not None:
         found = f"{finding.model.provider}/{finding.model.model}"
         affected = f"lineage-guard impact --model {quote(cut(found, NAME))}"
-        if any(v.run is not None for v in smallest or (finding.subject,)):
+        if made_here:
             more = f" and the other {'cause' if others == 1 else f'{others} causes'}" if others else ""
             made = f"Make {_listed(again_from)} again without {model}{more}, and everything built from it."
             first = Way(made, (*rebuild, affected))
@@ -88,8 +90,11 @@ def ways_to_unblock(
                 f"Read something without {model} in the place of {_listed(again_from)}, which no run on record makes."
             )
             first = Way(read, (explain, affected))
-    else:
+    elif made_here:
         first = Way(f"Declare what {subject} was made from, and make {_listed(again_from)} again.", rebuild)
+    else:
+        say = f"Declare where {subject} comes from, which no run on record makes, or guard the code that makes it"
+        first = Way(f"{say}; then make again what read it.", (explain,))
     if smallest:
         first = replace(first, title=f"{first.title} No smaller set would do.")
     correct = "Correct the record if it is wrong: model, channel or terms of the declaration"

@@ -8,6 +8,7 @@ from alerting import GPT, verdict
 
 from lineage_guard.alerts.ways import ways_to_unblock
 from lineage_guard.domain.facts import Version
+from lineage_guard.domain.verdict.runs import declared_run_id
 
 
 def test_what_no_run_made_is_not_told_to_be_made_again():
@@ -23,6 +24,16 @@ def test_what_no_run_made_is_not_told_to_be_made_again():
     )
     assert not any("materialize" in command for command in elsewhere.commands)
     assert elsewhere.commands[0] == "lineage-guard explain student"
+
+
+def test_what_only_a_declaration_speaks_of_is_declared_and_not_made_again():
+    said = verdict(0, gap=True)
+    outside = Version("default", "outside", None, declared_run_id("outside", "null"))
+    own = next(f for f in said.findings if f.model is None)
+    here, elsewhere = (ways_to_unblock(f, said)[0] for f in (own, replace(own, subject=outside)))
+    assert here.commands[0].startswith("dagster asset materialize")
+    assert elsewhere.title.startswith("Declare where outside comes from, which no run on record makes, or guard ")
+    assert elsewhere.commands == ("lineage-guard explain student",)
 
 
 def test_what_has_to_be_made_again_for_it_is_named_instead():
