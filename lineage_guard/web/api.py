@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from lineage_guard.pages import seen
 from lineage_guard.web import questions
-from lineage_guard.web.plain import plain
+from lineage_guard.web.answers.plain import plain
 from lineage_guard.web.site import ROWS, decision_of, named_version, site_of, text_of, version_of
 
 if TYPE_CHECKING:

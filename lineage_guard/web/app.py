@@ -81,7 +81,14 @@ def warm(ledger: Ledger) -> None:
     """
     questions.counts(ledger)
     questions.versions(ledger, limit=1)
-    for module in ("paths", "recorded", "downstream", "waived", "documents", "runbooks"):
+    for module in (
+        "graph.paths",
+        "answers.recorded",
+        "answers.downstream",
+        "answers.waived",
+        "answers.documents",
+        "runbooks",
+    ):
         import_module(f"lineage_guard.web.{module}")
     made = environment()
     for name in made.list_templates():

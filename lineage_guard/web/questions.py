@@ -23,7 +23,7 @@ from lineage_guard.web.contents import (
     VersionRow,
     WaiversView,
 )
-from lineage_guard.web.drawn import PathGraph
+from lineage_guard.web.graph.drawn import PathGraph
 
 if TYPE_CHECKING:
     from lineage_guard.alerts.standing import Standing
@@ -60,7 +60,7 @@ def verdicts(
         ConfigError: ``after`` is no place in this list.
         LedgerError: the ledger cannot be read.
     """
-    from lineage_guard.web import listing
+    from lineage_guard.web.answers import listing
 
     return listing.verdicts(ledger, text=text, decision=decision, asset=asset, after=after, limit=limit)
 
@@ -75,7 +75,7 @@ def counts(ledger: Ledger, *, text: str = "") -> Mapping[Decision | None, int]:
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    from lineage_guard.web import listing
+    from lineage_guard.web.answers import listing
 
     return listing.counts(ledger, text=text)
 
@@ -108,7 +108,7 @@ def versions(
         ConfigError: ``after`` is no place in this list.
         LedgerError: the ledger cannot be read.
     """
-    from lineage_guard.web import listing
+    from lineage_guard.web.answers import listing
 
     return listing.versions(
         ledger, text=text, kind=kind, asset=asset, partition=partition, catalog=catalog, after=after, limit=limit
@@ -133,7 +133,7 @@ def verdict(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    from lineage_guard.web import recorded
+    from lineage_guard.web.answers import recorded
 
     return recorded.verdict(ledger, namespace, name, partition, run)
 
@@ -158,7 +158,7 @@ def path_graph(
         LedgerError: the ledger cannot be read.
         WaiverError: the waivers cannot be read.
     """
-    from lineage_guard.web import paths
+    from lineage_guard.web.graph import paths
 
     return paths.path_graph(ledger, rules, version, at=at, use=use, most=most)
 
@@ -191,7 +191,7 @@ def explanation(
         SuiteError: a suite cannot be loaded.
         WaiverError: the waivers cannot be read.
     """
-    from lineage_guard.web import paths
+    from lineage_guard.web.graph import paths
 
     return paths.explanation(ledger, rules, version, at=at, use=use, most=most)
 
@@ -219,7 +219,7 @@ def impact(
         ConfigError: ``after`` is no place in this list.
         LedgerError: the ledger cannot be read.
     """
-    from lineage_guard.web import downstream
+    from lineage_guard.web.answers import downstream
 
     return downstream.impact(ledger, version=version, model=model, provider=provider, after=after, limit=limit)
 
@@ -231,7 +231,7 @@ def waivers(rules: Rules, at: datetime) -> WaiversView:
         rules: names the file.
         at: the time (timezone-aware UTC).
     """
-    from lineage_guard.web import waived
+    from lineage_guard.web.answers import waived
 
     return waived.waivers(rules.waivers, at)
 
@@ -261,6 +261,6 @@ def report_bytes(ledger: Ledger, rules: Rules, version: Version, format_: str) -
         LedgerError: the ledger cannot be read.
         WaiverError: the waivers cannot be read.
     """
-    from lineage_guard.web import documents
+    from lineage_guard.web.answers import documents
 
     return documents.report_bytes(ledger, rules, version, format_)

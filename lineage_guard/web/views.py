@@ -12,10 +12,10 @@ from lineage_guard.domain.facts import Version
 from lineage_guard.domain.incidents.incidents import stopping
 from lineage_guard.domain.verdict.decide import Decision
 from lineage_guard.web import questions
+from lineage_guard.web.answers.upstream import upstream_of
+from lineage_guard.web.graph.tree import tree_of
 from lineage_guard.web.rendering import page, part, to
 from lineage_guard.web.site import ROWS, Site, decision_of, named_version, site_of, text_of
-from lineage_guard.web.tree import tree_of
-from lineage_guard.web.upstream import upstream_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from lineage_guard.web.answers.upstream import Upstream
     from lineage_guard.web.contents import Page, VerdictView, VersionRow
-    from lineage_guard.web.upstream import Upstream
 
 #: Rows of a list that is one of several on a page.
 _FEW = 12
@@ -130,7 +130,7 @@ def _dagster(site: Site, which: Version, view: VerdictView | None) -> dict[str, 
 
 
 def _upstream(site: Site, which: Version, at: datetime, use: str | None) -> Upstream | None:
-    from lineage_guard.web.examined import examine
+    from lineage_guard.web.answers.examined import examine
 
     found = examine(site.ledger, site.rules, which, at, use)
     return upstream_of(found.closure) if found else None

@@ -26,8 +26,9 @@ from lineage_guard.explaining.explanation import explanation_of
 from lineage_guard.ledger.asking.past import as_of
 from lineage_guard.openlineage.verdicts import verdict_of
 from lineage_guard.report.compiling import Rulebook, compile_report
+from lineage_guard.report.rendering import render
+from lineage_guard.web.answers.examined import examine
 from lineage_guard.web.contents import Rules as Shown
-from lineage_guard.web.examined import examine
 
 HOUSE = """
 format: 1
@@ -126,6 +127,9 @@ def test_every_route_is_told_what_the_definition_said_and_of_what_was_trained_wh
     report = compile_report(past, trained, Rulebook(house, catalog.ancestry, catalog.digest), upstream)
     is_stopped(report.redecided.verdict)
     assert report.redecided.differs == ()
+    assert "<th>Asset</th><td><bdi>group shop; tags lineage_guard/use=train_competing, team=speech" in (
+        render(report, "html").decode()
+    )
     # An index says what the log says.
     assert lane.ledger.compact()
     is_stopped(ask_ledger(question, lane.ledger, catalog)[0].verdict)

@@ -15,7 +15,7 @@ from lineage_guard.domain.verdict.decide import decide
 from lineage_guard.explaining.answering import upstream
 from lineage_guard.ledger import open_ledger
 from lineage_guard.web import questions, views
-from lineage_guard.web.nodes import SPELLED
+from lineage_guard.web.graph.nodes import SPELLED
 from lineage_guard.web.rendering import to_version
 
 ODD = ModelSource("we[ird]", "model-*[v1]?")

@@ -30,7 +30,7 @@ from lineage_guard.ledger.asking import browsing
 from lineage_guard.openlineage.encode import event_of
 from lineage_guard.web import questions
 from lineage_guard.web.contents import Page, Rules, VersionKind
-from lineage_guard.web.drawn import NodeKind, PathGraph
+from lineage_guard.web.graph.drawn import NodeKind, PathGraph
 
 T = TypeVar("T")
 CATALOG = load_catalog()

@@ -15,13 +15,13 @@ import numpy as np
 
 from lineage_guard.domain.facts import Influence, Pin
 from lineage_guard.ledger.index.graph import Between, Segment, reverse, walk
-from lineage_guard.web import nodes
-from lineage_guard.web.drawn import GraphEdge, PathGraph
-from lineage_guard.web.grouping import Grouped, grouped
+from lineage_guard.web.graph import nodes
+from lineage_guard.web.graph.drawn import GraphEdge, PathGraph
+from lineage_guard.web.graph.grouping import Grouped, grouped
 
 if TYPE_CHECKING:
     from lineage_guard.domain.verdict.judging import Judged
-    from lineage_guard.web.examined import Examined
+    from lineage_guard.web.answers.examined import Examined
 
 
 def draw(found: Examined, most: int) -> PathGraph:

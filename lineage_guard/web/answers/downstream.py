@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import Version
 from lineage_guard.ledger.asking.affected import ENDS, Hit, affected
+from lineage_guard.web.answers.listing import cursor, place_of
 from lineage_guard.web.contents import ImpactRow, Page
-from lineage_guard.web.listing import cursor, place_of
 
 if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger

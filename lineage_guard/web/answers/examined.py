@@ -24,7 +24,7 @@ from lineage_guard.ledger.asking.closing import between
 from lineage_guard.ledger.asking.judged_assets import judged_assets
 from lineage_guard.ledger.index.graph import Between
 from lineage_guard.ledger.index.state import mark
-from lineage_guard.web import recorded
+from lineage_guard.web.answers import recorded
 
 if TYPE_CHECKING:
     from lineage_guard.domain.rules.waivers import Waivers

@@ -14,10 +14,11 @@ from lineage_guard.explaining import words
 from lineage_guard.explaining.explanation import SHOWN, explained
 from lineage_guard.openlineage.verdicts import verdict_of
 from lineage_guard.report.comparing import compared
-from lineage_guard.web import drawing, recorded
+from lineage_guard.web.answers import recorded
+from lineage_guard.web.answers.examined import Examined, examine
 from lineage_guard.web.contents import CauseView, ChangeView, ExplanationView, Rules
-from lineage_guard.web.drawn import PathGraph
-from lineage_guard.web.examined import Examined, examine
+from lineage_guard.web.graph import drawing
+from lineage_guard.web.graph.drawn import PathGraph
 
 if TYPE_CHECKING:
     from lineage_guard.domain.verdict.causes import Cause

@@ -15,7 +15,7 @@ from lineage_guard.ledger.asking.attempted import made as made
 from lineage_guard.ledger.asking.attempted import newest
 from lineage_guard.openlineage.decode import decode
 from lineage_guard.openlineage.verdicts import verdict_of
-from lineage_guard.web import listing
+from lineage_guard.web.answers import listing
 from lineage_guard.web.contents import FindingView, VerdictView
 
 if TYPE_CHECKING:

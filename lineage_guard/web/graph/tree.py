@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineage_guard.web.drawn import GraphEdge, GraphNode, PathGraph
+    from lineage_guard.web.graph.drawn import GraphEdge, GraphNode, PathGraph
 
 #: Deeper branches are not nested further: a browser's own limit is not far beyond.
 _DEPTH = 60

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from lineage_guard.domain.facts import Completeness, Influence, ModelSource, Version
 from lineage_guard.domain.verdict.explain import name_of
-from lineage_guard.web.drawn import GraphNode, NodeKind
-from lineage_guard.web.grouping import Group
+from lineage_guard.web.graph.drawn import GraphNode, NodeKind
+from lineage_guard.web.graph.grouping import Group
 
 if TYPE_CHECKING:
     from lineage_guard.domain.lineage.reached import Reached
     from lineage_guard.domain.verdict.judging import Judged
-    from lineage_guard.web.examined import Examined
+    from lineage_guard.web.answers.examined import Examined
 
 #: Versions, partitions, models, licences and sentences of one node that are spelled out.
 SPELLED = 20

@@ -1,0 +1,1 @@
+"""The answers to the questions of ``web.questions``, a module for each kind. No web framework in here."""
