@@ -135,6 +135,7 @@ def test_every_condition_can_be_written(tmp_path):
         "restriction": "COMPETING_MODELS", "confidence": "verified", "reason": "RESTRICTED_MODEL",
         "influence": "direct", "origin": "second_hand", "license": "LicenseRef-*", "acknowledgement": "concluded",
         "dataset": "huggingface:*", "asset": "student", "generated": "{from: 2026-01-01, until: 2026-06-30}",
+        "asset_group": "products", "asset_tag": "team=speech", "asset_kind": "pytorch", "asset_owner": "team:shop",
     }  # fmt: skip
     assert set(said) == set(when)
     lines = "\n".join(f"      {key}: {value}" for key, value in said.items())

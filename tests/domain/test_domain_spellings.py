@@ -41,7 +41,9 @@ def test_ones_own_machine_has_many_names(channel):
         ("gpt-4o", "ft:gpt-4o:acme::1", Sure.MAYBE),
         ("gpt-4o", "gpt-4o-mini", Sure.NO),
         ("gpt-4o-2024-08-06", "gpt-4o", Sure.NO),
-        ("openai/gpt-4o", "gpt-4o", Sure.NO),
+        ("openai/gpt-4o", "gpt-4o", Sure.MAYBE),
+        ("OpenAI/gpt-4*", "GPT-4o", Sure.MAYBE),
+        ("azure/gpt-4o", "gpt-4o", Sure.NO),
     ],
 )
 def test_a_model_stated_by_another_id(rule, stated, sure):
@@ -53,7 +55,10 @@ def test_what_is_excluded_is_excluded_as_stated_only():
     assert held(but, "gpt-4o") is Sure.NO
     assert held(but, "openai/gpt-4o") is Sure.MAYBE, "an exception opens no more than it says"
     assert held(Match(model=("gpt-*", "!openai/*")), "openai/gpt-4o") is Sure.NO
-    assert held(Match(channel=("!chatgpt.com",)), channel="https://chatgpt.com") is Sure.YES
+    assert held(Match(channel=("!chatgpt.com",)), channel="https://chatgpt.com") is Sure.MAYBE, "and permits no more"
+    assert held(Match(model=("!gpt-4o",)), "openai/gpt-4o") is Sure.MAYBE
+    assert held(Match(model=("!openai/gpt-4o",)), "gpt-4o") is Sure.MAYBE
+    assert held(Match(model=("!gpt-4o",)), "gpt-4o-mini") is Sure.YES
 
 
 @pytest.mark.parametrize(

@@ -310,11 +310,15 @@ def _plain(name: str, patterns: tuple[str, ...], case: Case) -> Sure:
         return Sure.MAYBE
     if name == "channel" and unstated(case.model):
         return Sure.MAYBE
-    values = _values(name, case)
+    values, others = _values(name, case), _other_spellings(name, case)
+    barred = tuple(p for p in patterns if p.startswith("!"))
     if passes(patterns, values):
-        return Sure.YES
+        return Sure.YES if passes(barred, others) else Sure.MAYBE
     # One who names a model or a channel otherwise must not slip through; that it is the same is not certain.
-    return Sure.MAYBE if passes_as_another(name, patterns, values) else Sure.NO
+    asked = (
+        barred != patterns and passes(barred, values) and passes(tuple(p for p in patterns if p not in barred), others)
+    )
+    return Sure.MAYBE if asked else Sure.NO
 
 
 def unstated(model: ModelSource | None) -> bool:
@@ -322,25 +326,15 @@ def unstated(model: ModelSource | None) -> bool:
     return model is not None and not (model.channel or "").strip()
 
 
-def passes_as_another(name: str, patterns: tuple[str, ...], values: list[str]) -> bool:
-    """Whether another spelling of a model id or a channel is asked for, and none of the stated ones excluded.
-
-    Args:
-        name: the condition.
-        patterns: shell patterns; ``!`` excludes.
-        values: as stated.
-
-    Example:
-        >>> passes_as_another("channel", ("chatgpt.com",), ["https://chatgpt.com/c/1"])
-        True
-        >>> passes_as_another("model", ("gpt-4o",), ["openai/gpt-4o-2024-08-06"])
-        True
-    """
-    if name not in ("model", "channel") or not passes(tuple(p for p in patterns if p.startswith("!")), values):
-        return False
-    plain = tuple(p for p in patterns if not p.startswith("!"))
-    others = [s for v in values for s in (spellings_of(v) if name == "model" else (channel_name(v) or v,))]
-    return bool(plain) and passes(plain, others)
+def _other_spellings(name: str, case: Case) -> list[str]:
+    """What a stated model or channel may be called besides; nothing for other conditions."""
+    model = case.model
+    if model is None or name not in ("model", "channel"):
+        return []
+    if name == "channel":
+        return [channel_name(model.channel) or ""]
+    owned = f"{model.provider.strip().lower()}/{model.model.strip().lower()}"
+    return [*spellings_of(model.model), owned] if "/" not in model.model else list(spellings_of(model.model))
 
 
 def _values(name: str, case: Case) -> list[str]:
