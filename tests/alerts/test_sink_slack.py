@@ -148,6 +148,13 @@ def test_the_longest_alert_fits():
     assert all(map(service._fits, blocks))
 
 
+def test_links_that_do_not_fit_are_left_out_whole():
+    long = {f"Link {n}": f"https://lineage.example/{'a' * 880}{n}" for n in range(3)}
+    one = replace(sample(at(0), CONTEXT), links=long, runbook="https://lineage.example/runbooks/storm")
+    said = blocks_of(one)[-1]["elements"][0]["text"]
+    assert [part.partition("|")[2] for part in said.split("  ")] == ["Link 0>", "Link 1>", "Runbook>"]
+
+
 def test_escaping_never_cuts_an_entity():
     for limit in range(1, 30):
         text = escaped("a<b>&" * 5, limit)

@@ -37,7 +37,7 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
         parts += _titled(f"*{n}.* {escaped(way.title, SECTION - 20)}", way.commands)
     links = [_link(url, name) for name, url in {**alert.links, "Runbook": alert.runbook}.items()]
     header = {"type": "header", "text": {"type": "plain_text", "text": _cut(alert.headline, HEADER), "emoji": False}}
-    context = [_text("  ".join(link for link in links if link)[:CONTEXT]), _text(escaped(alert.incident, CONTEXT))]
+    context = [_text(_joined(links)), _text(escaped(alert.incident, CONTEXT))]
     sections = [{"type": "section", "text": _text(part)} for part in parts if part]
     elements = [element for element in context if element["text"]]
     return [header, *sections[: BLOCKS - 2], {"type": "context", "elements": elements}]
@@ -104,6 +104,15 @@ def _link(url: str, name: str) -> str:
     address = escaped(url.replace("|", "%7C"), CONTEXT)
     # An address that is cut leads nowhere.
     return "" if address.endswith("…") else f"<{address}|{escaped(name, 100)}>"
+
+
+def _joined(links: Iterable[str]) -> str:
+    """The links that fit beside each other: one that is cut leads nowhere."""
+    whole = ""
+    for link in links:
+        more = f"{whole}  {link}" if whole and link else whole or link
+        whole = more if len(more) <= CONTEXT else whole
+    return whole
 
 
 def _text(text: str) -> dict[str, Any]:
