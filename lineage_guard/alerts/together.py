@@ -127,7 +127,7 @@ def _ways(digest: Digest, first: Notice, around: Around | None) -> tuple[Way, ..
     if not others and any(" waive " in command for command in last.commands):
         ways = (*before, replace(last, title=f"{last.title} Each other rule needs one of its own."))
     see = f"See all {count} {_noun(digest)}s, each with its path and what would mend it."
-    return (Way(see, (explaining(verdict.target.name),)), *ways)
+    return (Way(see, (explaining(verdict.target),)), *ways)
 
 
 def _read(last: Mapping[str, object] | None) -> Alert | None:

@@ -39,7 +39,9 @@ def ways_to_unblock(
     """
     target, subject = cut(verdict.target.name, NAME), cut(finding.subject.name, NAME)
     model = cut(str(finding.model), NAME)
-    again = f"lineage-guard check {quote(target)} --use {quote(cut(verdict.use, NAME))}"
+    # Asked without a partition, the commands could only say that it has some.
+    partition = _in_partition(verdict.target)
+    again = f"lineage-guard check {quote(target)} --use {quote(cut(verdict.use, NAME))}{partition}"
     if finding.rule == GUARD_STALE:
         forget = f"lineage-guard health --forget {quote(subject)}"
         return (
@@ -61,7 +63,7 @@ def ways_to_unblock(
             Way("Collect what is missing from Dagster's event log.", ("lineage-guard sync",)),
             Way("Ask again; the step runs once the guard sees a clean lineage.", (again,)),
         )
-    explain = explaining(verdict.target.name)
+    explain = explaining(verdict.target)
     if finding.reason in (ReasonCode.EXPECTATIONS_FAILED, ReasonCode.EXPECTATIONS_NOT_RUN):
         return (
             Way(cut(finding.fix, 2 * NAME)),
@@ -101,7 +103,7 @@ def ways_to_unblock(
     return (
         first,
         Way(f"{correct} on {subject}; collect; ask again.", ("lineage-guard sync", explain)),
-        Way(waiver, (f"lineage-guard waive request {quote(target)} --by <you>", again)),
+        Way(waiver, (f"lineage-guard waive request {quote(target)} --by <you>{partition}", again)),
     )
 
 
@@ -126,9 +128,13 @@ def _rebuilding(versions: Sequence[Version]) -> tuple[str, ...]:
     )
 
 
-def explaining(name: str) -> str:
+def explaining(target: Version) -> str:
     """The command that explains what stops a training asset."""
-    return f"lineage-guard explain {quote(cut(name, NAME))}"
+    return f"lineage-guard explain {quote(cut(target.name, NAME))}{_in_partition(target)}"
+
+
+def _in_partition(target: Version) -> str:
+    return f" --partition {quote(cut(target.partition, NAME))}" if target.partition is not None else ""
 
 
 def cut(text: str, limit: int) -> str:

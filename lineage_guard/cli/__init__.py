@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -159,8 +160,20 @@ def check(**options: Any) -> int:
             for note in each.notes:
                 click.echo(plain(f"  Note: {note}"))
             if each.verdict.findings:
-                click.echo(f"  See: lineage-guard explain {options['asset']}")
+                click.echo(f"  See: {_explaining(options)}")
     return _conclude(asked, options)
+
+
+def _explaining(options: Mapping[str, Any]) -> str:
+    """The command that explains the answer to the question that was asked."""
+    said = [("--partition", "partition"), ("--use", "use"), ("--policy", "policy"), ("--ledger", "ledger")]
+    said += [("--namespace", "namespace"), ("-m", "modules"), ("-f", "files"), ("-w", "workspaces")]
+    words = ["lineage-guard", "explain", options["asset"]]
+    for option, name in (*said, ("-d", "working_directory")):
+        given = options[name] or ()
+        for each in (given,) if isinstance(given, str) else given:
+            words += [option, each]
+    return shlex.join(words)
 
 
 @cli.command()

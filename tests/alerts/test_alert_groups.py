@@ -156,7 +156,7 @@ def test_nine_models_in_one_refused_step_are_one_page_that_names_them_all_and_ea
     assert page.causes == tuple(f"default:a would learn from openai/gpt-4o via c{n:03}" for n in range(9))
     assert all(cause in page.text() for cause in page.causes)
     assert page.path[-1].startswith("default:a")
-    assert page.ways[0].commands == ("lineage-guard explain a",)
+    assert page.ways[0].commands == ("lineage-guard explain a --partition de",)
     assert len(page.ways) == 4
     assert "without openai/gpt-4o via c000 and the other 8 causes" in page.ways[1].title
     assert page.ways[3].title.endswith("Each other cause needs one of its own.")

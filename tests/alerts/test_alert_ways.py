@@ -53,3 +53,11 @@ def test_a_partition_is_made_again_by_itself():
         """'key:"mixed"' --partition 2026-01-01""",
         """'key:"mixed"' --partition 2026-01-02""",
     ]
+
+
+def test_the_commands_name_the_partition_that_is_stopped():
+    said = verdict(0, GPT, partition="2026-11-20")
+    [finding] = said.findings
+    asked = [c for way in ways_to_unblock(finding, said) for c in way.commands if " student" in c]
+    assert len(asked) == 3
+    assert all(c.endswith(" --partition 2026-11-20") for c in asked), asked

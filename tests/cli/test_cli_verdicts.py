@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_partitions(run):
         result = run("check", *args)
         assert result.exit_code == 3
         assert what in one_line(result.stderr)
+
+
+def test_where_to_read_on_is_the_same_question(run):
+    asked = ("daily_student", "--partition", "tue", "--use", "train_competing", "--policy", "strict")
+    result = run("check", *asked)
+    [see] = [line for line in result.stdout.splitlines() if "See:" in line]
+    words = shlex.split(see.partition("See: ")[2])
+    assert words[:2] == ["lineage-guard", "explain"]
+    assert set(asked) <= set(words)
+    assert words[words.index("-f") + 1] == str(DEFINITIONS)
+    assert run(*words[1:], target=False).exit_code == result.exit_code == 2
 
 
 def test_explain_draws_the_path_and_gives_three_ways(run):
