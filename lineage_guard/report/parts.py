@@ -53,8 +53,8 @@ def parts(report: Report) -> tuple[Part, ...]:
         keys = tuple(dict.fromkeys(key for each in used for key in each.terms))
         claimed = (each.model.license for each in used)
         licenses = tuple(dict.fromkeys([*(report.terms[key].license for key in keys), *(c for c in claimed if c)]))
-        uses = tuple((source.id, u.model.usage.value, u.taken_out) for (source, _), u in zip(places, used, strict=True))
-        result.append(Part(f"M{number}", used[0].model, keys, licenses, uses))
+        uses = ((source.id, u.model.usage.value, u.taken_out) for (source, _), u in zip(places, used, strict=True))
+        result.append(Part(f"M{number}", used[0].model, keys, licenses, tuple(dict.fromkeys(uses))))
     return tuple(result)
 
 

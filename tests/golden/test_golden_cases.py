@@ -11,6 +11,7 @@ from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.policy_file import parse_policy
 from lineage_guard.domain.facts import Completeness, Input, License, ModelSource, Production, Usage, Version
 from lineage_guard.domain.lineage.closure import close, extend
+from lineage_guard.domain.lineage.days import on_each_day
 from lineage_guard.domain.rules.terms import USES
 from lineage_guard.domain.verdict.decide import Decision, decide
 from lineage_guard.openlineage.verdicts import asset_of
@@ -98,10 +99,12 @@ def production(name, step):
         m["usage"] = Usage(m.get("usage", "GENERATION"))
         m["base_models"] = tuple(m.get("base_models", ()))
         models.append(ModelSource(**m))
+    began, ended = (datetime.fromisoformat(d).replace(tzinfo=UTC) for d in step.get("lasted", [NOW.isoformat()] * 2))
     return Production(
         (Version("default", name),),
         inputs=tuple(Input(Version("default", n)) for n in step.get("reads", [])),
-        models=tuple(models),
+        models=on_each_day(models, began, ended),
+        produced_at=ended if "lasted" in step else None,
         completeness=Completeness(step.get("completeness", "COMPLETE")),
         artefact=step.get("artefact"),
         licenses=tuple(licence(said) for said in step.get("licenses", [])),

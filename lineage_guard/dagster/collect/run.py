@@ -87,7 +87,7 @@ class AssetRuns:
         production = Production(
             outputs=(version,),
             inputs=inputs,
-            models=facts.models,
+            models=on_each_day(facts.models, self._began(stored, record), utc(stored.timestamp)),
             produced_at=utc(stored.timestamp),
             asserted_by=facts.asserted_by,
             completeness=_seen(facts, reading),
@@ -109,6 +109,18 @@ class AssetRuns:
             note=f"its record in the event log could not be read: {why}",
         )
         return self._completed(stored, version, production)
+
+    def _began(self, stored: Stored, record: EventLogRecord) -> datetime | None:
+        """When its step began, of a graph the first one; when the run did, where that is the same day."""
+        run = self._log.run(stored.run_id)
+        if run is None or run.started is None:
+            return None
+        began = utc(run.started)
+        step = (record.event_log_entry.step_key or "").partition(".")[0]
+        if terms_day(began) == terms_day(utc(stored.timestamp)) or not step:
+            return began  # most runs end on the day of their beginning, and nobody need ask when their steps began
+        starts = self._log.step_starts(stored.run_id)
+        return min((utc(b.timestamp) for key, b in starts.items() if key.partition(".")[0] == step), default=began)
 
     def _completed(self, stored: Stored, version: Version, production: Production) -> AssetRun:
         """The asset run that a materialisation ends."""
