@@ -21,7 +21,8 @@ from lineage_guard.domain.rules.spdx import known_ids, spellings
 _OWN = "what is your own belongs in a catalog file of your own, see docs/catalog.md"
 #: Conditions on names, where Dagster's way to select an asset is read as namespace and name.
 _NAMES = ("asset", "dataset")
-_SELECTS = ("group", "tag", "kind", "owner", "key")
+#: What Dagster selects assets by.
+SELECTS = ("group", "tag", "kind", "owner", "key")
 _MADE_UP = ("licenseref-", "documentref-")
 
 
@@ -82,7 +83,7 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
 def _selecting(key: str, pattern: str, place: str, rule: str) -> Iterator[Doubt]:
     word = pattern.removeprefix("!")
     by, colon, rest = word.partition(":")
-    if not colon or by.lower() not in _SELECTS:
+    if not colon or by.lower() not in SELECTS:
         return
     does = "excludes nothing" if pattern.startswith("!") else "may never hold"
     what = f"{word!r} is the name {rest!r} in a namespace {by!r}, and no selection, so rule {rule!r} {does}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from lineage_guard.catalog.documents import suggest
-from lineage_guard.catalog.doubts import Doubt, meets, nearest
+from lineage_guard.catalog.doubts import SELECTS, Doubt, meets, nearest
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.catalog.waiver_file import WaiverEntry, WaiverFile, WaiverState
 from lineage_guard.domain.rules.policy import Policy
@@ -47,6 +47,10 @@ def _scope(entry: WaiverEntry, catalog: Catalog, policy: Policy | None) -> Itera
         near = nearest("model", model, catalog)
         fix = f"did you mean {near!r}?" if near else "check the spelling"
         yield "model", f"no known model is called {model!r}, so it may cover nothing", fix, near
+    asset = str(said.get("asset") or "")
+    if ":" in asset and asset.partition(":")[0].lower() in SELECTS:
+        what = f"{asset!r} is a name, and no selection, so it may cover nothing"
+        yield "asset", what, "name the asset: what may come to be in a group, nobody can have approved", None
     uses = (*USES, *(policy.uses if policy else ()))
     use = said.get("use")
     if use is not None and use not in uses and (policy is not None or any(c in use for c in "*?[")):

@@ -41,6 +41,7 @@ def doubts(text, policy=POLICY):
 def test_a_good_waiver_has_none():
     assert doubts(GOOD) == []
     assert doubts(GOOD.replace("rule: model-terms", "rule: rows:permitted")) == []
+    assert doubts(GOOD.replace("asset: student", "asset: group")) == []
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,13 @@ def test_a_good_waiver_has_none():
         ("model: gpt-4o", "model: gtp-4o", 7, "no known model is called 'gtp-4o'", "did you mean 'gpt-4o'?"),
         ("model: gpt-4o", "model: 'gpt-4o '", 7, "'gpt-4o ' is compared with the space", "write 'gpt-4o'"),
         ("asset: student", "asset: ' student'", 5, "compared with the space around it", "write 'student'"),
+        (
+            "asset: student",
+            "asset: group:lab",
+            5,
+            "'group:lab' is a name, and no selection",
+            "name the asset: what may",
+        ),
         ("rule: model-terms", "rule: model-tersm", 4, "has no rule 'model-tersm'", "did you mean 'model-terms'?"),
         ("use: train_competing", "use: train_competting", 6, "no use is called", "did you mean 'train_competing'?"),
         ("use: train_competing", "use: train_*", 6, "no use is called 'train_*'", "use one of train_competing"),
