@@ -7,7 +7,7 @@ import pytest
 
 from lineage_guard.domain.facts import Input, License, ModelSource, Production, Version
 from lineage_guard.domain.lineage.closure import close
-from lineage_guard.domain.rules.assets import AssetFacts
+from lineage_guard.domain.rules.assets import AssetFacts, alike
 from lineage_guard.domain.rules.policy import Match, Policy, Rule, Subject
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms, Terms
 from lineage_guard.domain.verdict.decide import Decision, decide
@@ -100,3 +100,8 @@ def test_gaps_and_licences_are_asked_the_same_way(asset, decision):
     assert [f.message.count("nc asks for the owners of the asset, which") for f in verdict.findings] == (
         [1] if asset is None else []
     )
+
+
+def test_facts_are_known_of_several_runs_where_each_states_the_same():
+    assert alike([]) is alike([None]) is alike([FACTS, None]) is alike([FACTS, replace(FACTS, group="shop")]) is None
+    assert alike([FACTS]) == alike([FACTS, replace(FACTS)]) == FACTS

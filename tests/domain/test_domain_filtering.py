@@ -1,14 +1,23 @@
 """What a proven quarantine takes out of a closure, where it stops, and how the rest is shown; see docs/mutation.md."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from lineage_guard.domain.facts import Assertion, Completeness, Input, ModelSource, Production, Usage, Version
+from lineage_guard.domain.facts import (
+    Assertion,
+    Completeness,
+    Influence,
+    Input,
+    ModelSource,
+    Production,
+    Usage,
+    Version,
+)
 from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.lineage.filtering import Cure, Filtered, Proven, RowSource, cured, source_of
-from lineage_guard.domain.rules.terms import FixedTerms
+from lineage_guard.domain.rules.terms import FixedTerms, Resolution, Terms
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 STUDENT, CLEAN, ALSO, MIXED, GEN, SEED = (Version("d", n) for n in ("student", "clean", "also", "mixed", "gen", "seed"))
@@ -147,3 +156,61 @@ def test_evidence_is_filed_under_all_that_is_claimed():
         "openai\x1fgpt-4o\x1fapi.openai.com\x1fGENERATION",
     ]
     assert source_of(GPT) == RowSource("openai", "gpt-4o", "api.openai.com", "GENERATION")
+
+
+T, W, X, Y, Z = (Version("d", n) for n in "twxyz")
+
+
+@pytest.mark.parametrize(
+    ("reads", "world"),
+    [
+        # Each time the way around comes after what ends a way: one walked already, one cut already, one unknown.
+        ((CLEAN, X, Y), [made(X, Z), made(Y, Z, W), made(W, GEN)]),
+        (
+            (CLEAN, X),
+            [made(MIXED, Y, Z), made(Y, W), made(Z, W), made(W, GEN), made(X, ALSO), made(ALSO, T), made(T, GEN)],
+        ),
+        ((CLEAN, Y, X), [made(X, GEN)]),
+    ],
+)
+def test_no_way_around_a_quarantine_is_overlooked(reads, world):
+    closure, cures = result(claim(CLEAN, GPT, QWEN), step=made(STUDENT, *reads), world=world)
+    assert cures == ()
+    assert models(closure)[GEN] == (GPT, QWEN)
+
+
+def test_what_is_behind_the_cut_alone_is_shown_as_it_was():
+    world = [
+        Production((MIXED,), inputs=(Input(GEN, Influence.INDIRECT), Input(X)), produced_at=DAY),
+        made(X, Y),
+        made(Y, GEN),
+    ]
+    closure, _ = result(claim(CLEAN, GPT), world=world)
+    [(at, depth)] = [(i, r.depth) for i, r in enumerate(closure.reached) if r.version == GEN]
+    assert (depth, closure.path(at)) == (5, (STUDENT, CLEAN, MIXED, X, Y, GEN))
+
+
+def test_parts_of_one_name_are_told_apart_by_partition_and_run():
+    parts = [CLEAN._replace(partition="fr"), CLEAN, CLEAN._replace(partition="de", run="r1"), CLEAN._replace(run="r2")]
+    world = [made(part, MIXED) for part in parts]
+    _, cures = result(*(claim(part, GPT) for part in parts), step=made(STUDENT, *parts), world=world)
+    assert [str(part) for part in cures[0].by] == ["d:clean", "d:clean@r2", "d:clean[de]@r1", "d:clean[fr]"]
+
+
+class ByDay:
+    """Until June one text binds a model wherever it answers; then each service has its own."""
+
+    digest = ""
+    turns = (date(2026, 6, 1),)
+
+    def resolve(self, model, on):
+        id = "one" if on and on < self.turns[0] else model.channel
+        return Resolution((Terms(id, "P", "", "MIT", {}),))
+
+
+@pytest.mark.parametrize("day", [DAY, DAY.replace(month=7), None])
+def test_whether_two_services_differ_is_a_question_of_the_day(day):
+    seen = replace(GPT, channel="eu.api.example", asserted_by=Assertion.OBSERVED)
+    world = [replace(made(GEN, SEED, models=(GPT, seen)), produced_at=day)]
+    _, cures = result(claim(CLEAN, GPT, seen), world=world, terms=ByDay())
+    assert [c.models for c in cures] == ([(GPT, seen)] if day == DAY else [])

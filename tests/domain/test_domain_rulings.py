@@ -1,7 +1,7 @@
 """What rules make of one kind of row, ruling by ruling; see docs/mutation.md."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -142,3 +142,19 @@ def test_a_model_that_was_seen_and_stands_in_for_a_declaration_is_said_to():
         ("r", "PERMITTED_MODEL"),
         ("observed-differs", "INFERRED_DECLARATION"),
     ]
+
+
+def test_whether_two_services_differ_is_a_question_of_the_terms_and_of_the_day():
+    class ByDay:
+        digest = ""
+        turns = (date(2026, 6, 1),)
+
+        def resolve(self, model, on):
+            return Resolution((BAD if on and on < self.turns[0] else replace(BAD, id=model.channel),))
+
+    seen = source("bad", asserted_by=Assertion.OBSERVED)
+    made = kind(replace(seen, channel="eu.example", asserted_by=Assertion.DECLARED), seen, day=date(2026, 5, 31))
+    assert [s[0] for s in said(made, ALLOW, terms=ByDay())] == ["r", "r"]
+    for day in (date(2026, 6, 1), None):
+        [*_, last] = said(made._replace(day=day), ALLOW, terms=ByDay())
+        assert last[:3] == ("observed-differs", "OBSERVED_OTHER_CHANNEL", "BLOCK")
