@@ -125,7 +125,7 @@ class Loop:
         if not seconds:
             raise pytest.UsageError("the tests fail without any mutant")
         items = {item.nodeid: item for item in sorted(session.items, key=lambda item: seconds[item.nodeid])}
-        # In the order of a mutant's run, and without one: what fails now would have killed everything.
+        # In the order of a mutant's run, and without one: what fails now would kill every mutant.
         if self._forked(lambda: self._killed(session, list(items.values()), "", 3600)) != "survived":
             raise pytest.UsageError("the tests fail without any mutant when the quickest go first")
         began = time.monotonic()
@@ -171,9 +171,12 @@ class Loop:
             began = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             seconds[item.nodeid] = time.process_time() - began
+            if session.testsfailed:
+                print(f"\n{item.nodeid} fails", file=sys.stderr)
+                return ""
             for function in state()._stats:
                 reaching.setdefault(function, []).append(item.nodeid)
-        return "" if session.testsfailed else json.dumps((reaching, seconds))
+        return json.dumps((reaching, seconds))
 
     @staticmethod
     def _killed(session: pytest.Session, tests: list[pytest.Item], mutant: str, limit: int) -> str:
