@@ -107,7 +107,7 @@ def ask(
     if found is None:
         notes.append(
             "No definitions were given: this judges what the newest versions in the ledger were made from, or "
-            "what a later run was about to read that was stopped; with -m, -f or -w, what the next run would read."
+            "what a later run was about to read; with -m, -f or -w, what the next run would read."
         )
         answers = ask_ledger(question, book, catalog)
         return [Asked(a.verdict, tuple(notes), _explained(a, question, book, catalog, wanted)) for a in answers]

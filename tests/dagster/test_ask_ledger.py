@@ -47,3 +47,5 @@ def test_a_run_that_was_stopped_counts_against_an_older_version_that_was_allowed
     assert lane.ledger.compact()
     assert asked(lane) == ["BLOCK"]
     assert asked(lane, partition="mon") == []
+    assert lane.run(good).success
+    assert asked(lane) in (["ALLOW"], ["WARN"]), "nobody has collected it yet, and the gate let it run"

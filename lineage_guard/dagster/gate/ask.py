@@ -106,7 +106,7 @@ def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Ans
     """Ask about the newest versions on record, from the ledger alone. Writes nothing.
 
     Without definitions nobody knows what the next run would read, so this judges what the
-    newest versions were made from; where a later run was stopped, what that was about to read.
+    newest versions were made from; where a later run asked the gate, what that was about to read.
 
     Args:
         question: what is asked; without a partition, each partition is answered.
@@ -118,16 +118,16 @@ def ask_ledger(question: Question, ledger: Ledger, catalog: Catalog) -> list[Ans
         LedgerError: the ledger cannot be read.
     """
     from lineage_guard.ledger import ANY
-    from lineage_guard.ledger.asking.attempted import stopped
+    from lineage_guard.ledger.asking.attempted import attempts
     from lineage_guard.ledger.asking.judged_assets import judged_assets
 
     partition = ANY if question.partition is None else question.partition
     latest = ledger.latest(question.namespace, question.name, partition)
     known = ledger.productions(latest)
-    attempts = stopped(ledger, (question.namespace, question.name), known)
-    attempts = {v: p for v, p in attempts.items() if question.partition in (None, v.partition)}
-    again = {v.partition for v in attempts}
-    made = {**{v: known[v] for v in latest if v.partition not in again}, **attempts}
+    later = attempts(ledger, (question.namespace, question.name), known)
+    later = {v: p for v, p in later.items() if question.partition in (None, v.partition)}
+    again = {v.partition for v in later}
+    made = {**{v: known[v] for v in latest if v.partition not in again}, **later}
     versions = sorted(made, key=lambda v: v.partition or "")
     if not versions:
         raise ConfigError(

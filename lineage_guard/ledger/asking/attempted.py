@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lineage_guard.ledger import Ledger
     from lineage_guard.ledger.asking.listed import ListedVerdict
 
-#: Verdicts on one asset, newest first, among which runs that were stopped are looked for.
+#: Verdicts on one asset, newest first, among which runs without a version are looked for.
 _VERDICTS = 500
 
 
@@ -60,8 +60,10 @@ def made(ledger: Ledger, version: Version) -> tuple[Production | None, bool]:
     return None, False
 
 
-def stopped(ledger: Ledger, asset: tuple[str, str], known: Mapping[Version, Production]) -> dict[Version, Production]:
-    """The newest runs of an asset that were stopped and not followed by one that ran, one for each partition.
+def attempts(ledger: Ledger, asset: tuple[str, str], known: Mapping[Version, Production]) -> dict[Version, Production]:
+    """The newest runs of an asset with a verdict of which no version is on record, one for each partition.
+
+    They were stopped, or they run, or nobody has collected yet what they made.
 
     Args:
         ledger: the ledger.
@@ -69,7 +71,7 @@ def stopped(ledger: Ledger, asset: tuple[str, str], known: Mapping[Version, Prod
         known: the newest version of each partition that was made, and its production.
 
     Returns:
-        What they would have made, and what they would have read.
+        What they make, and what they read.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -80,9 +82,7 @@ def stopped(ledger: Ledger, asset: tuple[str, str], known: Mapping[Version, Prod
     for verdict in listed:
         target = verdict.target
         after = since.get(target.partition)
-        if target.run is None or target.partition in found or not (verdict.stops and verdict.enforced):
-            continue
-        if after is not None and verdict.at <= after:
+        if target.run is None or target.partition in found or (after is not None and verdict.at <= after):
             continue
         planned, was_made = made(ledger, target)
         if planned is not None and not was_made:
