@@ -107,7 +107,10 @@ def remedy(
         cut, smallest = _cut([s._replace(anyway=True) for s in upstream], ways, names)[0], False
     else:
         cut, smallest = set(ways.parents(0)), False
-    changes = [_change(n, upstream, ways, names) for n in sorted(cut)]
+    here: dict[int, list[Judged]] = {}
+    for s in upstream:
+        here.setdefault(s.judged.index, []).append(s.judged)
+    changes = [_change(n, here.get(n, []), upstream, ways, names) for n in sorted(cut)]
     own = [s.judged for s in found if not s.judged.index]
     if own:
         changes.insert(0, Change(closure.target, Action.STEP, _models(own), len(own)))
@@ -156,8 +159,7 @@ def _cut(found: Sequence[Stop], ways: Ways, names: Sequence[Version]) -> tuple[s
     return best, len(best) == max(map(len, parts))
 
 
-def _change(n: int, found: Sequence[Stop], ways: Ways, names: Sequence[Version]) -> Change:
-    own = [s.judged for s in found if s.judged.index == n]
+def _change(n: int, own: Sequence[Judged], found: Sequence[Stop], ways: Ways, names: Sequence[Version]) -> Change:
     version = names[n]
     beyond = own or _beyond(n, found, ways)
     if own and all(j.ruling.model is None for j in own):
