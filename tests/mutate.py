@@ -205,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", help="names of modules, e.g. closure; without one all")
     parser.add_argument("--again", action="store_true", help="only the mutants that survived the last time")
+    parser.add_argument("--only", nargs="+", default=[""], help="only mutants of functions whose name holds one of these")
     asked = parser.parse_args()
     os.chdir(ROOT)
     paths = [Path(p) for p in config().only_mutate if not asked.modules or Path(p).stem in asked.modules]
@@ -217,7 +218,7 @@ def main() -> None:
         (ROOT / "mutants" / module.path).write_text(module.code, encoding="utf-8")
     of = {mutant: module for module in modules for mutant in module.mutants}
     before = json.loads(SEEN.read_text(encoding="utf-8")) if asked.again else of
-    chosen = [mutant for mutant in of if mutant in before]
+    chosen = [mutant for mutant in of if mutant in before and any(text in mutant for text in asked.only)]
     set_mutant_under_test("")
     sys.path[:0] = [str(ROOT / "mutants")]
     os.chdir("mutants")
