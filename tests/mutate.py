@@ -205,7 +205,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", help="names of modules, e.g. closure; without one all")
     parser.add_argument("--again", action="store_true", help="only the mutants that survived the last time")
-    parser.add_argument("--only", nargs="+", default=[""], help="only mutants of functions whose name holds one of these")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="only mutants of functions whose name holds one of these"
+    )
     asked = parser.parse_args()
     os.chdir(ROOT)
     paths = [Path(p) for p in config().only_mutate if not asked.modules or Path(p).stem in asked.modules]
