@@ -31,6 +31,8 @@ from lineage_guard.domain.declared.observed import with_observation
 from lineage_guard.domain.declared.provenance import ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.errors import DeclarationError
 from lineage_guard.domain.facts import Assertion, Completeness, Influence, Input, Pin, Production, Version
+from lineage_guard.domain.lineage.days import on_each_day
+from lineage_guard.domain.lineage.reached import terms_day
 from lineage_guard.domain.verdict.runs import AssetRun, ParentRun, RunState
 
 _ELSEWHERE = (
