@@ -115,6 +115,12 @@ class Alert:
         """The incidents that it speaks of, by their titles, where it speaks of several."""
         return self.scope if self.reason == STORM else self.causes
 
+    @property
+    def whose(self) -> tuple[str, ...]:
+        """The owners, or that nobody is named as one: whoever reads it would look for them."""
+        stops = self.kind == "BLOCKED" and self.targets and self.event != "RESOLVE"
+        return self.owners or (("none named (owners= of the asset)",) if stops else ())
+
     def text(self) -> str:
         """The alert as plain text, for mail, chat and people."""
         lines = [self.headline, "", self.message]
@@ -126,8 +132,8 @@ class Alert:
             lines += ["", f"What changed: {self.changed}"]
         if self.impact:
             lines += ["", f"Downstream: {self.impact}"]
-        if self.owners:
-            lines += ["", "Owners: " + ", ".join(self.owners)]
+        if self.whose:
+            lines += ["", "Owners: " + ", ".join(self.whose)]
         if self.ways:
             lines += ["", "To unblock:"]
             for n, way in enumerate(self.ways, 1):

@@ -156,7 +156,8 @@ def _impact(near: Around, stopped: int) -> str:
         trained += f" of {near.training} {plural('training asset', near.training)}"
     versions, assets = plural("version", near.versions), plural("asset", near.assets)
     found = f"{near.versions} {versions} of {least}{near.assets} {assets}"
-    return f"{found} hold it or were made from it, {trained} among them; {held}."
+    verbs = "holds it or was" if near.versions == 1 else "hold it or were"
+    return f"{found} {verbs} made from it, {trained} among them; {held}."
 
 
 def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:
@@ -189,17 +190,5 @@ _SAMPLE = Alert(
     rule="test",
     cause="test",
     target="test",
-    partitions=0,
-    scope=(),
-    decision=None,
-    use=None,
-    policy=None,
-    terms=None,
-    terms_url=None,
-    path=(),
-    changed="",
-    owners=(),
-    ways=(),
-    links={},
     runbook="lineage-guard runbook README",
 )

@@ -10,8 +10,20 @@ from alerting import CLAUDE, GPT, TextLedger, at, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineage_guard.alerts import Alert, Context, LogSink, SnsSink, WebhookSink, alert_of, send, sinks_from_env
+from lineage_guard.alerts import (
+    Alert,
+    Context,
+    LogSink,
+    PagerDutySink,
+    SnsSink,
+    WebhookSink,
+    alert_of,
+    send,
+    sinks_from_env,
+)
 from lineage_guard.alerts.content import runbook_of, sample
+from lineage_guard.alerts.sinks.mail_text import mail_of
+from lineage_guard.alerts.sinks.slack_blocks import blocks_of
 from lineage_guard.alerts.sinks.sns import MESSAGE_BYTES, _attributes, _message, subject
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.facts import ModelSource, Version
@@ -38,6 +50,21 @@ def test_the_text_reads_from_the_model_down_to_the_student():
     assert text.index("openai/gpt-4o") < text.index("└─> default:synth") < text.index("└─> default:student")
     for part in ("To unblock:", "lineage-guard explain student", "waiver", "Owners: a@example.com", "Runbook:"):
         assert part in text
+
+
+def test_where_nobody_owns_it_every_sink_says_so_and_its_end_does_not():
+    opened, over = alerts(verdict(0, GPT), verdict(1))
+    said = "none named (owners= of the asset)"
+    mail = mail_of(opened, "guard@example.com", ["a@example.com"], None)
+    details = PagerDutySink("k" * 32)._trigger(opened)["payload"]["custom_details"]
+    assert said in opened.text()
+    assert said in json.dumps(blocks_of(opened))
+    assert all(said in part.get_content() for part in mail.iter_parts())
+    assert details["owners"] == [said]
+    assert said not in over.text()
+    assert said not in sample(at(0), Context()).text()
+    (blind,) = alerts(verdict(0, blind=True))
+    assert "Owners" not in blind.text()
 
 
 def test_blindness_goes_to_other_people_with_other_commands():

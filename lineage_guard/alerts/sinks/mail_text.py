@@ -62,8 +62,8 @@ def _html(alert: Alert) -> str:
         parts.append(f"<p><b>What changed:</b> {escape(alert.changed)}</p>")
     if alert.impact:
         parts.append(f"<p><b>Downstream:</b> {escape(alert.impact)}</p>")
-    if alert.owners:
-        parts.append(f"<p><b>Owners:</b> {escape(', '.join(alert.owners))}</p>")
+    if alert.whose:
+        parts.append(f"<p><b>Owners:</b> {escape(', '.join(alert.whose))}</p>")
     if alert.ways:
         items = "".join(f"<li>{escape(w.title)}{pre(w.commands)}</li>" for w in alert.ways)
         parts.append(f"<h3>To unblock</h3><ol>{items}</ol>")

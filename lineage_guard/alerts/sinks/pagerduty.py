@@ -153,7 +153,7 @@ def _details(alert: Alert) -> dict[str, Any]:
         "what_changed": alert.changed,
         "stops": list(alert.targets),
         "downstream": alert.impact,
-        "owners": list(alert.owners),
+        "owners": list(alert.whose),
         "to_unblock": [" | ".join((way.title, *way.commands)) for way in alert.ways],
         "rule": f"{alert.rule} ({alert.reason})",
         "policy": alert.policy,

@@ -28,7 +28,7 @@ def blocks_of(alert: Alert) -> list[dict[str, Any]]:
     facts = [
         ("Stops", ", ".join(alert.targets) if alert.assets > 1 else ""),
         ("Downstream", alert.impact),
-        ("Owners", ", ".join(alert.owners)),
+        ("Owners", ", ".join(alert.whose)),
         ("Rule", f"{alert.rule} ({alert.reason})"),
         ("Found in", ", ".join(alert.scope)),
     ]
