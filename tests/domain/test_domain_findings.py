@@ -391,3 +391,26 @@ def test_the_family_of_a_base_model_is_the_one_of_its_day():
     assert decided(last, None) is Decision.BLOCK
     assert decided(last, NOW) is Decision.UNKNOWN
     assert decided(NOW, last) is Decision.BLOCK
+
+
+def test_the_family_of_a_base_model_behind_a_reseller_is_the_one_of_its_day_too():
+    shut = terms("shut", Effect.BLOCK, Restriction.OTHER_MODEL_FAMILIES, permitted_families=("t2026",))
+
+    class Resold:
+        digest = ""
+        turns = (NOW.date().replace(month=1, day=1),)
+
+        def resolve(self, model, on):
+            year = on.year if on else "?"
+            return Resolution(
+                (shut,) if model.model == "shut" else (terms(f"t{year}", Effect.ALLOW), terms("host", Effect.ALLOW))
+            )
+
+    def decided(generated):
+        base = ModelSource("p", "base", usage=Usage.BASE_MODEL, generated_at=generated)
+        closure = close(Production((OUT,), inputs=(Input(A),), models=(base,)), [table(model("shut"))])
+        return decide(closure, Policy("p", (AS_TERMS,), Resold()), (), TRAIN_COMPETING, NOW).decision
+
+    assert decided(NOW) is Decision.UNKNOWN, "the bar falls"
+    assert decided(NOW.replace(year=2025)) is Decision.BLOCK
+    assert decided(None) is Decision.BLOCK, "it may have been any day"
