@@ -253,7 +253,10 @@ class CatalogTerms:
 
     def _off_channel(self, asked: _Asked) -> Resolution:
         how = f"no entry knows the channel {asked.host}; the terms of the owner of {asked.label} apply at least"
-        return Resolution(layers(asked.owner_entries, asked.on), Unresolved.UNKNOWN_CHANNEL, how)
+        # It may lead to any of the owner's own, and of the texts on those none takes another's place.
+        return Resolution(
+            layers([*asked.owner_entries, *self._somewhere(asked.name)], asked.on), Unresolved.UNKNOWN_CHANNEL, how
+        )
 
     def _unstated(self, asked: _Asked) -> Resolution:
         """No channel was stated, and the provider is no reseller: every candidate applies."""
