@@ -4,18 +4,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "dagster"))
 
-from guarding import Lane
+from guarding import Lane, lane_in
 
 
 @pytest.fixture
 def lane(tmp_path: Path) -> Iterator[Lane]:
     """A real, empty Dagster instance with a ledger beside it."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance:
-        yield Lane(instance, tmp_path)
+    with lane_in(tmp_path) as made:
+        yield made

@@ -10,12 +10,14 @@ from typing import Any
 import dagster as dg
 
 from lineage_guard.dagster.collect.collect import Collected, collect
-from lineage_guard.dagster.declare import declare
+from lineage_guard.dagster.declare import declare, source
 from lineage_guard.domain.facts import Input, ModelSource, Pin, Production, Version
 from lineage_guard.domain.lineage.closure import Closure
 from lineage_guard.ledger import Ledger, open_ledger
 
 NAMESPACE = "default"
+LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10")
 
 
 def now() -> datetime:
@@ -118,6 +120,26 @@ def derived(
     def made(context: dg.AssetExecutionContext) -> None:
         for p in context.partition_keys if context.has_partition_key or context.has_partition_key_range else [None]:
             world.write(name, read(context, p), p)
+
+    return made
+
+
+def openai(name: str) -> dg.AssetsDefinition:
+    """A root that GPT-4o wrote."""
+    gpt = declare(ModelSource("openai", "gpt-4o", channel="api.openai.com"))
+
+    @dg.asset(name=name, metadata=gpt)
+    def made(context: dg.AssetExecutionContext) -> None:
+        context.add_output_metadata(gpt)  # as the guard's wrapper does, so that history keeps it
+
+    return made
+
+
+def human(name: str) -> dg.AssetsDefinition:
+    """A root that people wrote."""
+
+    @dg.asset(name=name, metadata=source(human=True, license="CC0-1.0"))
+    def made() -> None: ...
 
     return made
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from lineage_guard import ModelSource, guard, source, synthetic_asset
+from lineage_guard import ModelSource, guard, source, synthetic_asset, training
 from lineage_guard.ledger import Ledger, open_ledger
 
 RESTRICTED = ModelSource(provider="openai", model="gpt-4o-2024-08-06", channel="api.openai.com")
@@ -92,6 +93,27 @@ class Lane:
         """Guard the assets and materialise them."""
         guarded = guard(list(assets), **{"ledger": self.ledger_folder, **self.arguments})
         return dg.materialize(guarded, instance=self.instance, raise_on_error=False, **arguments)
+
+
+@contextmanager
+def lane_in(folder: Path) -> Generator[Lane]:
+    """A lane on an instance of its own, in a folder."""
+    home = folder / "dagster"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance:
+        yield Lane(instance, folder)
+
+
+def student_of(
+    lane: Lane, *parents: dg.AssetsDefinition, name: str = "student", use: str = "train_competing", **more: Any
+) -> dg.AssetsDefinition:
+    """A training step that leaves its mark."""
+
+    @dg.asset(name=name, deps=[p.key for p in parents], tags=training(use=use), **more)
+    def student() -> None:
+        lane.mark(name)
+
+    return student
 
 
 def failure_of(result: dg.ExecuteInProcessResult, step: str) -> dg.Failure:

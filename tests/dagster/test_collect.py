@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from collect_world import NAMESPACE, World, derived, generated, now, world
+from collect_world import DAYS, NAMESPACE, World, derived, generated, now
 
 from lineage_guard.dagster.collect.collect import collect, collect_upstream
 from lineage_guard.dagster.declare import DECLARATION_KEY
@@ -19,14 +18,6 @@ from lineage_guard.dagster.pins.history import History
 from lineage_guard.dagster.pins.resolve import Pins
 from lineage_guard.domain.facts import Completeness
 from lineage_guard.ledger import open_ledger
-
-DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10")
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def states(w: World) -> Counter[tuple[str, str]]:

@@ -6,12 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from collect_world import World, derived, generated
+from collect_world import LANGUAGES, World, derived, generated
 
 from lineage_guard.domain.facts import Completeness
 from lineage_guard.ledger import open_ledger
-
-LANGUAGES = dg.StaticPartitionsDefinition(["en", "de"])
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from guarding import PERMITTED, Lane, made_by
-from test_gate_verdicts import student_of
+from guarding import PERMITTED, Lane, made_by, student_of
 
 
 @pytest.fixture

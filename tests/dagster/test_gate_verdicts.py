@@ -13,20 +13,13 @@ from guarding import (
     curated_from,
     failure_of,
     made_by,
+    student_of,
     undeclared,
     written_by_people,
 )
 
 from lineage_guard import ModelSource, Waiver, guard, source, training
 from lineage_guard.domain.verdict.evidence import Evidence, FailedExpectation
-
-
-def student_of(lane: Lane, *parents: dg.AssetsDefinition, name: str = "student", use: str = "train_competing", **more):
-    @dg.asset(name=name, deps=[p.key for p in parents], tags=training(use=use), **more)
-    def student() -> None:
-        lane.mark(name)
-
-    return student
 
 
 def test_a_restricted_model_two_steps_up_blocks_and_says_why(lane: Lane) -> None:

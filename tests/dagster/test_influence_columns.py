@@ -1,13 +1,13 @@
 """Column lineage of Dagster: what it makes of inputs, from the step to the gate."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from collect_world import World, derived, generated, world
+from collect_world import World, derived, generated
 from guarding import Lane, failure_of
 
 from lineage_guard import Completeness, declare, training
@@ -15,12 +15,6 @@ from lineage_guard.domain.facts import Influence
 
 DIRECT, INDIRECT = Influence.DIRECT, Influence.INDIRECT
 WHOLE = declare(column_lineage=Completeness.COMPLETE)
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as w:
-        yield w
 
 
 def columns(*names: str) -> dict[str, Any]:

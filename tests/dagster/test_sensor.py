@@ -3,22 +3,20 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 from unittest.mock import Mock
 
 import dagster as dg
 import pytest
-from collect_world import World, derived, now, world
+from collect_world import World, derived, human, now, openai
+from http_server import answering
 from pager import Pager
 
 from lineage_guard import guard
 from lineage_guard.alerts import LogSink
-from lineage_guard.dagster.declare import declare, source, training
+from lineage_guard.dagster.declare import declare, training
 from lineage_guard.dagster.keys import CHECK_NAME
 from lineage_guard.dagster.sensor.check import training_checks
 from lineage_guard.dagster.sensor.sensor import Delivery, build_sensor, tick
@@ -26,29 +24,6 @@ from lineage_guard.dagster.settings import Settings
 from lineage_guard.domain.facts import ModelSource
 
 KEY = dg.AssetKey("student")
-
-
-@pytest.fixture
-def w(tmp_path: Path) -> Iterator[World]:
-    with world() as made:
-        yield made
-
-
-def openai(w: World, name: str) -> dg.AssetsDefinition:
-    gpt = declare(ModelSource("openai", "gpt-4o", channel="api.openai.com"))
-
-    @dg.asset(name=name, metadata=gpt)
-    def made(context: dg.AssetExecutionContext) -> None:
-        context.add_output_metadata(gpt)  # as the guard's wrapper does, so that history keeps it
-
-    return made
-
-
-def human(name: str) -> dg.AssetsDefinition:
-    @dg.asset(name=name, metadata=source(human=True, license="CC0-1.0"))
-    def made() -> None: ...
-
-    return made
 
 
 def student(w: World, *deps: str) -> dg.AssetsDefinition:
@@ -88,7 +63,7 @@ class Ticks:
 
 def test_blocked_training_shows_as_a_failed_check_and_pages_once(w: World) -> None:
     pager = Pager()
-    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.assets = [openai("synth"), student(w, "synth")]
     w.run("synth")
     ticks = Ticks(w, sinks=[pager])
     ticks()
@@ -109,14 +84,14 @@ def test_clean_training_passes_and_changes_when_its_upstream_does(w: World) -> N
     ticks = Ticks(w)
     ticks()
     assert ticks.check().passed
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text")
     assert isinstance(ticks(), dg.SensorResult)
     assert not ticks.check().passed
 
 
 def test_what_was_trained_stays_red_until_it_is_trained_again(w: World) -> None:
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text", "student")
     w.assets = [human("text"), student(w, "text")]
     w.run("text")
@@ -153,7 +128,7 @@ def test_what_the_gate_collected_is_judged_too(w: World) -> None:
     ticks = Ticks(w)
     ticks()
     assert ticks.check().passed
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text")
     log = EventLog(w.instance)
     reads = Pins(log, History(log), w.graph, "default").upcoming(KEY, [None], now(), log.head()).reads
@@ -164,7 +139,7 @@ def test_what_the_gate_collected_is_judged_too(w: World) -> None:
 
 def test_dead_sink_and_dead_backend_raise_nothing_and_lose_nothing(w: World, tmp_path: Path) -> None:
     pager = Pager(dead=True)
-    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.assets = [openai("synth"), student(w, "synth")]
     w.run("synth")
     ticks = Ticks(w, sinks=[pager], transport={"transport": {"type": "http", "url": "http://127.0.0.1:9"}})
     ticks()
@@ -177,7 +152,7 @@ def test_dead_sink_and_dead_backend_raise_nothing_and_lose_nothing(w: World, tmp
 def test_with_every_sink_dead_no_tick_fails_and_verdict_and_gate_are_the_same(
     w: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.assets = [openai("synth"), student(w, "synth")]
     w.run("synth")
     well = Ticks(w, sinks=[Pager()])
     well()
@@ -228,28 +203,17 @@ def test_events_are_delivered(w: World, tmp_path: Path) -> None:
 
 
 def test_events_that_the_backend_refuses_are_said(w: World, capfd: pytest.CaptureFixture[str]) -> None:
-    class Refusing(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_error(422)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
     w.assets = [human("text"), student(w, "text")]
     w.run("text")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with answering(lambda _: 422) as url:
         Ticks(w, transport={"transport": {"type": "http", "url": url}})()
-        server.shutdown()
     [said] = [line for line in capfd.readouterr().err.splitlines() if "events refused" in line]
     assert "2 OpenLineage events refused (lineage-guard sync --refused), START of default:text" in said
     assert "422" in said
 
 
 def test_lost_cursor_shows_again_and_nothing_else(w: World) -> None:
-    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.assets = [openai("synth"), student(w, "synth")]
     w.run("synth")
     pager = Pager()
     ticks = Ticks(w, sinks=[pager])
@@ -275,7 +239,7 @@ def test_waiver_that_ends_is_noticed(w: World) -> None:
 
 
 def test_check_can_be_executed_by_hand(w: World) -> None:
-    w.assets = [openai(w, "synth"), student(w, "synth")]
+    w.assets = [openai("synth"), student(w, "synth")]
     w.run("synth")
     settings = Settings(ledger=w.ledger.location)
     checks = training_checks([s for a in w.assets for s in a.specs], settings)
@@ -323,7 +287,7 @@ with dg.DagsterInstance.local_temp({w.instance.root_directory!r}) as instance:
 
 
 def test_verdicts_that_could_not_be_handed_over_are_brought_again(w: World) -> None:
-    w.assets = [openai(w, "raw"), student(w, "raw")]
+    w.assets = [openai("raw"), student(w, "raw")]
     w.run("raw")
     good = Pager()
     ticks = Ticks(w, sinks=[good, good])
@@ -336,7 +300,7 @@ def test_verdicts_that_could_not_be_handed_over_are_brought_again(w: World) -> N
 
 def test_alerts_name_the_owners_of_the_training_asset(w: World) -> None:
     owned = dg.map_asset_specs(lambda s: s.replace_attributes(owners=["team:nlp"]), [student(w, "raw")])
-    w.assets = [openai(w, "raw"), *owned]
+    w.assets = [openai("raw"), *owned]
     w.run("raw")
     pager = Pager()
     Ticks(w, sinks=[pager])()
@@ -366,7 +330,7 @@ def test_a_clock_that_was_set_back_silences_no_alert(w: World) -> None:
     ticks = Ticks(w, sinks=[pager])
     ticks()
     assert pager.alerts == []
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text")
     ticks.clock = timedelta(hours=-2)
     ticks()
@@ -380,7 +344,7 @@ def decisions(w: World) -> list[tuple[str, str, bool]]:
 
 def test_a_stricter_policy_judges_everything_trained_again_once_and_opens_an_incident(w: World) -> None:
     pager = Pager()
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text", "student")
     w.run("student")
     ticks = Ticks(w, sinks=[pager])
@@ -452,7 +416,7 @@ def test_versions_that_one_tick_did_not_come_to_are_owed_to_the_next(w: World, m
     from lineage_guard.dagster.sensor import decide, redecide
 
     pager = Pager()
-    w.assets = [openai(w, "text"), student(w, "text")]
+    w.assets = [openai("text"), student(w, "text")]
     w.run("text", "student")
     w.run("student")
     w.run("student")

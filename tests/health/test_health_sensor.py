@@ -21,8 +21,7 @@ from lineage_guard.dagster.settings import Settings
 from lineage_guard.health import heartbeats
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dagster"))
-from collect_world import World, now, world
-from test_sensor import openai
+from collect_world import World, now, openai, world
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def run(*args: str) -> tuple[int, str]:
 
 
 def test_a_tick_leaves_a_sign(w: World) -> None:
-    w.assets = [openai(w, "synth")]
+    w.assets = [openai("synth")]
     w.run("synth")
     decided(w.ledger, 1)
     ticks(w, Pager())
@@ -63,7 +62,7 @@ def test_a_tick_leaves_a_sign(w: World) -> None:
 
 
 def test_a_tick_misses_the_sensor_of_another_location(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    w.assets = [openai(w, "synth")]
+    w.assets = [openai("synth")]
     pager = Pager()
     ticked(w.ledger, "serving")  # months ago, by the clock of this machine or behind it
     monkeypatch.setattr(heartbeat, "LOOK_EVERY", -1.0)

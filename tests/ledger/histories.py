@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from lineage_guard.domain.facts import (
     Version,
 )
 from lineage_guard.domain.verdict.runs import AssetRun, RunState
+from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.encode import event_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,3 +130,18 @@ productions = st.builds(
     artefact=st.none() | _TEXT,
     note=st.none() | _TEXT,
 )
+
+
+#: Where a history is cut into batches, and whether the ledger is compacted there.
+splits = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=3)
+
+
+def fill(folder: str, productions: list[Production], cuts: list[tuple[int, bool]]) -> None:
+    """Append in batches that end at the cuts, compacting after some of them."""
+    events = history(productions)
+    ends = sorted((min(at, len(events)), compacted) for at, compacted in cuts)
+    ledger = open_ledger(folder)
+    for (start, _), (end, compacted) in pairwise([(0, False), *ends, (len(events), False)]):
+        ledger.append(events[start:end])
+        if compacted:
+            assert ledger.compact()

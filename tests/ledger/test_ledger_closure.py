@@ -1,10 +1,10 @@
 """The ledger's answers against the domain's definitions, however the data is split."""
 
 import tempfile
-from itertools import pairwise
 
 import histories
 import numpy as np
+from histories import fill, splits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,19 +12,6 @@ from lineage_guard.domain.facts import Influence, Input, Pin, Production, Versio
 from lineage_guard.domain.lineage.closure import Closure, close
 from lineage_guard.ledger import open_ledger
 from lineage_guard.ledger.index.graph import Segment, walk
-
-splits = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=3)
-
-
-def fill(folder: str, productions: list[Production], cuts: list[tuple[int, bool]]) -> None:
-    """Append in batches that end at the cuts, compacting after some of them."""
-    events = histories.history(productions)
-    ends = sorted((min(at, len(events)), compacted) for at, compacted in cuts)
-    ledger = open_ledger(folder)
-    for (start, _), (end, compacted) in pairwise([(0, False), *ends, (len(events), False)]):
-        ledger.append(events[start:end])
-        if compacted:
-            assert ledger.compact()
 
 
 def assert_paths_lead_home(closure: Closure, by_version: dict[Version, Production]) -> None:

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import histories
 import pytest
+from histories import fill, splits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ledger_closure import fill, splits
 
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version

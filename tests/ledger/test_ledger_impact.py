@@ -3,9 +3,9 @@
 import tempfile
 
 import histories
+from histories import fill, splits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ledger_closure import fill, splits
 
 from lineage_guard.domain.facts import Influence, Input, ModelSource, Pin, Production, Version, union
 from lineage_guard.domain.lineage.closure import close
