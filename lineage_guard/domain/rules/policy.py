@@ -113,7 +113,7 @@ class Policy:
             target: what would be trained.
             facts: what the definition of the asset says of it; ``None`` when that is not on record.
         """
-        if not any(r.match.asset or r.match.asks_of_asset for r in self.rules):
+        if not (self._names_assets or self.asks_of_assets):
             return self
         about = ((r, r.match.on_asset(target, facts)) for r in self.rules)
         return replace(self, rules=tuple(replace(r, match=left) for r, left in about if left is not None))
@@ -140,6 +140,10 @@ class Policy:
     def asks_when(self) -> bool:
         """Whether any rule has a condition on the day of generation."""
         return any(r.match.generated_from or r.match.generated_until for r in self.rules)
+
+    @cached_property
+    def _names_assets(self) -> bool:
+        return any(r.match.asset for r in self.rules)
 
     @cached_property
     def asks_of_assets(self) -> bool:
