@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from shlex import quote
 
@@ -21,6 +21,8 @@ from lineage_guard.domain.incidents.incident import Event, IncidentKind, Inciden
 
 #: Failures after which others are told: with the waits between them, about eight minutes.
 ATTEMPTS = 6
+#: As long: for a page whose sink asked to be left alone beyond it, those failures may take hours to come.
+PATIENCE = timedelta(minutes=8)
 _Names = Callable[[Alert], Sequence[str]]
 
 
@@ -35,7 +37,9 @@ def standing(incidents: Incidents, box: Outbox) -> set[str]:
 
 
 def missed(box: Outbox, standing: Collection[str]) -> dict[str, tuple[Waiting, ...]]:
-    """The pages that do not arrive, by sink: given up, or failed for minutes; of what is over, nobody has to know.
+    """The pages that do not arrive, by sink: given up, failed for minutes, or kept back for as long on its own wish.
+
+    Of what is over, nobody has to know.
 
     Args:
         box: what waits and what was given up.
@@ -43,9 +47,22 @@ def missed(box: Outbox, standing: Collection[str]) -> dict[str, tuple[Waiting, .
     """
     found: dict[str, tuple[Waiting, ...]] = {}
     for w in (*box.dead, *box.waiting):
-        if w.alert.page and w.attempts >= ATTEMPTS and w.alert.incident in standing:
+        known = box.unheard.get(w.sink)
+        # What others were told of is missing until it arrives.
+        late = w.attempts >= ATTEMPTS or _kept_back(box, w) or (known is not None and w.alert.id in known.pages)
+        if w.alert.page and late and w.alert.incident in standing:
             found[w.sink] = (*found.get(w.sink, ()), w)
     return found
+
+
+def _kept_back(box: Outbox, item: Waiting) -> bool:
+    pace = box.paces.get(item.sink)
+    due = datetime.fromisoformat(item.alert.at)
+    return pace is not None and pace.until is not None and pace.until - due > PATIENCE
+
+
+def _failure(items: Sequence[Waiting]) -> str:
+    return next((w.error for w in reversed(items) if w.error), "it asked to be left alone")
 
 
 def tell_others(
@@ -106,7 +123,7 @@ def _alert(event: Event, sink: str, known: Unheard, items: Sequence[Waiting], no
         "Those that were named here arrived, were dropped, or what they told is over."
         if over
         else f"Whoever is on call there has not been told of what is listed; you are, instead. The oldest was due "
-        f"{spell(now - oldest)} ago. The last failure: {items[-1].error}"
+        f"{spell(now - oldest)} ago. The last failure: {_failure(items)}"
     )
     ways = (
         Way("See to what is listed; nobody behind that sink was woken by it.", ("lineage-guard incidents",)),

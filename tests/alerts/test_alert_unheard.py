@@ -87,6 +87,35 @@ def test_a_page_that_fails_for_minutes_is_told_through_the_other_sinks_once_and_
     assert told.incident not in read_state(ledger)[1].conversations
 
 
+def test_a_sink_that_asks_to_be_left_alone_for_an_hour_is_told_of_at_once_and_not_after_six_such_hours() -> None:
+    class Busy(Switched):
+        asks: float | None = 3600
+
+        def send(self, alert: Alert) -> None:
+            if self.down:
+                raise Undelivered("it answered 429", where=self.name, fix="wait", retry_after=self.asks)
+            super().send(alert)
+
+    ledger, pager, chat = Named(), Busy("pager", down=True), Switched("chat")
+    sinks = [LogSink(), pager, chat]
+    tick(ledger, sinks, 0, verdict(0, GPT))
+    tick(ledger, sinks, 1)
+    assert chat.heard() == [("OPEN", True)]
+    assert "it answered 429" in chat.got[-1].message
+    tick(ledger, sinks, 2, verdict(2, CLAUDE, target="other"))
+    tick(ledger, sinks, 3)
+    assert chat.heard() == [("OPEN", True), ("WIDEN", False)], "a page that was not even tried waits as well"
+    pager.asks = None
+    tick(ledger, sinks, 61)
+    tick(ledger, sinks, 62)
+    assert chat.heard() == [("OPEN", True), ("WIDEN", False)], "it failed in another way, and is not over"
+    pager.down = False
+    for minutes in (70, 71, 72):
+        tick(ledger, sinks, minutes)
+    assert chat.heard() == [("OPEN", True), ("WIDEN", False), ("RESOLVE", False)]
+    assert [a.page for a in pager.got] == [True, True]
+
+
 def test_what_was_given_up_stays_told_until_it_is_sent_again_dropped_or_over() -> None:
     for end in (resend_all, drop_all, over):
         ledger, pager, chat = Named(), Switched("pager", down=True), Switched("chat")
