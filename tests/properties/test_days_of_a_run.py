@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage_worlds import NOW, uses
-from test_unknown_days import DAYS, ORDER, as_terms, entries, rules, unresolved
+from text_versions import DAYS, ORDER, as_terms, entries, rules, unresolved
 
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
