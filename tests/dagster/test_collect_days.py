@@ -1,12 +1,11 @@
 """A step that lasts over midnight wrote on every day of it, and its models count on each; one that does not, once."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from collect_world import World, world
+from collect_world import World
 
 from lineage_guard.dagster.declare import declare
 from lineage_guard.domain.facts import ModelSource
@@ -15,12 +14,6 @@ from lineage_guard.domain.lineage.reached import terms_day
 GPT = ModelSource("openai", "gpt-4o", channel="api.openai.com")
 DATED = ModelSource("meta", "llama", generated_at=datetime(2026, 1, 1, tzinfo=UTC))
 _now = time.time
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def test_the_models_of_a_step_count_on_each_day_of_it(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
