@@ -98,6 +98,18 @@ def test_only_what_has_a_model_upstream(run):
     )
 
 
+def test_that_nothing_is_found_of_a_model_nobody_knows_is_no_comfort(run):
+    def notes(model: str) -> list[str]:
+        said = run("impact", "--public", "models", "--model", model).output.splitlines()
+        return [line for line in said if line.startswith("Note:")]
+
+    [note] = notes("opnai/gtp-4o")
+    assert note.endswith("on record or in the catalog; did you mean 'openai/gpt-4o'?")
+    [note] = notes("nobody/knows")
+    assert "is it spelt as the declarations spell it?" in note
+    assert notes("xai/grok-4") == []
+
+
 def test_other_uses_and_own_files(run, tmp_path):
     judged = run("impact", "--public", "models", "--terms-as", "xai-api", "--use", "evaluate").output
     assert "judged for evaluate:" in judged

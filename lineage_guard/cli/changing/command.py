@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--model", metavar="PROVIDER/MODEL", help="Only what has this model upstream; shell patterns.")
-@click.option("--terms-file", type=click.Path(), metavar="FILE", help="Proposed catalog file; see below.")
+@click.option(
+    "--terms-file", type=click.Path(), metavar="FILE", help="Proposed catalog file; own one of that name goes."
+)
 @click.option("--terms-as", metavar="ID", help="As if every model were under these terms; see `catalog show ID`.")
 @click.option("--policy", metavar="NAME|FILE", help="Proposed policy.")
 @click.option(
@@ -68,7 +71,7 @@ def impact(
     from lineage_guard.cli.changing import public as of_public
     from lineage_guard.cli.changing.judging import Pattern
     from lineage_guard.cli.changing.report import lines, to_json
-    from lineage_guard.cli.changing.rules import Proposal, deployment
+    from lineage_guard.cli.changing.rules import Proposal, deployment, unheard
     from lineage_guard.dagster.settings import ledger_location
     from lineage_guard.domain.rules.terms import TRAIN_COMPETING
     from lineage_guard.ledger import open_ledger
@@ -85,15 +88,15 @@ def impact(
     if public is not None:
         use = use or TRAIN_COMPETING
         report = _public_report(known, proposal, of_public.Which(public), use, pattern, model, options)
-        text = of_public.lines(report, use)
     else:
         ledger = open_ledger(ledger_location(options["ledger"] or known.of("").ledger))
         report = _report(known, ledger, proposal, pattern, model, options, quiet=as_json)
-        text = lines(report)
+    if model is not None and not (report.judged or report.unjudged or (report.reached and report.reached[0])):
+        report = replace(report, notes=[*report.notes, *unheard(model, report.rules[0][0].catalog)])
     if as_json:
         click.echo(json.dumps(to_json(report), indent=2))
     else:
-        for line in text:
+        for line in lines(report) if public is None else of_public.lines(report, use or TRAIN_COMPETING):
             click.echo(line)
     return report.exit_code
 

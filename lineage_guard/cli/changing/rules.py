@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
@@ -162,6 +162,30 @@ def proposed(settings: Settings, now: Rules, policy: str | None, proposal: Propo
     if proposal.terms_as is not None:
         chosen = _under(chosen, _as_if(proposal.terms_as, catalog))
     return Rules(chosen, catalog, now.waivers)
+
+
+def unheard(model: str, catalog: Catalog) -> Iterator[str]:
+    """What to say of a model that nothing was found of, where nothing known is called that.
+
+    Args:
+        model: as it was written.
+        catalog: what is known.
+    """
+    from lineage_guard.catalog.doubts import meets, nearest
+
+    provider, _, name = model.rpartition("/") if model.count("/") == 1 else ("", "", model)
+    known = meets("model", name, catalog) or catalog.ancestry.get(model) is not None
+    if known and (not provider or meets("provider", provider, catalog)):
+        return
+    near = None if known else nearest("model", name, catalog)
+    by = None if not provider or meets("provider", provider, catalog) else nearest("provider", provider, catalog)
+    if known and by is None:
+        return
+    meant = f"{by or provider}/{near or name}".lstrip("/")
+    if (near or by) and meant.lower() == model.lower():
+        return
+    mean = f"did you mean {meant!r}?" if near or by else "is it spelt as the declarations spell it?"
+    yield f"nothing known is called {model!r}, on record or in the catalog; {mean}"
 
 
 def _under(policy: Policy, terms: TermsSource) -> Policy:
