@@ -107,7 +107,7 @@ def tick(
         interval: minimum interval between ticks; after several of it without a tick the sensor is missed.
 
     Raises:
-        LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it.
+        LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it, and it pages.
         ConfigError: when the policy or the ledger's place is wrong.
     """
     from lineage_guard.dagster.sensor.without_ledger import reaching
@@ -132,6 +132,7 @@ def _tick(
     from lineage_guard.dagster.pins.resolve import graph_of
     from lineage_guard.dagster.sensor.decide import affected, judge, training_assets
     from lineage_guard.dagster.sensor.doubts import doubts, with_doubts
+    from lineage_guard.dagster.sensor.early import due
     from lineage_guard.dagster.sensor.heartbeat import alive
     from lineage_guard.ledger import open_ledger
 
@@ -169,7 +170,8 @@ def _tick(
     changed = [j for j in judgements if shown.get(j.key.to_user_string()) != j.digest]
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
-    told, problems = _alert(ledger, delivery, settings, catalog, judgements, now, location, owners, reach)
+    telling = due(ledger, graph, judgements, cursor["waiting"], now)
+    told, problems = _alert(ledger, delivery, settings, catalog, telling.judgements, now, location, owners, reach)
     problems += _deliver(ledger, delivery)
     problems += alive(context.instance, ledger, collected, location, policy, interval, now, reach)
     problems += _watch(ledger, delivery, now)
@@ -180,9 +182,11 @@ def _tick(
     said = _sentence(collected, judgements, problems)
     context.log.info(said)
     again = [j.key.to_user_string() for j in judgements if not (j.final and told)]
+    again += [name for name in telling.waiting if name not in again]
     owed = [j.key.to_user_string() for j in judgements if j.owed]
     begun = [j.key.to_user_string() for j in judgements if j.begun]
     state = {"rules": rules, "end": end, "shown": shown, "again": again, "owed": owed, "begun": begun}
+    state |= {"waiting": dict(telling.waiting)}
     context.update_cursor(json.dumps(state, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
@@ -319,9 +323,9 @@ def _cursor(text: str | None) -> dict[str, Any]:
     except ValueError:
         value = {}
     found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    shown = found.get("shown")
+    maps = {n: cast("dict[str, str]", v) if isinstance(v := found.get(n), dict) else {} for n in ("shown", "waiting")}
     lists = {n: cast("list[str]", v) if isinstance(v := found.get(n), list) else [] for n in ("again", "owed", "begun")}
-    return {**found, **lists, "shown": cast("dict[str, str]", shown) if isinstance(shown, dict) else {}}
+    return {**found, **lists, **maps}
 
 
 def _sentence(collected: Collected, judgements: Sequence[Judgement], problems: Sequence[str]) -> str:
