@@ -43,6 +43,7 @@ def test_ones_own_machine_has_many_names(channel):
         ("gpt-4o-2024-08-06", "gpt-4o", Sure.NO),
         ("openai/gpt-4o", "gpt-4o", Sure.MAYBE),
         ("OpenAI/gpt-4*", "GPT-4o", Sure.MAYBE),
+        ("openai/gpt-4o", "gpt-4o-2024-08-06", Sure.MAYBE),
         ("azure/gpt-4o", "gpt-4o", Sure.NO),
     ],
 )

@@ -333,8 +333,9 @@ def _other_spellings(name: str, case: Case) -> list[str]:
         return []
     if name == "channel":
         return [channel_name(model.channel) or ""]
-    owned = f"{model.provider.strip().lower()}/{model.model.strip().lower()}"
-    return [*spellings_of(model.model), owned] if "/" not in model.model else list(spellings_of(model.model))
+    ids = spellings_of(model.model)
+    owner = model.provider.strip()
+    return [*ids, *(f"{owner}/{id}".lower() for id in ids if "/" not in model.model)]
 
 
 def _values(name: str, case: Case) -> list[str]:
