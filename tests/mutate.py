@@ -43,6 +43,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SEEN = ROOT / "mutants" / "survivors.json"
 #: Decorators that only keep or rename what a function answers.
 PLAIN = ("property", "cached_property", "cache", "lru_cache")
+#: Those that keep it for everybody: any test may be the first to ask, so all of them run against such a mutant.
+KEPT = ("cache", "lru_cache")
 #: Above what the process holds when it has collected: a mutant that never ends must not take the machine along.
 MEMORY = 2 << 30
 
@@ -66,7 +68,7 @@ class Prepared(cst.CSTTransformer):
         called = decorator.func if isinstance(decorator, cst.Call) else decorator
         if not (isinstance(called, cst.Name) and called.value in PLAIN):
             return updated_node
-        bare = cst.Name(f"_{updated_node.name.value}_bare")
+        bare = cst.Name(f"_{updated_node.name.value}_{'remembered' if called.value in KEPT else 'bare'}")
         around = cst.Assign([cst.AssignTarget(updated_node.name)], cst.Call(decorator, [cst.Arg(bare)]))
         function = updated_node.with_changes(name=bare, decorators=())
         return cst.FlattenSentinel([function, cst.SimpleStatementLine([around])])
@@ -131,7 +133,7 @@ class Loop:
         began = time.monotonic()
         for number, mutant in enumerate(self._mutants, 1):
             function = mangled_name_from_mutant_name(mutant)
-            reach = set(reaching.get(function, ()))
+            reach = set(items) if function.endswith("_remembered") else set(reaching.get(function, ()))
             tests = [item for nodeid, item in items.items() if nodeid in reach]
             # Seconds of the processor, so that a busy machine kills nobody.
             limit = int(10 + 3 * sum(seconds[nodeid] for nodeid in reach))
