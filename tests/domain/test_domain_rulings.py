@@ -158,3 +158,15 @@ def test_whether_two_services_differ_is_a_question_of_the_terms_and_of_the_day()
     for day in (date(2026, 6, 1), None):
         [*_, last] = said(made._replace(day=day), ALLOW, terms=ByDay())
         assert last[:3] == ("observed-differs", "OBSERVED_OTHER_CHANNEL", "BLOCK")
+
+
+def test_where_the_channel_was_not_stated_the_silence_says_so():
+    through = replace(ALLOW, id="through", match=Match(channel=("api.example",)))
+    [*_, stated] = rulings_on(kind(source("mild")), Policy("p", (through,), KNOWN), TRAIN_COMPETING)
+    [*_, silent] = rulings_on(kind(ModelSource("p", "mild")), Policy("p", (through,), KNOWN), TRAIN_COMPETING)
+    assert (stated.rule.id, stated.unsure) == ("no-rule", "")
+    assert (silent.rule.id, silent.unsure) == (
+        "no-rule",
+        "through asks for the channel of the model, which nobody stated: it is taken to hold where that is stricter, "
+        "and permits nothing.",
+    )
