@@ -55,7 +55,9 @@ def version(request: Request) -> Response:
     view = _verdict(site, asked)
     which = view.row.target._replace(run=view.row.run) if view else _newest(site, asked)
     if which is None:
-        raise HTTPException(404, f"Nothing is on record under the name {asked}.")
+        # An alert links what would be trained, and what it would read: neither need have been made yet.
+        why = "no run wrote it yet, or none was collected; what stops it, if anything, is among the incidents"
+        raise HTTPException(404, f"Nothing is on record under the name {asked}: {why}.")
     at = site.clock()
     use = view.row.use if view else None
     verdict = view.verdict if view else None

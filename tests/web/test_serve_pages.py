@@ -261,7 +261,10 @@ def test_an_empty_ledger_says_what_to_do(empty: TestClient):
 
 def test_what_is_not_there_says_so(client: TestClient):
     assert "There is no such page" in read(client, "/nope", 404).text
-    assert "Nothing is on record" in read(client, "/v?name=nobody", 404).text
+    said = read(client, "/v?name=nobody", 404).text
+    assert "Nothing is on record" in said
+    assert "what stops it, if anything, is among the incidents" in said
+    assert "Verdicts · Search · Incidents" in said
     assert "name=" in read(client, "/v", 400).text
     assert "one of" in read(client, "/?decision=PERHAPS", 400).text
     assert "cannot be shown" in read(client, "/?after=<script>", 400).text
