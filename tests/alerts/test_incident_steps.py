@@ -83,6 +83,18 @@ def test_blindness_is_another_kind_of_incident_one_for_the_whole_deployment():
     assert [(n.event, n.incident.kind) for n in notices] == [(Event.RESOLVE, IncidentKind.BLIND)]
 
 
+def test_a_guard_that_cannot_see_ends_nothing_that_it_saw_before():
+    state, _ = step(Incidents(), [verdict(0, GPT)], at(0))
+    state, notices = step(state, [verdict(1, blind=True)], at(1))
+    assert events(notices) == [OPEN], "the blindness is told, and the block is not over"
+    assert {i.kind for i in state.open} == {IncidentKind.BLOCKED, IncidentKind.BLIND}
+
+    state, notices = step(state, [verdict(2, GPT)], at(2))
+    assert [(n.event, n.incident.kind) for n in notices] == [(Event.RESOLVE, IncidentKind.BLIND)]
+    state, notices = step(state, [verdict(3)], at(3))
+    assert [(n.event, n.incident.kind) for n in notices] == [(Event.RESOLVE, IncidentKind.BLOCKED)]
+
+
 def test_a_gap_and_a_failed_suite_have_their_own_causes():
     failed = Evidence("lineage", "s", "d", "p", success=False, evaluated=0, expected=1, at=at(0), error="no engine")
     v = verdict(0, gap=True)

@@ -26,8 +26,10 @@ from lineage_guard.domain.incidents.incident import Event, IncidentKind, Inciden
 from lineage_guard.domain.incidents.incidents import FLAP_WINDOW, key_of, place_of, step, stopping
 from lineage_guard.domain.incidents.storms import Digest
 from lineage_guard.domain.incidents.telling import Manner, tell
+from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision, Verdict
 
+BLIND = ReasonCode.GUARD_CANNOT_SEE
 BEGINS = (Event.OPEN, Event.REOPEN)
 
 
@@ -91,6 +93,7 @@ def test_a_new_trouble_pages_once_and_a_return_within_the_window_pages_nobody(hi
                 assert key not in standing, "what stands does not begin again"
                 standing.add(key)
             elif n.event is Event.RESOLVE:
+                assert n.verdict is None or not any(f.reason is BLIND for f in stopping(n.verdict))
                 standing.remove(key)
                 ended[key] = (n.incident.cleared_at, n.incident.targets)
 

@@ -124,7 +124,8 @@ class _Machine:
         for finding in stopping(verdict):
             key = self._key(finding, place, verdict)
             found.setdefault(key.id, (key, finding))
-        if before is None or verdict.at > before.at:
+        # A guard that cannot see has not seen that anything is over.
+        if not _is_blind(verdict) and (before is None or verdict.at > before.at):
             for id_ in sorted(self.held.get(place, set()) - found.keys()):
                 self._clear(id_, place, verdict)
         for key, finding in found.values():
@@ -246,6 +247,10 @@ class _Machine:
                         return
                     break
         self.notices.append(notice)
+
+
+def _is_blind(verdict: Verdict) -> bool:
+    return verdict.stops and any(f.reason is ReasonCode.GUARD_CANNOT_SEE for f in verdict.findings)
 
 
 def _remember(verdict: Verdict, before: Seen | None) -> Seen:
