@@ -54,7 +54,7 @@ def lint(files: tuple[str, ...], as_json: bool) -> int:
     """
     from lineage_guard.catalog.lint import lint as check
 
-    return _problems(check([Path(f) for f in files], datetime.now(UTC).date()), as_json)
+    return _problems(check([Path(f) for f in files], datetime.now(UTC).date()), as_json, shipped=not files)
 
 
 @catalog.command()
@@ -161,10 +161,10 @@ def lint_policies(sources: tuple[str, ...], own: tuple[str, ...], as_json: bool)
 
     known = load_catalog(*own_catalogs(own))
     found = [p for source in sources or PRESETS for p in lint_policy(source, known)]
-    return _problems(list(dict.fromkeys(found)), as_json)
+    return _problems(list(dict.fromkeys(found)), as_json, shipped=not sources)
 
 
-def _problems(found: list[Problem], as_json: bool) -> int:
+def _problems(found: list[Problem], as_json: bool, *, shipped: bool) -> int:
     wrong = any(p.wrong for p in found)
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "problems": [p._asdict() for p in found]}, indent=2))
@@ -172,7 +172,9 @@ def _problems(found: list[Problem], as_json: bool) -> int:
     for p in found:
         click.echo(f"{'WRONG' if p.wrong else 'doubt'} {p.where}: {p.what}. To fix: {p.fix}")
     counts = sum(p.wrong for p in found), sum(not p.wrong for p in found)
-    click.echo(f"{counts[0]} wrong, {counts[1]} doubtful")
+    # A bare command in a project that has files of its own must not read as if it had looked at them.
+    where = " in what ships; name files of your own to have them checked" if shipped else ""
+    click.echo(f"{counts[0]} wrong, {counts[1]} doubtful{where}")
     return int(wrong)
 
 

@@ -134,7 +134,10 @@ def test_schemas_are_printed(run, name):
 
 
 def test_policy_lint_says_what_is_wrong_and_what_may_be_misspelt(run, tmp_path):
-    assert run("policy", "lint").output == "0 wrong, 0 doubtful\n", "the shipped ones"
+    assert (
+        run("policy", "lint").output
+        == "0 wrong, 0 doubtful in what ships; name files of your own to have them checked\n"
+    )
     rule = "{id: a, on: model, when: {model: [gtp-4o, acme-9]}, effect: block, reason: r, fix: f}"
     (tmp_path / "team.yaml").write_text(f"format: 1\nname: team\nimport: default\nrules: [{rule}]\n")
     doubtful = run("policy", "lint", "team.yaml")
