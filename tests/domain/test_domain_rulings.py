@@ -170,3 +170,11 @@ def test_where_the_channel_was_not_stated_the_silence_says_so():
         "through asks for the channel of the model, which nobody stated: it is taken to hold where that is stricter, "
         "and permits nothing.",
     )
+
+
+def test_a_difference_that_no_rule_surely_speaks_of_says_what_nobody_wrote_down():
+    shop = replace(ALLOW, id="shop", on=Subject.OBSERVATION, match=Match(asset_group=("shop",)))
+    seen = kind(source("mild"), replace(source("bad"), asserted_by=Assertion.OBSERVED))
+    last = rulings_on(seen, Policy("p", (ALLOW, shop), KNOWN), TRAIN_COMPETING)[-1]
+    assert last.rule.id == "observed-differs"
+    assert last.unsure.startswith("shop asks for the group of the asset, which nobody wrote down with this run: ")
