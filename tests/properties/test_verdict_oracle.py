@@ -1,0 +1,103 @@
+"""``decide`` says what the pages say: an oracle that was written from them, and from nothing else, says the same."""
+
+import random
+from datetime import UTC, datetime, time
+from importlib.resources import files
+
+import pytest
+import verdict_oracle
+import yaml
+from verdict_cases import a_case
+
+from lineage_guard.catalog import load_catalog
+from lineage_guard.catalog.policy_file import parse_policy
+from lineage_guard.domain.facts import (
+    Acknowledgement,
+    Completeness,
+    Influence,
+    Input,
+    License,
+    ModelSource,
+    Production,
+    Usage,
+    Version,
+)
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.rules.waivers import Waiver
+from lineage_guard.domain.verdict.decide import decide
+
+
+class Yaml12(yaml.SafeLoader):
+    """``on`` is a word."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in said if not tag.endswith(":bool") or first not in "oO"]
+        for first, said in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+SHIPPED = {
+    name: yaml.load((files("lineage_guard.catalog") / f"policies/{name}.yaml").read_text(encoding="utf-8"), Yaml12)
+    for name in ("default", "strict", "research")
+}
+
+
+def noon(day):
+    return datetime.combine(day, time(12), UTC) if day else None
+
+
+def spdx(said):
+    return said if isinstance(said, str) else f"({spdx(said[1])} {said[0]} {spdx(said[2])})"
+
+
+def version(case, name):
+    trained = name == case["target"]
+    return Version("default", name, case["partition"] if trained else None, None if trained else f"run-{name}")
+
+
+def production(case, name):
+    step = case["steps"][name]
+    return Production(
+        (version(case, name),),
+        tuple(Input(version(case, read), Influence(influence)) for read, influence in step["reads"]),
+        tuple(
+            ModelSource(
+                m["provider"],
+                m["model"],
+                channel=m["channel"],
+                usage=Usage(m["usage"]),
+                terms=m["terms"],
+                generated_at=noon(m["day"]),
+            )
+            for m in step["models"]
+        ),
+        noon(step["day"]),
+        completeness=Completeness.COMPLETE if step["complete"] else Completeness.INCOMPLETE,
+        licenses=tuple(License(spdx(said), Acknowledgement(by)) for said, by in step["licenses"]),
+    )
+
+
+def verdict(case, folder):
+    own = folder / "own.yaml"
+    own.write_text(yaml.safe_dump({"format": 1, "terms": case["terms"]}), encoding="utf-8")
+    policy = parse_policy(yaml.safe_dump(case["policy"]), "case.yaml", load_catalog(own))
+    made = [production(case, name) for name in case["steps"] if name != case["target"]]
+    waivers = tuple(Waiver(**said, reason="why", ticket="T-1") for said in case["waivers"])
+    return decide(close(production(case, case["target"]), made), policy, waivers, case["use"], case["now"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("oracle")
+
+
+# The same cases each time; another range of numbers is another search.
+@pytest.mark.parametrize("seed", range(30))
+def test_the_code_says_what_the_pages_say(folder, seed):
+    case = a_case(random.Random(seed), SHIPPED)
+    said = verdict(case, folder)
+    decision, stops, found = verdict_oracle.decide(case)
+    assert (said.decision.value, said.stops) == (decision, stops)
+    assert {(f.rule, int(f.effect), f.model and f.model.model, f.terms and f.terms.id) for f in said.findings} == {
+        (rule, effect, model, terms) for rule, effect, _, model, terms in found
+    }
