@@ -178,3 +178,8 @@ def test_a_difference_that_no_rule_surely_speaks_of_says_what_nobody_wrote_down(
     last = rulings_on(seen, Policy("p", (ALLOW, shop), KNOWN), TRAIN_COMPETING)[-1]
     assert last.rule.id == "observed-differs"
     assert last.unsure.startswith("shop asks for the group of the asset, which nobody wrote down with this run: ")
+    through = replace(shop, id="through", match=Match(channel=("api.example",)))
+    seen = kind(source("mild"), ModelSource("p", "bad", asserted_by=Assertion.OBSERVED))
+    last = rulings_on(seen, Policy("p", (ALLOW, through), KNOWN), TRAIN_COMPETING)[-1]
+    assert last.rule.id == "observed-differs"
+    assert last.unsure.startswith("through asks for the channel of the model, which nobody stated: ")
