@@ -1,4 +1,4 @@
-"""``decide`` says what the pages say: an oracle that was written from them, and from nothing else, says the same."""
+"""``decide`` says what the pages say: a naive account of them that shares no code with it says the same."""
 
 import random
 from datetime import UTC, datetime, time

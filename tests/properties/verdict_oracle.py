@@ -1,7 +1,8 @@
-"""What the pages say a verdict is, by brute force. Written from docs/policy.md, catalog.md, waivers.md and influence.md
-only: all ways, all rules, every version of a text; nothing of the package is imported, nothing is remembered.
+"""What the pages say a verdict is, by brute force: docs/policy.md, catalog.md, waivers.md and influence.md.
 
-Where this and ``decide`` differ, the code, a page or this is wrong, and a reader of the page decides which.
+All ways, all rules, every version of a text; nothing of the package is imported, nothing is remembered. Where this and
+``decide`` differ, the code, a page or this is wrong, and a reader of the page decides which. That was done once for all
+of it: where code and page differed and the code was right, the page was corrected and this follows the page.
 """
 
 import re
