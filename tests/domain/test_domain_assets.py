@@ -105,3 +105,35 @@ def test_gaps_and_licences_are_asked_the_same_way(asset, decision):
 def test_facts_are_known_of_several_runs_where_each_states_the_same():
     assert alike([]) is alike([None]) is alike([FACTS, None]) is alike([FACTS, replace(FACTS, group="shop")]) is None
     assert alike([FACTS]) == alike([FACTS, replace(FACTS)]) == FACTS
+
+
+def said_of_licence(expression, *rules):
+    return {f.rule: f.message for f in decided(*rules, licenses=(License(expression),)).findings}
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_of_licences_that_may_be_the_only_way_the_strictest_counts(first):
+    rules = [
+        rule(name, effect, Subject.LICENSE, license=(f"LicenseRef-{name}",), asset_group=("lab",))
+        for name, effect in (("a", Effect.WARN), ("b", Effect.BLOCK))
+    ]
+    other = "b" if first == "a" else "a"
+    assert list(said_of_licence(f"LicenseRef-{first} OR LicenseRef-{other}", *rules)) == ["b"]
+
+
+def test_which_licence_would_have_to_be_got_first_is_said_and_none_that_is_had():
+    mit = rule("mit", Effect.WARN, Subject.LICENSE, license=("MIT",))
+    [said] = said_of_licence("(LicenseRef-a AND LicenseRef-b) OR MIT", mit).values()
+    assert said == (
+        "d:a is under MIT in (LicenseRef-a AND LicenseRef-b) OR MIT, declared (that LicenseRef-a is yours is not on "
+        "record), which rule mit warns of for train_competing."
+    )
+    had = rule("a", Effect.BLOCK, Subject.LICENSE, license=("LicenseRef-a",))
+    [said] = said_of_licence("LicenseRef-a OR MIT", mit, had).values()
+    assert said == "d:a is under MIT in LicenseRef-a OR MIT, declared, which rule mit warns of for train_competing."
+
+
+def test_all_that_nobody_wrote_down_is_said():
+    both = rule("r", Effect.BLOCK, asset_group=("lab",), channel=("api.example",))
+    [found] = decided(rule("every", Effect.ALLOW), both).findings
+    assert "permits nothing. r asks for the channel of the model, which nobody stated: it is" in found.message
