@@ -121,6 +121,16 @@ def test_of_licences_that_may_be_the_only_way_the_strictest_counts(first):
     assert list(said_of_licence(f"LicenseRef-{first} OR LicenseRef-{other}", *rules)) == ["b"]
 
 
+@pytest.mark.parametrize("first", ["MIT", "GPL-3.0-only"])
+def test_of_ways_that_are_all_closed_the_loosest_counts(first):
+    rules = [
+        rule(name.lower(), effect, Subject.LICENSE, license=(name,))
+        for name, effect in (("MIT", Effect.WARN), ("GPL-3.0-only", Effect.BLOCK))
+    ]
+    other = "MIT" if first != "MIT" else "GPL-3.0-only"
+    assert list(said_of_licence(f"(LicenseRef-a AND {first}) OR (LicenseRef-b AND {other})", *rules)) == ["mit"]
+
+
 def test_which_licence_would_have_to_be_got_first_is_said_and_none_that_is_had():
     mit = rule("mit", Effect.WARN, Subject.LICENSE, license=("MIT",))
     [said] = said_of_licence("(LicenseRef-a AND LicenseRef-b) OR MIT", mit).values()
