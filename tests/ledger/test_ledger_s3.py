@@ -58,6 +58,52 @@ def test_packs_and_retention_work_the_same_on_a_bucket(s3: str) -> None:
     assert verify(open_ledger(s3).archive).findings == ()
 
 
+def found(place: str) -> list[str]:
+    """Verified by somebody who opens the ledger now, with the copies that were fetched before."""
+    return [f"{f.where}: {f.what}" for f in verify(open_ledger(place).archive, index=True).findings]
+
+
+def test_verify_looks_at_the_bucket_and_not_at_copies_of_it(s3: str, tmp_path: Path) -> None:
+    """Who asked before has copies of the index; an object that was changed or removed since is found all the same."""
+    ledger = open_ledger(s3, lambda: histories.START)
+    for n in range(6):
+        ledger.append([histories.simple(n)])
+    ledger.compact()
+    before = ledger.closure(TARGET)
+    archive = ledger.archive
+    assert found(s3) == []
+    assert list((tmp_path / "cache").rglob("*edges*"))
+    [edges] = [key for key in archive.list("index/parts/") if "-edges-" in key]
+    sound = archive.get(edges) or b""
+    for changed in (sound[:-1] + bytes([sound[-1] ^ 1]), sound[:-1], None):
+        archive.put(edges, changed) if changed else archive.delete(edges)
+        assert open_ledger(s3).closure(TARGET).reached == before.reached
+        [finding] = found(s3)
+        assert edges.rpartition("/")[2] in finding
+        archive.put(edges, sound)
+
+    # Changed together with its digest: only the log says otherwise.
+    [place] = archive.list("index/manifests/")
+    manifest = json.loads(archive.get(place) or b"")
+    file = manifest["parts"][0]["files"]["edges"]
+    pq.write_table(pq.read_table(io.BytesIO(sound)).slice(1), tmp_path / "forged")
+    forged = (tmp_path / "forged").read_bytes()
+    file.update(rows=file["rows"] - 1, bytes=len(forged), sha256=hashlib.sha256(forged).hexdigest())
+    archive.put(edges, forged)
+    was = archive.get(place) or b""
+    archive.put(place, json.dumps(manifest).encode())
+    [finding] = found(s3)
+    assert "table edges of the index is not what the log says" in finding
+    archive.put(edges, sound)
+    archive.put(place, was)
+    assert found(s3) == []
+
+    # Neither a copy nor the index hides what was done to the log.
+    batch = key_of(3)
+    archive.put(batch, (archive.get(batch) or b"").replace(b"table2", b"table7"))
+    assert [f for f in found(s3) if batch.rpartition("/")[2] in f]
+
+
 @pytest.mark.parametrize(
     ("how", "afterwards"),
     # boto3 waits between its attempts, and longer after a 503.
