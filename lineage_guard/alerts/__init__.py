@@ -3,9 +3,9 @@
 ``send`` takes verdicts and does the rest; it is called from a sensor, never from a step.
 """
 
-from lineage_guard.alerts.content import Alert, Context, alert_of
-from lineage_guard.alerts.environment import destinations, sinks_from_env
-from lineage_guard.alerts.routing import Destinations, Route, Routes
+from lineage_guard.alerts.content.notices import Alert, Context, alert_of
+from lineage_guard.alerts.routes.environment import destinations, sinks_from_env
+from lineage_guard.alerts.routes.routing import Destinations, Route, Routes
 from lineage_guard.alerts.send import Report, send
 from lineage_guard.alerts.sinks.anything import AppriseSink
 from lineage_guard.alerts.sinks.base import LogSink, Sink, Undelivered

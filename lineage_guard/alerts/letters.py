@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Protocol
 
 from lineage_guard.alerts.alert import Alert
-from lineage_guard.alerts.context import TEXT
-from lineage_guard.alerts.outbox import Outbox, Waiting
+from lineage_guard.alerts.content.context import TEXT
+from lineage_guard.alerts.delivery.outbox import Outbox, Waiting
+from lineage_guard.alerts.delivery.unheard import standing as stands
 from lineage_guard.alerts.send import change
 from lineage_guard.alerts.standing import Reading
 from lineage_guard.alerts.state import STATE, States, parse_state
-from lineage_guard.alerts.unheard import standing as stands
 from lineage_guard.alerts.ways import NAME, cut
 from lineage_guard.domain.incidents.incidents import Event, Incidents
 

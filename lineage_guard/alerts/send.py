@@ -18,17 +18,17 @@ from datetime import datetime
 from typing import TypeVar
 
 from lineage_guard.alerts.alert import Alert
-from lineage_guard.alerts.around import Around, Neighbourhood
-from lineage_guard.alerts.content import Context, alert_of
-from lineage_guard.alerts.deliver import Delivered, deliver
-from lineage_guard.alerts.digests import alert_of_expiry, alert_of_storm
-from lineage_guard.alerts.outbox import Outbox, Waiting
+from lineage_guard.alerts.content.around import Around, Neighbourhood
+from lineage_guard.alerts.content.digests import alert_of_expiry, alert_of_storm
+from lineage_guard.alerts.content.notices import Context, alert_of
+from lineage_guard.alerts.content.together import alert_of_group, first_of
+from lineage_guard.alerts.delivery.deliver import Delivered, deliver
+from lineage_guard.alerts.delivery.outbox import Outbox, Waiting
+from lineage_guard.alerts.delivery.unheard import standing, tell_others
 from lineage_guard.alerts.pacing import Rate
-from lineage_guard.alerts.routing import Destinations
+from lineage_guard.alerts.routes.routing import Destinations
 from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
 from lineage_guard.alerts.state import STATE, States, dump_state, parse_state
-from lineage_guard.alerts.together import alert_of_group, first_of
-from lineage_guard.alerts.unheard import standing, tell_others
 from lineage_guard.domain.errors import ConfigError, LedgerError
 from lineage_guard.domain.incidents.endings import Expiry
 from lineage_guard.domain.incidents.incident import Event, Incidents, Notice

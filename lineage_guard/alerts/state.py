@@ -8,8 +8,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from lineage_guard.alerts import outbox
-from lineage_guard.alerts.outbox import Outbox
+from lineage_guard.alerts.delivery import outbox
+from lineage_guard.alerts.delivery.outbox import Outbox
 from lineage_guard.domain.incidents.incident import (
     Begun,
     Ending,

@@ -135,8 +135,8 @@ def route(asset: str, owners: Sequence[str], kind: str) -> int:
 def _tried(sink: Sink, page: bool) -> str:
     """Why it did not arrive; empty when it did."""
     from lineage_guard.alerts import Undelivered
-    from lineage_guard.alerts.deliver import handed
-    from lineage_guard.alerts.outbox import Waiting
+    from lineage_guard.alerts.delivery.deliver import handed
+    from lineage_guard.alerts.delivery.outbox import Waiting
 
     note: Mapping[str, str] = {}
     now = datetime.now(UTC)
@@ -149,7 +149,7 @@ def _tried(sink: Sink, page: bool) -> str:
 
 
 def _samples(page: bool, now: datetime) -> Iterator[Alert]:
-    from lineage_guard.alerts.content import Context, sample
+    from lineage_guard.alerts.content.notices import Context, sample
 
     one = sample(now, Context.from_env(os.environ))
     yield replace(one, page=page)

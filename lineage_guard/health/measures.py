@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from lineage_guard.alerts.delivery.unheard import missed, standing
 from lineage_guard.alerts.state import STATE as ALERTS
 from lineage_guard.alerts.state import read_state
-from lineage_guard.alerts.unheard import missed, standing
 from lineage_guard.domain.errors import LedgerError, LineageGuardError
 from lineage_guard.health.heartbeats import Beats, heartbeats
 from lineage_guard.ledger.archive.log import Log

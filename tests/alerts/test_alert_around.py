@@ -9,8 +9,8 @@ from alerting import GPT, POLICY, TextLedger, at
 from pager import Pager
 
 from lineage_guard.alerts import Alert, Context, send
-from lineage_guard.alerts import around as nearby
-from lineage_guard.alerts.around import Neighbourhood
+from lineage_guard.alerts.content import around as nearby
+from lineage_guard.alerts.content.around import Neighbourhood
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Completeness, Input, ModelSource, Production, Version
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING

@@ -21,7 +21,7 @@ from lineage_guard.alerts import (
     send,
     sinks_from_env,
 )
-from lineage_guard.alerts.content import runbook_of, sample
+from lineage_guard.alerts.content.notices import runbook_of, sample
 from lineage_guard.alerts.sinks.mail_text import mail_of
 from lineage_guard.alerts.sinks.slack_blocks import blocks_of
 from lineage_guard.alerts.sinks.sns import MESSAGE_BYTES, _attributes, _message, subject

@@ -10,8 +10,8 @@ from datetime import timedelta
 from alerting import CLAUDE, GPT, POLICY, T0, TextLedger, at, verdict
 
 from lineage_guard.alerts import Alert, Context, send
-from lineage_guard.alerts.digests import LIST
-from lineage_guard.alerts.routing import Destinations, Route, Routes
+from lineage_guard.alerts.content.digests import LIST
+from lineage_guard.alerts.routes.routing import Destinations, Route, Routes
 from lineage_guard.alerts.sinks.slack_blocks import blocks_of
 from lineage_guard.alerts.standing import Standing, standing
 from lineage_guard.alerts.state import parse_state

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lineage_guard.alerts import destinations
-from lineage_guard.alerts.misread import SINKS, misread
+from lineage_guard.alerts.routes.misread import SINKS, misread
 
 DOCS = Path(__file__).parents[2] / "docs" / "alerts.md"
 

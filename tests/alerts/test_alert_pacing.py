@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.alerts import Alert, Context, LogSink, PagerDutySink, SlackSink, send
-from lineage_guard.alerts.content import sample
-from lineage_guard.alerts.deliver import deliver
-from lineage_guard.alerts.outbox import Outbox, Waiting, urgent
+from lineage_guard.alerts.content.notices import sample
+from lineage_guard.alerts.delivery.deliver import deliver
+from lineage_guard.alerts.delivery.outbox import Outbox, Waiting, urgent
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, from_dict, spent, to_dict
 from lineage_guard.domain.facts import ModelSource
 

@@ -10,8 +10,8 @@ from threading import Barrier
 import pytest
 from alerting import CLAUDE, GPT, at, verdict
 
-from lineage_guard.alerts.content import Alert
-from lineage_guard.alerts.outbox import LEASE
+from lineage_guard.alerts.content.notices import Alert
+from lineage_guard.alerts.delivery.outbox import LEASE
 from lineage_guard.alerts.send import send
 from lineage_guard.alerts.state import read_state
 from lineage_guard.ledger import Ledger, open_ledger

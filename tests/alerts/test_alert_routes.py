@@ -10,7 +10,7 @@ from alerting import CLAUDE, GPT, TextLedger, at, verdict
 from jsonschema import Draft202012Validator
 
 from lineage_guard.alerts import Alert, Context, Destinations, Route, Routes, destinations, send, sinks_from_env
-from lineage_guard.alerts.routes_file import parse_routes
+from lineage_guard.alerts.routes.routes_file import parse_routes
 from lineage_guard.catalog.documents import schema
 from lineage_guard.domain.errors import ConfigError
 
@@ -264,6 +264,6 @@ def test_a_file_of_routes_that_cannot_be_used_sends_everything_everywhere(tmp_pa
 
 
 def _alert() -> Alert:
-    from lineage_guard.alerts.content import sample
+    from lineage_guard.alerts.content.notices import sample
 
     return sample(at(0), Context())

@@ -14,7 +14,7 @@ from alerting import CLAUDE, GPT, TextLedger, at, verdict
 from receivers import Http, certificate, closed_port, serving, webhook
 
 from lineage_guard.alerts import Context, LogSink, Undelivered, WebhookSink, send
-from lineage_guard.alerts.outbox import ATTEMPTS
+from lineage_guard.alerts.delivery.outbox import ATTEMPTS
 from lineage_guard.alerts.state import read_state
 from lineage_guard.domain.errors import ConfigError, LedgerError
 from lineage_guard.domain.facts import Version
@@ -291,7 +291,7 @@ def test_an_authority_of_ones_own_is_trusted_where_it_is_named(monkeypatch):
 
 def test_a_sink_that_never_comes_back_is_left_behind(monkeypatch):
     over = threading.Event()
-    monkeypatch.setattr("lineage_guard.alerts.deliver.PATIENCE", 0.2)
+    monkeypatch.setattr("lineage_guard.alerts.delivery.deliver.PATIENCE", 0.2)
     report = send([verdict(0, GPT)], [_Foreign("stuck", over), LogSink()], TextLedger(), at(0))
     over.set()
     assert "DeadlineExceeded" in report.failed[0][2]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.alerts import Alert, Context, LogSink, Undelivered, send
+from lineage_guard.alerts.delivery.outbox import ATTEMPTS
 from lineage_guard.alerts.letters import drop, letters, resend
-from lineage_guard.alerts.outbox import ATTEMPTS
-from lineage_guard.alerts.routing import Destinations, Route, Routes
+from lineage_guard.alerts.routes.routing import Destinations, Route, Routes
 from lineage_guard.alerts.sinks.base import UnusableSink
 from lineage_guard.alerts.state import read_state
 from lineage_guard.domain.errors import ConfigError

@@ -13,7 +13,7 @@ from alerting import GPT, TextLedger, at, verdict
 from receivers import Mailbox, certificate, slow_server
 
 from lineage_guard.alerts import Context, MailSink, Undelivered, send
-from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.content.notices import sample
 from lineage_guard.alerts.sinks.exchange import unanswered
 from lineage_guard.alerts.sinks.mail import server_of
 from lineage_guard.domain.errors import ConfigError

@@ -10,7 +10,7 @@ from alerting import GPT, TextLedger, at, verdict
 from receivers import PAGERDUTY_KEY, Http, PagerDuty, serving
 
 from lineage_guard.alerts import Alert, Context, PagerDutySink, Undelivered, send
-from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.content.notices import sample
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.verdict.modes import Mode
 

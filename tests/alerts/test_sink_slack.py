@@ -10,7 +10,7 @@ from alerting import CLAUDE, GPT, TextLedger, at, verdict
 from receivers import SLACK_CHANNEL, SLACK_TOKEN, Http, Slack, serving
 
 from lineage_guard.alerts import Context, SlackSink, send
-from lineage_guard.alerts.content import sample
+from lineage_guard.alerts.content.notices import sample
 from lineage_guard.alerts.letters import letters, resend
 from lineage_guard.alerts.sinks.slack_blocks import BLOCKS, SECTION, blocks_of, escaped
 from lineage_guard.alerts.ways import Way

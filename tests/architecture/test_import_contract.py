@@ -38,7 +38,7 @@ def imports_of(path: Path) -> Iterator[str]:
 def test_every_contract_is_kept() -> None:
     done = lint(ROOT / "pyproject.toml")
     assert done.returncode == 0, done.stdout
-    assert "12 kept, 0 broken" in done.stdout
+    assert "13 kept, 0 broken" in done.stdout
 
 
 def test_the_linter_would_see_a_breach(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from http_server import answering
 from pager import Pager
 
 from lineage_guard.alerts import LogSink, send
-from lineage_guard.alerts.outbox import ATTEMPTS, Waiting
+from lineage_guard.alerts.delivery.outbox import ATTEMPTS, Waiting
 from lineage_guard.alerts.send import change
 from lineage_guard.cli import cli
 from lineage_guard.ledger import open_ledger
@@ -38,7 +38,7 @@ def given_up(ledger, *ids: str, state: str = "alerts-training") -> None:
     from dataclasses import replace
 
     from lineage_guard.alerts import Context
-    from lineage_guard.alerts.content import sample
+    from lineage_guard.alerts.content.notices import sample
 
     one = replace(sample(NOW, Context()), page=True)
     dead = tuple(

@@ -128,8 +128,8 @@ def test_doctor_goes_on_past_what_is_broken(run_json, tmp_path, monkeypatch):
 def test_doctor_names_alerts_that_were_given_up(run_json, home, tmp_path):
     from datetime import UTC, datetime
 
-    from lineage_guard.alerts.content import Context, sample
-    from lineage_guard.alerts.outbox import Outbox, Waiting
+    from lineage_guard.alerts.content.notices import Context, sample
+    from lineage_guard.alerts.delivery.outbox import Outbox, Waiting
     from lineage_guard.alerts.state import STATE, dump_state
     from lineage_guard.domain.incidents.incidents import Incidents
     from lineage_guard.ledger import open_ledger

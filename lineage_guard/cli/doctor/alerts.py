@@ -11,8 +11,8 @@ from lineage_guard.cli.doctor.result import Result
 def examine(patient: Patient) -> list[Result]:
     """Look at the sinks of this environment and at every location's outbox."""
     from lineage_guard.alerts import destinations
+    from lineage_guard.alerts.delivery.unheard import missed, standing
     from lineage_guard.alerts.state import STATE, read_state
-    from lineage_guard.alerts.unheard import missed, standing
 
     to = destinations(os.environ)
     sinks = [s.name for s in to]

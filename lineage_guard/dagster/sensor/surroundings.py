@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lineage_guard.domain.errors import LineageGuardError
 
 if TYPE_CHECKING:
-    from lineage_guard.alerts.around import Neighbourhood
+    from lineage_guard.alerts.content.around import Neighbourhood
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.sensor.decide import Judgement
     from lineage_guard.dagster.settings import Settings
@@ -33,7 +33,7 @@ def neighbourhood(
         catalog: public ancestry.
         training: OpenLineage names of the training assets.
     """
-    from lineage_guard.alerts.around import Neighbourhood
+    from lineage_guard.alerts.content.around import Neighbourhood
 
     asked = {j.verdict.target[:2]: j.asked for j in judgements if j.asked is not None}
 

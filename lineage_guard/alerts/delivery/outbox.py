@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from lineage_guard.alerts import conversation, pacing
+from lineage_guard.alerts import pacing
 from lineage_guard.alerts.alert import Alert
-from lineage_guard.alerts.conversation import Conversation
+from lineage_guard.alerts.delivery import conversation
+from lineage_guard.alerts.delivery.conversation import Conversation
 from lineage_guard.alerts.pacing import Pace, Rate, allowance, paused, spent
 from lineage_guard.domain.incidents.incidents import Event
 

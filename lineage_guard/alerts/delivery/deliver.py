@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lineage_guard.alerts.outbox import Outbox, Waiting, urgent
+from lineage_guard.alerts.delivery.outbox import Outbox, Waiting, urgent
 from lineage_guard.alerts.sinks.base import FollowingSink, LogSink, Sink, Undelivered
 from lineage_guard.alerts.sinks.deadline import within
 

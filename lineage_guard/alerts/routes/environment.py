@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from lineage_guard.alerts.misread import misread
-from lineage_guard.alerts.routing import VARIABLE, Destinations, Routes
+from lineage_guard.alerts.routes.misread import misread
+from lineage_guard.alerts.routes.routing import VARIABLE, Destinations, Routes
 from lineage_guard.alerts.sinks.anything import apprise_sinks
 from lineage_guard.alerts.sinks.base import LogSink, Sink, UnusableSink
 from lineage_guard.alerts.sinks.mail import MailSink, server_of
@@ -48,7 +48,7 @@ def destinations(environ: _Environ) -> Destinations:
             sinks.append(UnusableSink(name, wrong))
     routes: Routes | None = None
     if path := environ.get(VARIABLE):
-        from lineage_guard.alerts.routes_file import read_routes
+        from lineage_guard.alerts.routes.routes_file import read_routes
 
         try:
             more, routes = read_routes(Path(path), environ, [s.name for s in sinks])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lineage_guard.alerts.routing import VARIABLE
+from lineage_guard.alerts.routes.routing import VARIABLE
 from lineage_guard.domain.errors import ConfigError
 
 #: Every variable that says where alerts go.

@@ -9,10 +9,10 @@ from hashlib import sha256
 from shlex import quote
 
 from lineage_guard.alerts.alert import PAGE_NOT_DELIVERED, Alert
-from lineage_guard.alerts.context import TEXT, Context, some
-from lineage_guard.alerts.digests import fitting
-from lineage_guard.alerts.outbox import Outbox, Unheard, Waiting
-from lineage_guard.alerts.routing import LOG
+from lineage_guard.alerts.content.context import TEXT, Context, some
+from lineage_guard.alerts.content.digests import fitting
+from lineage_guard.alerts.delivery.outbox import Outbox, Unheard, Waiting
+from lineage_guard.alerts.routes.routing import LOG
 from lineage_guard.alerts.runbooks import PAGER
 from lineage_guard.alerts.ways import NAME, Way, cut
 from lineage_guard.domain.grammar import plural

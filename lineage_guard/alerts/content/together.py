@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lineage_guard.alerts.alert import Alert
-from lineage_guard.alerts.around import Around
-from lineage_guard.alerts.content import alert_of
-from lineage_guard.alerts.context import TEXT, Context, some
-from lineage_guard.alerts.digests import common_change, fitting
+from lineage_guard.alerts.content.around import Around
+from lineage_guard.alerts.content.context import TEXT, Context, some
+from lineage_guard.alerts.content.digests import common_change, fitting
+from lineage_guard.alerts.content.notices import alert_of
 from lineage_guard.alerts.ways import NAME, Way, cut, explaining, ways_to_unblock
 from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.incident import Event, Incident, IncidentKind, Notice

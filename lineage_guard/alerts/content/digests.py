@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from lineage_guard.alerts.alert import STORM, WAIVER_ENDS, Alert
-from lineage_guard.alerts.context import TEXT, Context, kept, some
+from lineage_guard.alerts.content.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import STORM as STORM_RUNBOOK
 from lineage_guard.alerts.runbooks import WAIVER as WAIVER_RUNBOOK
 from lineage_guard.alerts.ways import NAME, Way, cut

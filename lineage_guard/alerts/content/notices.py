@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from lineage_guard.alerts.alert import Alert
-from lineage_guard.alerts.around import Around
-from lineage_guard.alerts.context import TEXT, Context, kept, some
+from lineage_guard.alerts.content.around import Around
+from lineage_guard.alerts.content.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
 from lineage_guard.domain.grammar import plural

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from lineage_guard.alerts.routing import LOG, VARIABLE, Route, Routes
+from lineage_guard.alerts.routes.routing import LOG, VARIABLE, Route, Routes
 from lineage_guard.alerts.sinks.anything import AppriseSink
 from lineage_guard.alerts.sinks.base import Sink, UnusableSink
 from lineage_guard.alerts.sinks.mail import MailSink, server_of
