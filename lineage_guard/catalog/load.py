@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -18,7 +18,7 @@ from lineage_guard.catalog.entries import Entry, entries_of
 from lineage_guard.catalog.hosts import ModelHosts, services_of
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.catalog.taken import taken_over
-from lineage_guard.domain.errors import CatalogError
+from lineage_guard.domain.errors import CatalogError, ConfigError
 
 _log = logging.getLogger(__name__)
 DISCLAIMER = (
@@ -72,8 +72,8 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
     entries: dict[str, Entry] = {}
     artefacts: dict[str, PublicArtefact] = {}
     documents = [*shipped_documents(), *(document_of(path) for path, _ in own)]
-    for document in documents:
-        _add(document, entries, artefacts)
+    for n, document in enumerate(documents):
+        _add(document, documents[:n], entries, artefacts)
     for document in documents:
         _check_references(document, entries, artefacts)
     services = [service for document in documents for service in services_of(document)]
@@ -90,8 +90,8 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
 def shipped_documents() -> tuple[Document, ...]:
     """The catalog files that ship with the package, as they are written."""
     return tuple(
-        Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{file.name}", CatalogError)
-        for file in _shipped()
+        Document(file.read_text(encoding="utf-8"), f"lineage_guard/catalog/data/{name}", CatalogError)
+        for name, file in _shipped()
     )
 
 
@@ -145,29 +145,35 @@ def check_shipped() -> None:
     Raises:
         CatalogError: a file is wrong.
     """
-    for file in _shipped():
-        Document(file.read_text(encoding="utf-8"), file.name, CatalogError).check("catalog")
+    for name, file in _shipped():
+        Document(file.read_text(encoding="utf-8"), name, CatalogError).check("catalog")
 
 
-def _shipped() -> list[Traversable]:
+def _shipped() -> list[tuple[str, Traversable]]:
+    """Where each file stands within the data, and the file."""
     data = resources.files("lineage_guard.catalog") / "data"
     found = [
-        f for folder in ("terms", "ancestry", "hosts") for f in (data / folder).iterdir() if f.name.endswith(".yaml")
+        (f"{folder}/{f.name}", f)
+        for folder in ("terms", "ancestry", "hosts")
+        for f in (data / folder).iterdir()
+        if f.name.endswith(".yaml")
     ]
     if not found:
         raise CatalogError("the shipped catalog is missing", fix="reinstall lineage-guard")
-    return sorted(found, key=lambda f: f.name)
+    return sorted(found, key=lambda named: named[1].name)
 
 
-def _add(document: Document, entries: dict[str, Entry], artefacts: dict[str, PublicArtefact]) -> None:
+def _add(
+    document: Document, before: Sequence[Document], entries: dict[str, Entry], artefacts: dict[str, PublicArtefact]
+) -> None:
     for i, entry in enumerate(entries_of(document)):
         if entry.terms.id in entries:
-            raise document.fail(f"terms id {entry.terms.id!r} is taken", ("terms", i, "id"), "choose another id")
+            raise _taken(document, before, "terms", i, entry.terms.id)
         entries[entry.terms.id] = entry
     taken = {name: known.id for known in artefacts.values() for name in known.names}
     for i, artefact in enumerate(artefacts_of(document)):
         if artefact.id in artefacts:
-            raise document.fail(f"artefact id {artefact.id!r} is taken", ("artefacts", i, "id"), "choose another id")
+            raise _taken(document, before, "artefacts", i, artefact.id)
         # Two accounts of one artefact: the later would put the ancestry of the earlier out of force.
         if twice := next((name for name in artefact.names if name in taken), None):
             key = "artefact" if twice == artefact.artefact.lower() else "aliases"
@@ -175,6 +181,18 @@ def _add(document: Document, entries: dict[str, Entry], artefacts: dict[str, Pub
             raise document.fail(f"{twice!r} is described before, as {taken[twice]!r}", ("artefacts", i, key), fix)
         artefacts[artefact.id] = artefact
         taken |= dict.fromkeys(artefact.names, artefact.id)
+
+
+def _taken(document: Document, before: Sequence[Document], kind: str, i: int, id_: str) -> ConfigError:
+    """Nothing shipped is replaced, and what changes an own file is tried under that file's name."""
+    holder = next((d for d in (*before, document) if any(row["id"] == id_ for row in d.value.get(kind, []))), document)
+    fix = "choose another id"
+    if kind == "terms":
+        fix += "; a later text of the same terms gets an id of its own and their `series`"
+    if holder in before and holder not in shipped_documents():
+        fix += "; what is to take the place of that file in `impact --terms-file` has its name"
+    what = "terms" if kind == "terms" else "artefact"
+    return document.fail(f"{what} id {id_!r} is taken in {holder.name}", (kind, i, "id"), fix)
 
 
 def _check_references(

@@ -192,7 +192,7 @@ ARTEFACT = (
 @pytest.mark.parametrize(
     ("old", "new", "line", "what"),
     [
-        ("id: acme-openai-agreement", "id: openai-api", 3, "is taken"),
+        ("id: acme-openai-agreement", "id: openai-api", 3, "is taken in lineage_guard/catalog/data/terms/"),
         ("confidence: verified", "confidence: sure", 18, "'sure'"),
         ("date_read: 2026-03-01", "date_read: 2026-13-41", 17, "month must be in 1..12"),
         ("    license:", "    licence:", 10, "unknown key 'licence'"),
@@ -208,6 +208,17 @@ def test_a_wrong_catalog_file_says_where(tmp_path, old, new, line, what):
         load_catalog(path)
     assert what in raised.value.what
     assert raised.value.where.startswith(f"{path}:{line}:")
+
+
+def test_an_id_of_another_own_file_says_which_and_how_a_change_of_it_is_tried(tmp_path):
+    paths = [tmp_path / "own.yaml", tmp_path / "changed.yaml"]
+    for path in paths:
+        path.write_text(OWN, encoding="utf-8")
+    with pytest.raises(CatalogError) as raised:
+        load_catalog(*paths)
+    assert raised.value.what.endswith(f"is taken in {paths[0]}")
+    assert raised.value.where.startswith(f"{paths[1]}:")
+    assert "impact --terms-file" in raised.value.fix
 
 
 def test_a_missing_catalog_file(tmp_path):
