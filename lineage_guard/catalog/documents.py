@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -126,6 +127,22 @@ class Document:
     def fail(self, what: str, path: Path, fix: str) -> ConfigError:
         """An error that points at a path."""
         return self._error(what, where=self.place(path), fix=fix)
+
+    def moment(self, text: str, path: Path) -> datetime:
+        """A day, from its beginning in UTC, or a time; one without a zone is UTC.
+
+        Args:
+            text: ISO 8601.
+            path: where it stands.
+
+        Raises:
+            ConfigError: of the given type, when it is neither.
+        """
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as problem:
+            raise self.fail(f"{text!r} is no day or time: {problem}", path, "write it as 2027-01-31") from problem
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def check(self, schema_name: str) -> None:
         """Validate against a schema that ships in ``catalog/schemas``.

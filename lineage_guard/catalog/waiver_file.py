@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -163,7 +163,7 @@ def _entry(document: Document, i: int, row: Mapping[str, Any]) -> WaiverEntry:
     for name, text in (*row.items(), *(revoked or {}).items()):
         if name in ("requested_on", "approved_on", "on"):
             _day(document, (*where, *(("revoked",) if name == "on" else ()), name), text)
-    expires = None if row["expires"] is None else _moment(document, (*where, "expires"), row["expires"])
+    expires = None if row["expires"] is None else document.moment(row["expires"], (*where, "expires"))
     if broad := too_broad(row["asset"], row.get("model"), row.get("dataset")):
         raise document.fail(
             f"waiver {row['id']!r} is refused: {broad}", (*where, "asset"), "name the asset, the model or the dataset"
@@ -205,14 +205,6 @@ def _unfinished(document: Document, i: int, row: Mapping[str, Any], name: str) -
         ("waivers", i, name),
         f"fill in {name!r}, or leave approved_by null until it is",
     )
-
-
-def _moment(document: Document, path: tuple[str | int, ...], text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as problem:
-        raise document.fail(f"{text!r} is no day or time: {problem}", path, "write it as 2027-01-31") from problem
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _day(document: Document, path: tuple[str | int, ...], text: str) -> None:

@@ -17,6 +17,7 @@ import click
 
 from lineage_guard.cli.alerting import alert
 from lineage_guard.cli.archiving import prune, verify
+from lineage_guard.cli.casing import run_cases
 from lineage_guard.cli.cataloguing import catalog, policy, schema
 from lineage_guard.cli.changing.command import impact
 from lineage_guard.cli.importing import import_, receive
@@ -127,6 +128,7 @@ cli.add_command(prune)
 cli.add_command(waive)
 cli.add_command(impact)
 cli.add_command(catalog)
+policy.add_command(run_cases)
 cli.add_command(policy)
 cli.add_command(schema)
 cli.add_command(read)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lineage_guard.catalog.documents import Document
     from lineage_guard.catalog.lint import Problem
 
+_SCHEMAS = ("policy", "policy-cases", "catalog", "waivers", "alert-routes", "explanation", "impact")
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _catalog_option = click.option(
     "--catalog",
@@ -26,7 +27,7 @@ _catalog_option = click.option(
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["policy", "catalog", "waivers", "alert-routes", "explanation", "impact"]))
+@click.argument("name", type=click.Choice(_SCHEMAS))
 def schema(name: str) -> None:
     """Print the JSON Schema of a kind of file that people write, or of what explain and impact print.
 
