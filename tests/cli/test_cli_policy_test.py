@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from lineage_guard.catalog import load_catalog
+from lineage_guard.catalog.cases import parse_cases
 from lineage_guard.catalog.documents import schema
 from lineage_guard.cli import cli
-from lineage_guard.domain.facts import Completeness, Influence, Usage
+from lineage_guard.domain.facts import Acknowledgement, Completeness, Influence, License, ModelSource, Usage
+from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision
 
@@ -123,7 +127,10 @@ def test_whatever_is_expected_is_compared(run, tmp_path, line, what):
 
 
 def test_json_says_what_was_expected_what_came_and_by_which_rules(run):
-    said = json.loads(run("cases.yaml", "--policy", "observe", "--json").output)
+    result = run("cases.yaml", "--policy", "observe", "--json")
+    said = json.loads(result.output)
+    assert result.exit_code == 1
+    assert run("cases.yaml", "--json").exit_code == 0
     assert (said["ok"], said["passed"], said["failed"]) == (False, 2, 1)
     failed = said["cases"][0]
     assert failed["differences"][0] == {"what": "decision", "expected": "BLOCK", "got": failed["decision"]}
@@ -227,6 +234,41 @@ def test_what_cannot_be_read_is_wrong_usage(run):
     assert run("missing.yaml").exit_code == 3
     assert run("cases.yaml", "--policy", "missing.yaml").exit_code == 3
     assert run("cases.yaml", "--waivers", "missing.yaml").exit_code == 3
+
+
+def test_whatever_a_step_may_say_is_a_fact():
+    text = """\
+format: 1
+at: 2026-11-01
+cases:
+  - case: All of it.
+    why: What is read and then lost would be a test of something else.
+    use: evaluate
+    at: 2026-11-02T01:00+02:00
+    asset: {group: lab, tags: {b: "2", a: "1"}, kinds: [pytorch], owners: ["team:speech"]}
+    steps:
+      made:
+        lasted: [2026-03-01T22:00, 2026-03-01T23:00]
+        licenses: [MIT, {expression: CC-BY-4.0, acknowledgement: CONCLUDED, obligations: [Name the authors.]}]
+        models:
+          - {provider: a, model: b, version: c, channel: d, usage: FILTER, influence: DIRECT, license: MIT, terms: e,
+             base_models: [f], generated_at: 2026-01-02}
+      student: {reads: [made]}
+    decision: BLOCK
+"""
+    [written] = parse_cases(text, "cases.yaml", load_catalog(), datetime(2026, 1, 1, tzinfo=UTC))
+    [made] = written.case.upstream
+    assert (written.case.use, written.case.at) == ("evaluate", datetime(2026, 11, 1, 23, tzinfo=UTC))
+    assert written.case.asset == AssetFacts("lab", (("a", "1"), ("b", "2")), ("pytorch",), ("team:speech",))
+    assert made.produced_at == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    duty = ("Name the authors.",)
+    assert made.licenses == (License("MIT"), License("CC-BY-4.0", Acknowledgement.CONCLUDED, obligations=duty))
+    day = datetime(2026, 1, 2, tzinfo=UTC)
+    assert made.models == (
+        ModelSource(
+            "a", "b", "c", "d", Usage.FILTER, Influence.DIRECT, "MIT", "e", base_models=("f",), generated_at=day
+        ),
+    )
 
 
 def test_the_schema_is_printed_and_knows_the_words_of_verdicts(run):
