@@ -81,7 +81,7 @@ def run_cases(
         click.echo("\n".join(_lines(outcome)))
     policies = ", ".join(dict.fromkeys(o.verdict.policy for o in outcomes))
     count = f"{len(outcomes)} {plural('case', len(outcomes))}"
-    click.echo(f"{count}: {len(outcomes) - failed} passed, {failed} failed, by {policies}")
+    click.echo(f"{count}: {len(outcomes) - failed} passed, {failed} failed, by policy {policies}")
     return int(failed > 0)
 
 

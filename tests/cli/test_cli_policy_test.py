@@ -79,7 +79,7 @@ def test_each_case_that_is_as_expected_is_a_line(run):
         "passed  Qwen through the broker.\n"
         "passed  Qwen on our own machines.\n"
         "passed  Data from a disk.\n"
-        "3 cases: 3 passed, 0 failed, by team, strict\n"
+        "3 cases: 3 passed, 0 failed, by policy team, strict\n"
     )
 
 
