@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, cast
 
 from lineage_guard.catalog.documents import Document, Path
 from lineage_guard.catalog.load import Catalog
+from lineage_guard.domain.declared.declaration import license_from, model_from
 from lineage_guard.domain.facts import (
-    Acknowledgement,
     Completeness,
-    Influence,
     Input,
     License,
     ModelSource,
     Production,
-    Usage,
     Version,
 )
 from lineage_guard.domain.lineage.days import on_each_day
@@ -87,23 +86,11 @@ def _production(document: Document, at: Path, name: str, step: Json, catalog: Ca
 
 
 def _model(document: Document, at: Path, said: Json) -> ModelSource:
-    generated = said.get("generated_at")
-    return ModelSource(
-        provider=said["provider"],
-        model=said["model"],
-        version=said.get("version"),
-        channel=said.get("channel"),
-        usage=Usage(said.get("usage", "GENERATION")),
-        influence=Influence(said["influence"]) if "influence" in said else None,
-        license=said.get("license"),
-        terms=said.get("terms"),
-        base_models=tuple(said.get("base_models", ())),
-        generated_at=None if generated is None else document.moment(generated, (*at, "generated_at")),
-    )
+    model = model_from({key: value for key, value in said.items() if key != "generated_at"})
+    if "generated_at" not in said:
+        return model
+    return replace(model, generated_at=document.moment(said["generated_at"], (*at, "generated_at")))
 
 
 def _license(said: str | Json) -> License:
-    if isinstance(said, str):
-        return License(said)
-    by = Acknowledgement(said.get("acknowledgement", "DECLARED"))
-    return License(said["expression"], by, obligations=tuple(said.get("obligations", ())))
+    return License(said) if isinstance(said, str) else license_from(said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -127,6 +127,21 @@ class Document:
     def fail(self, what: str, path: Path, fix: str) -> ConfigError:
         """An error that points at a path."""
         return self._error(what, where=self.place(path), fix=fix)
+
+    def day(self, text: str, path: Path) -> date:
+        """A day.
+
+        Args:
+            text: ISO 8601.
+            path: where it stands.
+
+        Raises:
+            ConfigError: of the given type, when it is none.
+        """
+        try:
+            return date.fromisoformat(text)
+        except ValueError as problem:
+            raise self.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
 
     def moment(self, text: str, path: Path) -> datetime:
         """A day, from its beginning in UTC, or a time; one without a zone is UTC.

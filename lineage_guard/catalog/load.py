@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -106,15 +105,8 @@ def document_of(path: Path) -> Document:
     for kind, keys in (("terms", ("effective_from", "effective_until", "date_read")), ("artefacts", ("date_read",))):
         for i, row in enumerate(document.value.get(kind, [])):
             for key in (k for k in keys if row.get(k)):
-                _day(document, (kind, i, key), row[key])
+                document.day(row[key], (kind, i, key))
     return document
-
-
-def _day(document: Document, path: tuple[str | int, ...], text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError as problem:
-        raise document.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -177,15 +177,17 @@ class CatalogTerms:
 
     def _owners(self, name: ModelName) -> list[Hit]:
         """Whose model it is, by its id alone: the most specific pattern wins."""
+        return most_specific(self._of_owners(name))
+
+    def _of_owners(self, name: ModelName) -> list[Hit]:
+        """All who speak of a model as its owners, by its id alone."""
         entries = [e for e in self._open if e.terms.kind != RESELLER]
-        return most_specific([h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))])
+        return [h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))]
 
     def _somewhere(self, name: ModelName) -> list[Entry]:
         """Who speaks of a model on one channel at least: there no pattern is more specific."""
-        entries = [e for e in self._open if e.terms.kind != RESELLER]
-        hits = [h for e in entries if (h := hit(e, name, as_owner=bool(e.routes)))]
         by_channel: dict[str, list[Hit]] = {}
-        for h in hits:
+        for h in self._of_owners(name):
             for channel in h.entry.channels:
                 by_channel.setdefault(channel.text, []).append(h)
         return list(dict.fromkeys(h.entry for rivals in by_channel.values() for h in most_specific(rivals)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, cast
@@ -139,7 +138,7 @@ def _match(
                 f"a rule on {on.value!r} never has {key!r}, so it would never match", path, f"drop {key!r}"
             )
         if key == "generated":
-            given |= {f"generated_{end}": _day(document, (*path, end), day) for end, day in value.items()}
+            given |= {f"generated_{end}": document.day(day, (*path, end)) for end, day in value.items()}
             continue
         given[key] = (value,) if isinstance(value, str) else tuple(value)
         for at, pattern in enumerate(given[key]):
@@ -161,13 +160,6 @@ def _match(
     if match.generated_from and match.generated_until and match.generated_from > match.generated_until:
         raise document.fail("it ends before it begins", ("rules", i, "when", "generated"), "swap from and until")
     return match
-
-
-def _day(document: Document, path: tuple[str | int, ...], text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as problem:
-        raise document.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
 
 
 def _known_word(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -162,7 +162,7 @@ def _entry(document: Document, i: int, row: Mapping[str, Any]) -> WaiverEntry:
     revoked = cast("Mapping[str, str] | None", row.get("revoked"))
     for name, text in (*row.items(), *(revoked or {}).items()):
         if name in ("requested_on", "approved_on", "on"):
-            _day(document, (*where, *(("revoked",) if name == "on" else ()), name), text)
+            document.day(text, (*where, *(("revoked",) if name == "on" else ()), name))
     expires = None if row["expires"] is None else document.moment(row["expires"], (*where, "expires"))
     if broad := too_broad(row["asset"], row.get("model"), row.get("dataset")):
         raise document.fail(
@@ -205,13 +205,6 @@ def _unfinished(document: Document, i: int, row: Mapping[str, Any], name: str) -
         ("waivers", i, name),
         f"fill in {name!r}, or leave approved_by null until it is",
     )
-
-
-def _day(document: Document, path: tuple[str | int, ...], text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError as problem:
-        raise document.fail(f"{text!r} is no day: {problem}", path, "write it as 2026-01-31") from problem
 
 
 def _unreadable(path: Path, problem: Exception) -> WaiverError:

@@ -115,8 +115,8 @@ class Declaration:
             if strange := sorted(set(values) - known):
                 raise ValueError(f"unknown field {strange[0]!r}")
             return cls(
-                models=tuple(_model(m) for m in _list(values.get("models", []))),
-                licenses=tuple(_license(x) for x in _list(values.get("licenses", []))),
+                models=tuple(model_from(m) for m in _list(values.get("models", []))),
+                licenses=tuple(license_from(x) for x in _list(values.get("licenses", []))),
                 completeness=Completeness(str(values.get("completeness", "COMPLETE"))),
                 artefact=_text(values.get("artefact")),
                 human=values.get("human") is True,
@@ -172,7 +172,20 @@ def _fields_of(value: object, kind: type[ModelSource | License]) -> dict[str, ob
     return {k: tuple(cast("list[str]", v)) if isinstance(v, list) else v for k, v in data.items()}
 
 
-def _model(value: object) -> ModelSource:
+def model_from(value: object) -> ModelSource:
+    """A model as declarations and files of cases write it.
+
+    Args:
+        value: a mapping; its keys are the fields of ``ModelSource``.
+
+    Raises:
+        TypeError: it is no mapping, or says too little.
+        ValueError: a key or a value is none that there is.
+
+    Example:
+        >>> model_from({"provider": "openai", "model": "gpt-4o", "usage": "FILTER"}).usage
+        <Usage.FILTER: 'FILTER'>
+    """
     data = _fields_of(value, ModelSource)
     if "usage" in data:
         data["usage"] = Usage(cast("str", data["usage"]))
@@ -185,7 +198,16 @@ def _model(value: object) -> ModelSource:
     return ModelSource(**data)  # type: ignore[arg-type]
 
 
-def _license(value: object) -> License:
+def license_from(value: object) -> License:
+    """A licence, in the same way; its keys are the fields of ``License``.
+
+    Args:
+        value: a mapping.
+
+    Raises:
+        TypeError: it is no mapping, or says too little.
+        ValueError: a key or a value is none that there is.
+    """
     data = _fields_of(value, License)
     if "acknowledgement" in data:
         data["acknowledgement"] = Acknowledgement(cast("str", data["acknowledgement"]))

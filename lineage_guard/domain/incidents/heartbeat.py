@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.incidents.incidents import GUARD_STALE
-from lineage_guard.domain.rules.policy import ReasonCode
-from lineage_guard.domain.rules.terms import Effect
-from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.incidents.itself import trouble_with, verdict_on_itself
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 #: Ticks that may be missed, and how long a sensor may be silent however often it ticks.
 MISSED = 10
@@ -80,21 +79,8 @@ def verdict_on(beat: Heartbeat, now: datetime, *, silent: bool, after: timedelta
         after: see ``Heartbeat.limit``.
     """
     target = Version(SENSOR, beat.location, beat.source)
-    findings = (_finding(beat, target, now, after),) if silent else ()
-    return Verdict(
-        decision=Decision.UNKNOWN if silent else Decision.ALLOW,
-        stops=silent,
-        target=target,
-        use="watch",
-        at=now,
-        findings=findings,
-        obligations=(),
-        policy=beat.policy,
-        policy_digest=beat.policy_digest,
-        closure_digest="",
-        closure_size=0,
-        watermark="",
-    )
+    trouble = _finding(beat, target, now, after) if silent else None
+    return verdict_on_itself(target, now, trouble, beat.policy, beat.policy_digest)
 
 
 def _finding(beat: Heartbeat, target: Version, now: datetime, after: timedelta | None) -> Finding:
@@ -104,22 +90,16 @@ def _finding(beat: Heartbeat, target: Version, now: datetime, after: timedelta |
         f"last ticked {spell(age)} ago ({when})" if age >= timedelta(0) else f"is dated {spell(-age)} ahead ({when})"
     )
     clocks = "" if age >= timedelta(0) else " One of the two clocks is wrong."
-    return Finding(
-        rule=GUARD_STALE,
-        reason=ReasonCode.GUARD_CANNOT_SEE,
-        effect=Effect.UNKNOWN,
-        message=(
-            f"The sensor of code location {beat.location} {heard}; it may be silent for {spell(beat.limit(after))}."
-            f"{clocks} Gates still stop what they must. Until it is back nobody is alerted of what they stop there, "
-            "nothing that was trained is judged again, and checks in the UI show old answers."
-        ),
-        fix=(
-            "start the daemon, switch the sensor on, or mend what its last tick failed on: `lineage-guard doctor` "
-            f"says which. A code location that was removed: `lineage-guard health --forget {beat.location}`"
-        ),
-        subject=target,
-        path=(target,),
+    message = (
+        f"The sensor of code location {beat.location} {heard}; it may be silent for {spell(beat.limit(after))}."
+        f"{clocks} Gates still stop what they must. Until it is back nobody is alerted of what they stop there, "
+        "nothing that was trained is judged again, and checks in the UI show old answers."
     )
+    fix = (
+        "start the daemon, switch the sensor on, or mend what its last tick failed on: `lineage-guard doctor` "
+        f"says which. A code location that was removed: `lineage-guard health --forget {beat.location}`"
+    )
+    return trouble_with(target, GUARD_STALE, message, fix)
 
 
 def spell(age: timedelta) -> str:

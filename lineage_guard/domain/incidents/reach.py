@@ -11,9 +11,8 @@ from datetime import datetime
 from lineage_guard.domain.errors import LedgerError
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.incidents.incident import LEDGER_UNREACHABLE
-from lineage_guard.domain.rules.policy import ReasonCode
-from lineage_guard.domain.rules.terms import Effect
-from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.incidents.itself import trouble_with, verdict_on_itself
+from lineage_guard.domain.verdict.decide import Finding, Verdict
 
 #: Namespace under which verdicts speak of ledgers instead of data.
 LEDGER = "ledger"
@@ -35,35 +34,15 @@ def verdict_on(ledger: str, sensor: str, now: datetime, why: LedgerError | None 
         True
     """
     target = Version(LEDGER, ledger, sensor)
-    return Verdict(
-        decision=Decision.UNKNOWN if why else Decision.ALLOW,
-        stops=why is not None,
-        target=target,
-        use="watch",
-        at=now,
-        findings=(_finding(target, why),) if why else (),
-        obligations=(),
-        policy="",
-        policy_digest="",
-        closure_digest="",
-        closure_size=0,
-        watermark="",
-    )
+    return verdict_on_itself(target, now, _finding(target, why) if why else None)
 
 
 def _finding(target: Version, why: LedgerError) -> Finding:
     where = f"{why.where}: " if why.where and why.where != target.name else ""
-    return Finding(
-        rule=LEDGER_UNREACHABLE,
-        reason=ReasonCode.GUARD_CANNOT_SEE,
-        effect=Effect.UNKNOWN,
-        message=(
-            f"The sensor of code location {target.partition} cannot use the ledger {target.name}: {where}{why.what}. "
-            "Gates that cannot use it either stop every training step that they enforce. Until it is back nobody is "
-            "alerted of what is blocked, and nothing that was trained is judged again. What runs meanwhile is kept in "
-            "Dagster's event log, and collected from there."
-        ),
-        fix=why.fix,
-        subject=target,
-        path=(target,),
+    message = (
+        f"The sensor of code location {target.partition} cannot use the ledger {target.name}: {where}{why.what}. "
+        "Gates that cannot use it either stop every training step that they enforce. Until it is back nobody is "
+        "alerted of what is blocked, and nothing that was trained is judged again. What runs meanwhile is kept in "
+        "Dagster's event log, and collected from there."
     )
+    return trouble_with(target, LEDGER_UNREACHABLE, message, why.fix)

@@ -8,11 +8,9 @@ from typing import Any, cast
 
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.rules.assets import AssetFacts
-from lineage_guard.ledger.index.index import Index, micros
+from lineage_guard.ledger.index.index import Index, micros_or_never
 from lineage_guard.ledger.index.tail import Tail
 from lineage_guard.openlineage.verdicts import asset_of
-
-_NEVER = -(1 << 63)
 
 
 def judged_assets(index: Index, tail: Tail, versions: Iterable[Version]) -> dict[Version, AssetFacts]:
@@ -54,4 +52,4 @@ def _of_tail(tail: Tail, namespace: str, name: str) -> Iterable[tuple[Any, ...]]
             said = cast("dict[str, Any]", json.loads(d.facet))
             target = cast("dict[str, Any]", said.get("target") or {})
             if (target.get("namespace"), target.get("name")) == (namespace, name):
-                yield d.run, micros(d.at) or _NEVER, d.ord, json.dumps(said.get("asset"))
+                yield d.run, micros_or_never(d.at), d.ord, json.dumps(said.get("asset"))

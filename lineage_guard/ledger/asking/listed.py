@@ -6,10 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.index.index import micros
-
-#: Older than anything that has a time.
-_NEVER = -(1 << 63)
+from lineage_guard.ledger.index.index import micros, micros_or_never
 
 
 class ListedVerdict(NamedTuple):
@@ -85,5 +82,4 @@ class ListedVersion(NamedTuple):
     @property
     def age(self) -> int:
         """What it is sorted by, the greatest first."""
-        at = micros(self.at)
-        return _NEVER if at is None else at
+        return micros_or_never(self.at)

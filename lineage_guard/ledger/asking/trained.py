@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.ledger.index.index import Index, micros
+from lineage_guard.ledger.index.index import Index, micros_or_never
 from lineage_guard.ledger.index.tail import Tail
-
-_NEVER = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def trained(index: Index, tail: Tail, names: Collection[tuple[str, str]] = ()) -
     for namespace, name, run, at, ord_, facet in index.rows("decided") if index.manifest.files("decisions") else ():
         newest[namespace, name, run] = ((at, ord_), facet)
     for d in tail.facts.decisions:
-        age = (micros(d.at) or _NEVER, d.ord)
+        age = (micros_or_never(d.at), d.ord)
         key = (d.namespace, d.name, d.run)
         if key not in newest or newest[key][0] <= age:
             newest[key] = (age, d.facet)
@@ -97,7 +95,7 @@ def stopping(index: Index, tail: Tail, namespace: str, name: str) -> dict[str, b
     )
     for d in tail.facts.decisions:  # in log order, which decides between two of one time
         if (d.namespace, d.name) == (namespace, name):
-            at = micros(d.at) or _NEVER
+            at = micros_or_never(d.at)
             if d.run not in found or found[d.run][0] <= at:
                 found[d.run] = (at, bool(json.loads(d.facet).get("stops")))
     return {run: stops for run, (_, stops) in found.items()}

@@ -305,6 +305,12 @@ def micros(at: datetime | None) -> int | None:
     return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
+def micros_or_never(at: datetime | None) -> int:
+    """The same, to order by: without a time, less than any."""
+    known = micros(at)
+    return -(1 << 63) if known is None else known
+
+
 def moment(micros_: int | None) -> datetime | None:
     """The inverse of ``micros``."""
     return None if micros_ is None else _EPOCH + timedelta(microseconds=micros_)
