@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -21,13 +22,42 @@ settings.register_profile("ci", parent=settings.get_profile("local"), derandomiz
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-@pytest.fixture(autouse=True)
-def no_instance_of_another_test() -> Iterator[None]:
+class _InAnyOrder:
+    """Stands for a context variable whose values may be let go of in any order: what is newest holds."""
+
+    def __init__(self) -> None:
+        self._held: ContextVar[tuple[tuple[object, object], ...]] = ContextVar("held", default=())
+
+    def get(self) -> object:
+        return self._held.get()[-1][1] if self._held.get() else None
+
+    def set(self, value: object) -> object:
+        token = object()
+        self._held.set((*self._held.get(), (token, value)))
+        return token
+
+    def reset(self, token: object) -> None:
+        self._held.set(tuple(held for held in self._held.get() if held[0] is not token))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def instances_left_in_any_order() -> Iterator[None]:
     """Dagster keeps the state storage of the instance in use in a context variable.
 
     An instance that is left by the garbage collector (``build_asset_context()`` without ``with``) puts back
-    what was there when it began, which may be that of a test long gone; loading any definitions then fails.
+    what was there when it began, in the middle of whatever test then runs: that may be the storage of a test long
+    gone, and loading any definitions then fails.
     """
+    from dagster._core.storage.defs_state import base
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_current_storage", _InAnyOrder())
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_instance_of_another_test(instances_left_in_any_order: None) -> Iterator[None]:
+    """A test begins with no instance in use, whatever those before it left open."""
     from dagster._core.storage.defs_state.base import set_defs_state_storage
 
     with set_defs_state_storage(None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -69,7 +68,6 @@ def look(home: Path, tmp_path: Path) -> Iterator[Look]:
         patient = Patient(targets, ledger, False, now or datetime.now(UTC))
         opened.append(patient)
         needed = ("locations", "instance", "ledger")
-        gc.collect()  # an instance of another test that is collected later would put its storage back
         with set_defs_state_storage(None):
             done = {m: import_module(f"lineage_guard.cli.doctor.{m}").examine(patient) for m in (*needed, *modules)}
         return [r for m in modules for r in done[m]]

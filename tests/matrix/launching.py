@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,7 @@ _OUTCOME = """{ __typename
 
 
 def _launched(deployment: Deployment, mutation: str, **variables: Any) -> str:
-    [outcome] = deployment.ask(mutation, **variables).values()
+    [outcome] = deployment.order(mutation, **variables).values()
     if outcome["__typename"] != "LaunchRunSuccess":
         raise RuntimeError(str(outcome))
     return str(outcome["run"]["runId"])
@@ -140,7 +140,7 @@ def _launched(deployment: Deployment, mutation: str, **variables: Any) -> str:
 
 def backfill(deployment: Deployment, keys: Iterable[Sequence[str]], partitions: Sequence[str]) -> None:
     """Launch a partition backfill as the UI does, and wait until its runs are over."""
-    answer = deployment.ask(
+    answer = deployment.order(
         "mutation Backfill($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) { "
         "__typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
         params={"assetSelection": [{"path": list(key)} for key in keys], "partitionNames": list(partitions)},
@@ -163,6 +163,23 @@ def switch(deployment: Deployment, kind: str, location: str, name: str, *, on: b
     )[mutation]
     if outcome["__typename"] not in ("Sensor", "ScheduleStateResult"):
         raise RuntimeError(str(outcome))
+
+
+def is_off(deployment: Deployment, kind: str, location: str, name: str) -> bool:
+    """Whether a schedule or a sensor is off; one that is not is turned off once more.
+
+    A daemon that was in the middle of a look when the switch was turned writes back that it is on.
+    """
+    selector = {"repositoryName": REPOSITORY, "repositoryLocationName": location, "name": name}
+    state = deployment.ask(
+        "query State($selector: InstigationSelector!) { instigationStateOrError(instigationSelector: $selector) { "
+        "__typename ... on InstigationState { status } } }",
+        selector=selector,
+    )["instigationStateOrError"]
+    if state["status"] != "RUNNING":
+        return True
+    switch(deployment, kind, location, name, on=False)
+    return False
 
 
 def ticked(deployment: Deployment, location: str, name: str) -> None:
@@ -193,12 +210,29 @@ def finish(deployment: Deployment, *run_ids: str) -> None:
     wait_for(f"the runs {run_ids}", over)
 
 
-def covered(deployment: Deployment, keys: Iterable[Sequence[str]], tags: dict[str, str], *, over: bool = True) -> None:
-    """Wait until runs with these tags were launched for all of these assets, and are over if that is asked."""
+def covered(
+    deployment: Deployment,
+    keys: Iterable[Sequence[str]],
+    tags: dict[str, str],
+    *,
+    over: bool = True,
+    off: Callable[[], bool] = lambda: True,
+) -> None:
+    """Wait until runs with these tags were launched for all of these assets, and are over if that is asked.
+
+    Args:
+        deployment: where.
+        keys: the assets.
+        tags: what Dagster puts on runs that were launched in this way.
+        over: whether the runs must have ended.
+        off: whether what launches them is off, so that these are all.
+    """
     wanted = {tuple(key) for key in keys}
     filters = [{"key": key, "value": value} for key, value in tags.items()]
 
     def seen() -> bool | None:
+        if not off():
+            return None
         found = _runs(deployment, tags=filters)
         # A run of a whole job names no assets.
         whole = any(run["assetSelection"] is None for run in found)
@@ -210,7 +244,8 @@ def covered(deployment: Deployment, keys: Iterable[Sequence[str]], tags: dict[st
 
 
 def all_runs(deployment: Deployment) -> list[Run]:
-    """Every run there was, with what became of its steps."""
+    """Every run there was, with what became of its steps, when all are over."""
+    wait_for("the end of every run", lambda: all(run["status"] in DONE for run in _runs(deployment)) or None)
     return [_run(deployment, run) for run in _runs(deployment, STEPS)]
 
 

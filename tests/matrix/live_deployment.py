@@ -28,7 +28,13 @@ CODE = Path(__file__).with_name("deployment")
 PYTHON_VARIABLE = "LINEAGE_GUARD_MATRIX_PYTHON"
 #: Seconds to wait for what takes seconds on an idle machine. A limit, not a measure.
 PATIENCE = 1200.0
+#: What SQLite says on a busy disk to who has waited 5 s for another.
+_LOCKED = "database is locked"
 T = TypeVar("T")
+
+
+class _Locked(RuntimeError):
+    """The webserver waited for another process in vain."""
 
 
 def python() -> str:
@@ -190,15 +196,37 @@ class Deployment:
             )
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """A GraphQL request, as the UI makes them.
+        """A GraphQL request, as the UI makes them. It may be made twice: the first time the answer may be late.
+
+        Raises:
+            RuntimeError: it was refused.
+            TimeoutError: no answer came in time.
+        """
+
+        def answer() -> dict[str, Any] | None:
+            try:
+                return self._asked(query, variables, 120)
+            except (httpx.TimeoutException, _Locked):
+                return None
+
+        return wait_for("an answer of the webserver", answer)
+
+    def order(self, query: str, **variables: Any) -> dict[str, Any]:
+        """A GraphQL request that launches something, which must not be launched twice.
 
         Raises:
             RuntimeError: it was refused.
         """
+        return self._asked(query, variables, PATIENCE)
+
+    def _asked(self, query: str, variables: dict[str, Any], seconds: float) -> dict[str, Any]:
         self._alive()
         body = {"query": query, "variables": variables}
-        answer = httpx.post(f"http://127.0.0.1:{self.port}/graphql", json=body, timeout=120)
+        answer = httpx.post(f"http://127.0.0.1:{self.port}/graphql", json=body, timeout=seconds)
         content = answer.json()
-        if answer.status_code != httpx.codes.OK or content.get("errors"):
-            raise RuntimeError(f"{answer.status_code} {json.dumps(content)[:2000]}")
-        return dict(content["data"])
+        data: dict[str, Any] = content.get("data") or {}
+        broken = any(isinstance(each, dict) and each.get("__typename") == "PythonError" for each in data.values())
+        if answer.status_code != httpx.codes.OK or content.get("errors") or broken:
+            kind = _Locked if _LOCKED in answer.text else RuntimeError
+            raise kind(f"{answer.status_code} {json.dumps(content)[:2000]}")
+        return data

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from launching import asset_keys, backfill, covered, finish, launch, reexecute, switch, ticked
+from launching import asset_keys, backfill, covered, finish, is_off, launch, reexecute, switch, ticked
 from live_deployment import Deployment, python
 
 LOCATIONS = ("in_process", "multiprocess")
@@ -100,7 +100,7 @@ def _automation(deployment: Deployment, location: str, route: str) -> None:
     students, tags = [key for key in keys if key not in rows], {"dagster/sensor_name": name}
     covered(deployment, students, tags, over=False)
     switch(deployment, "sensor", location, name, on=False)
-    covered(deployment, students, tags)
+    covered(deployment, students, tags, off=partial(is_off, deployment, "sensor", location, name))
 
 
 def _schedule(deployment: Deployment, location: str, route: str) -> None:
@@ -118,7 +118,7 @@ def _switched(deployment: Deployment, location: str, route: str, kind: str, name
         covered(deployment, keys, tags, over=False)
     finally:
         switch(deployment, kind, location, name, on=False)
-    covered(deployment, keys, tags)
+    covered(deployment, keys, tags, off=partial(is_off, deployment, kind, location, name))
 
 
 def _backfill(deployment: Deployment, location: str, route: str) -> None:
