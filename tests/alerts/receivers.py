@@ -337,7 +337,7 @@ def slow_server(drip: bool) -> Iterator[str]:
         thread.join(5)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition."""
     end = time.monotonic() + seconds
     while not condition():

@@ -171,5 +171,5 @@ def test_receive_says_what_to_install(place: str, tmp_path: Path) -> None:
     (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn', name='uvicorn')")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-m", "lineage_guard.cli", "receive"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, "lineage-guard[web]" in done.stderr) == (3, True)

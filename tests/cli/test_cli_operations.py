@@ -147,7 +147,7 @@ def test_doctor_names_alerts_that_were_given_up(run_json, home, tmp_path):
 def test_the_console_script_and_its_exit_codes_in_a_process_of_its_own(home, tmp_path):
     def script(*args):
         command = [str(Path(sys.executable).parent / "lineage-guard"), *args]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     blocked = script("check", "blocked_student", "-f", str(DEFINITIONS))
     assert blocked.returncode == 1, blocked.stderr
@@ -164,7 +164,7 @@ def test_help_imports_nothing_heavy():
         "heavy = {'dagster', 'duckdb', 'great_expectations', 'boto3', 'pandas', 'pyarrow', 'httpx', 'openlineage'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
 
 

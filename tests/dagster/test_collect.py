@@ -312,7 +312,7 @@ if __name__ == "__main__":
     )
     together = [subprocess.Popen([sys.executable, str(collector)], stderr=subprocess.PIPE) for _ in range(3)]
     for process in together:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
         assert process.returncode == 0, errors[-2000:]
     ledger = open_ledger(tmp_path / "ledger")
     counts = Counter((e["eventType"], e["job"]["name"]) for _, e in ledger.events())

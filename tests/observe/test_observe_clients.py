@@ -128,8 +128,8 @@ def test_plain_clients(api, recorder):
     import requests
 
     url, body = f"{api.url}/v1/chat/completions", {"messages": ASK, "model": "gpt-4o"}
-    assert requests.post(url, json=body, timeout=9).json()
-    streamed = requests.post(url, json={**body, "stream": True}, stream=True, timeout=9)
+    assert requests.post(url, json=body, timeout=30).json()
+    streamed = requests.post(url, json={**body, "stream": True}, stream=True, timeout=30)
     assert list(streamed.iter_lines())
     assert httpx.post(url, json=body).json()
 

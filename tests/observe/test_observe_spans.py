@@ -98,7 +98,7 @@ with recording(Recorder()) as recorder:
     trace.get_tracer("t").start_span("chat", attributes={"gen_ai.response.model": "gpt-4o"}).end()
 print([m.model for m in recorder.observation().models])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.strip() == "['gpt-4o']"
 
 

@@ -157,5 +157,5 @@ def test_loaders_are_hooked_by_the_names_they_have(tmp_path, cache):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{PROGRAM}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.splitlines() == ["('Qwen/Qwen2.5-7B', 'd149729')", "('Qwen/Qwen2.5-7B', 'v1')"]

@@ -117,7 +117,7 @@ def test_without_the_run_of_checks_marquez_would_show_nothing(marquez: Marquez) 
     """The reason for it: a FAIL makes no version current, whatever facets its outputs carry."""
     event = event_of(blocked_run())
     event["outputs"][0]["facets"] = outgoing(event)[1]["inputs"][0]["inputFacets"]
-    assert requests.post(marquez.url + marquez.path, json=event, timeout=5).status_code == 201
+    assert requests.post(marquez.url + marquez.path, json=event, timeout=30).status_code == 201
     assert marquez.colour("default", "student") is None
 
 
@@ -216,7 +216,7 @@ def test_datahub_takes_it_with_a_token_and_shows_the_failed_assertion(ledger: Le
 def test_datahub_would_refuse_assertions_among_the_facets_of_an_output() -> None:
     backend = DataHub()
     with backend.running():
-        answer = requests.post(backend.url + backend.path, json=event_of(synthetic_run()), timeout=5)
+        answer = requests.post(backend.url + backend.path, json=event_of(synthetic_run()), timeout=30)
     assert answer.status_code == 400
     [error] = answer.json()["details"]["errors"]
     assert (error["rule"], error["path"]) == ("attachment", "$.outputs[0].facets.dataQualityAssertions")

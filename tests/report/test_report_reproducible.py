@@ -42,7 +42,7 @@ def test_another_process_with_other_hashes_writes_the_same_bytes(place) -> None:
         capture_output=True,
         text=True,
         env=environment,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == rendered(place)
