@@ -5,6 +5,7 @@ A function of the set of statements: in which order they arrived, and how often,
 - A run made what it wrote when it completed; a run that only failed made nothing. A streaming
   job writes while it runs.
 - Inputs and outputs of all events of a run are its inputs and outputs.
+- Its models may have answered on every day from its first event to the one that ended it.
 - An input without a version means what the run may have read; see ``timeline``.
 - A write that does not say that it replaced what was there (CREATE, OVERWRITE, TRUNCATE, DROP)
   may have been an append: what the dataset held before is among its ancestors.
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lineage_guard.domain.facts import (
     Assertion,
@@ -29,12 +30,15 @@ from lineage_guard.domain.facts import (
     Version,
     union,
 )
+from lineage_guard.domain.lineage.days import on_each_day
 from lineage_guard.openlineage.datasets import model_node
 from lineage_guard.openlineage.foreign.statement import Heard, Statement, Written
 from lineage_guard.openlineage.foreign.timeline import ALWAYS, Span, Timeline, Write, born, micros
 from lineage_guard.openlineage.foreign.tracing import Place, Traced
 
 _ENDS = frozenset({"COMPLETE", "FAIL", "ABORT"})
+#: The longest run whose days are listed one by one. Beyond it is a stream of years, or a clock that stood at 1970.
+_LISTED = timedelta(days=366)
 
 #: Writes of our own that fall under some names, for reads that name no version.
 OwnWrites = Callable[[Collection[Place]], Iterable[Write]]
@@ -59,6 +63,7 @@ class _Run:
 
     id: str
     span: Span
+    began: datetime
     at: datetime
     job: Place
     producer: str
@@ -112,7 +117,7 @@ def _run(id_: str, events: list[Statement], job_reads: set[Place]) -> _Run | Non
     first = min(events, key=lambda e: (e.at, e.state, e.producer, e.job))
     if first.job == ("", ""):
         start = end  # a change that a DatasetEvent tells of happened when it says
-    run = _Run(id_, Span(min(start, end), end), at, first.job, first.producer, _heard(events), {})
+    run = _Run(id_, Span(min(start, end), end), first.at, at, first.job, first.producer, _heard(events), {})
     for e in events:
         for w in e.written:
             run.written.setdefault(w.version, []).append(w)
@@ -187,13 +192,29 @@ def _production(
         reading.of(Version(*version[:2]), Influence.DIRECT)
     made = claim or _unclaimed(run, listed or all(w.empties for w in written))
     unseen = f"nothing on record of what it read of {', '.join(reading.unseen)}" if reading.unseen else None
-    return replace(
+    known = replace(
         made,
         outputs=(version,),
         inputs=tuple(dict.fromkeys(reading.inputs)),
         models=models,
         note="; ".join(part for part in (made.note, unseen) if part) or None,
     )
+    return _on_its_days(known, run.began)
+
+
+def _on_its_days(made: Production, began: datetime) -> Production:
+    """With its models on every day on which they may have answered; see docs/decisions/0023."""
+    ended = made.produced_at
+    if ended is None or all(m.generated_at for m in made.models):
+        return made  # without a day every text is weighed
+    if ended - began <= _LISTED:
+        return replace(made, models=on_each_day(made.models, began, ended))
+    days = (
+        f"its events are {(ended - began).days} days apart, and nothing says when its models answered; "
+        "state generatedAt of each in lineageGuard_modelSource, or correct the times"
+    )
+    note = f"{made.note}; {days}" if made.note else days
+    return replace(made, completeness=Completeness.INCOMPLETE, note=note)
 
 
 def _unclaimed(run: _Run, listed: bool) -> Production:
