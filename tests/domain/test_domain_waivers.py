@@ -8,8 +8,8 @@ import pytest
 from lineage_guard.domain.facts import Input, ModelSource, Production, Version
 from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.rules.policy import Policy, Rule, Subject
-from lineage_guard.domain.rules.terms import TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
-from lineage_guard.domain.rules.waivers import NOTICE, Waiver, spanning, too_broad
+from lineage_guard.domain.rules.terms import EVALUATE, TRAIN_COMPETING, USES, Effect, FixedTerms, Terms
+from lineage_guard.domain.rules.waivers import NOTICE, Waiver, notice, places, spanning, too_broad
 from lineage_guard.domain.verdict.decide import Decision, decide
 from lineage_guard.gx.lineage import lineage_rows
 
@@ -83,7 +83,14 @@ def test_a_gap_is_waived_for_one_version():
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [(15, ""), (14, "ends in 14 days, on"), (1, "ends in 1 day, on"), (0.5, "ends within a day, on")]
+    ("days", "said"),
+    [
+        (15, ""),
+        (14, "ends in 14 days, on"),
+        (2, "ends in 2 days, on"),
+        (1, "ends in 1 day, on"),
+        (0.5, "ends within a day, on"),
+    ],
 )
 def test_its_end_is_announced(days, said):
     found = verdict(replace(WAIVER, expires=AT + timedelta(days=days)))
@@ -102,6 +109,26 @@ def test_what_has_ended_is_remembered():
     assert "covered" not in other.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("change", "covered"),
+    [
+        ({"expires": AT}, True),
+        ({"use": TRAIN_COMPETING}, True),
+        ({"use": EVALUATE}, False),
+        ({"dataset": "d:a"}, True),
+        ({"dataset": "d:b"}, False),
+    ],
+)
+def test_what_has_ended_is_remembered_where_it_covered_something(change, covered):
+    ended = replace(WAIVER, **{"expires": AT - timedelta(days=1), **change})
+    said = notice(None, (ended,), "terms", TARGET, M1, TRAIN_COMPETING, AT, A)
+    assert said == (f" Waiver w covered this until {ended.expires:%Y-%m-%d}." if covered else "")
+
+
+def test_of_one_that_holds_for_long_nothing_is_said():
+    assert notice(WAIVER, (WAIVER,), "terms", TARGET, M1, TRAIN_COMPETING, AT, A) == ""
+
+
 def test_why_it_is_refused():
     assert WAIVER.refused is None
     assert replace(WAIVER, approved_by="Ann").refused == "Ann approved their own request"
@@ -110,6 +137,13 @@ def test_why_it_is_refused():
     assert too_broad(None, "?*", "*")
     assert too_broad(None, None, "*@7") is None, "a run is named, whatever the data"
     assert too_broad("[*]*", None, None), "a star that is meant names nothing either"
+    assert too_broad("*", None, "*@?@b"), "what comes after the first @ is one pattern of runs"
+    assert too_broad("*", None, None) == "it is too broad: it names no asset, and no model or dataset either"
+
+
+def test_a_version_that_no_run_made_has_no_name_with_a_run():
+    assert places(A) == ["a", "d:a", "a@run-a", "d:a@run-a"]
+    assert places(A._replace(run=None)) == ["a", "d:a"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +155,7 @@ def test_a_waiver_for_some_partitions_is_none_for_a_step_that_writes_others_too(
     written = (TARGET, TARGET._replace(partition="2026-12"))
     assert spanning((WAIVER, waiver), written) == ((WAIVER, waiver) if spans else (WAIVER,))
     assert waiver.spans(()), "a step that writes nothing"
+    assert waiver.spans((TARGET._replace(partition=None),)) is (partition in (None, "*", ""))
 
 
 @pytest.mark.parametrize(

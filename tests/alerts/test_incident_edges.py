@@ -1,0 +1,82 @@
+"""What the machine of incidents does at its edges; mutation testing found that no other test held these."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alerting import CLAUDE, GPT, at, verdict
+
+from lineage_guard.domain.incidents.incident import Event, IncidentKey, Incidents
+from lineage_guard.domain.incidents.incidents import step
+from lineage_guard.domain.incidents.storms import Digest
+from lineage_guard.domain.incidents.telling import tell
+
+CAUSE = "openai/gpt-4o via api.openai.com"
+
+
+def test_who_says_nothing_of_a_deployment_or_of_owners_has_one_of_each() -> None:
+    _, (opened,) = step(Incidents(), [verdict(0, GPT)], at(0))
+    assert opened.incident.key == IncidentKey("default", "restricted-model", CAUSE, "")
+
+
+def test_an_end_shows_the_verdict_that_let_it_pass() -> None:
+    state, _ = step(Incidents(), [verdict(0, GPT)], at(0))
+    passed = verdict(1)
+    _, (ended,) = step(state, [passed], at(1))
+    assert (ended.event, ended.verdict, ended.finding) == (Event.RESOLVE, passed, None)
+
+
+def test_when_a_place_last_passed_is_remembered_however_often_it_stops() -> None:
+    state, _ = step(Incidents(), [verdict(0)], at(0))
+    state, (first,) = step(state, [verdict(1, GPT)], at(1))
+    state, (second,) = step(state, [verdict(2, GPT, CLAUDE)], at(2))
+    assert first.passed_at == second.passed_at == at(0)
+    assert second.changed.startswith("The lineage changed since it last passed (2026-11-01T12:00:00+00:00)")
+
+
+def test_what_widens_shows_the_verdict_that_widened_it() -> None:
+    state, _ = step(Incidents(), [verdict(0, GPT, target="a"), verdict(1, target="b")], at(1))
+    wider = verdict(2, GPT, target="b")
+    _, (told,) = step(state, [wider], at(2))
+    assert (told.event, told.verdict, told.finding, told.passed_at) == (Event.WIDEN, wider, wider.findings[0], at(1))
+    assert told.incident.widened == 1
+
+
+def test_a_new_trouble_of_another_asset_never_has_the_id_of_the_last_episode() -> None:
+    """Receivers drop what they had before: an id told twice is a page that nobody hears."""
+    state, (first,) = step(Incidents(), [verdict(10, GPT, target="a")], at(10))
+    state, _ = step(state, [verdict(11, target="a")], at(11))
+    for minutes in (10, 5):  # judged at the same instant, or before, and looked at only now
+        _, (second,) = step(state, [verdict(minutes, GPT, target="b")], at(12))
+        assert (second.event, second.page) == (Event.OPEN, True)
+        assert second.incident.key == first.incident.key
+        assert second.incident.since > first.incident.since
+        assert second.id != first.id
+
+
+def test_each_return_within_the_window_begins_anew_and_is_counted() -> None:
+    state, _ = step(Incidents(), [verdict(0, GPT)], at(0))
+    state, _ = step(state, [verdict(1)], at(1))
+    state, (back,) = step(state, [verdict(5, GPT)], at(5))
+    assert (back.event, back.incident.flaps, back.incident.opened_at) == (Event.REOPEN, 1, at(5))
+    assert back.finding == verdict(5, GPT).findings[0]
+    assert back.passed_at == at(1)
+    assert back.changed.startswith("The lineage changed since it last passed")
+    state, _ = step(state, [verdict(6)], at(6))
+    state, _ = step(state, [], at(36))
+    state, (again,) = step(state, [verdict(40, GPT)], at(40))
+    assert (again.event, again.incident.flaps) == (Event.OPEN, 0), "forgotten with its window"
+
+
+def test_what_a_group_told_is_told_by_itself_when_it_is_back_and_so_is_its_end() -> None:
+    state, (opened,) = tell(Incidents(), [verdict(0, GPT, CLAUDE)], at(0))
+    assert isinstance(opened, Digest)
+    state, (ended,) = tell(state, [verdict(1)], at(1))
+    assert (ended.event, state.storms) == (Event.RESOLVE, {})
+    state, (back,) = tell(state, [verdict(2, GPT)], at(2))
+    assert back.event is Event.REOPEN
+    assert [i.storm for i in state.open] == [None]
+    state, _ = tell(state, [verdict(3)], at(3))
+    _, (over,) = tell(state, [], at(3) + timedelta(minutes=30))
+    assert not isinstance(over, Digest)
+    assert over.event is Event.RESOLVE
