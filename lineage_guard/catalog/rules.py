@@ -66,7 +66,7 @@ def organisation_of(document: Document, catalog: Catalog) -> Organisation:
         catalog: knows the providers.
 
     Raises:
-        PolicyError: it competes with somebody whom the catalog does not know.
+        PolicyError: it competes with somebody whom the catalog does not know, or with a part of a company.
     """
     said = cast("Mapping[str, Any]", document.value.get("organisation", {}))
     rivals = cast("list[str] | None", said.get("competes_with"))
@@ -80,22 +80,48 @@ def organisation_of(document: Document, catalog: Catalog) -> Organisation:
 
 
 def _rivals(document: Document, rivals: list[str], catalog: Catalog) -> tuple[str, ...]:
-    """A misspelt rival would be nobody's rival, and what bars it would fall."""
+    """A misspelt rival would be nobody's rival, and what bars it would fall; so would what is left out of a company."""
     names: dict[str, set[str]] = {}
     for entry in catalog.terms.details:
         names.setdefault(entry.terms.provider.lower(), set()).update({entry.terms.provider.lower(), *entry.providers})
-    found: set[str] = set()
+    found: list[set[str]] = []
     for i, rival in enumerate(rivals):
-        meant = {provider for provider, known in names.items() if any(_is(rival.lower(), name) for name in known)}
+        meant = _meant(rival, names)
         if not meant:
             fix = suggest(rival, sorted({name for known in names.values() for name in known}))
             raise document.fail(f"no provider is called {rival!r}", ("organisation", "competes_with", i), fix)
-        found |= meant
-    return tuple(sorted(found))
+        found.append(meant)
+    everybody = {provider for meant in found for provider in meant}
+    for i, (rival, meant) in enumerate(zip(rivals, found, strict=True)):
+        companies = {_company(provider, names) for provider in meant}
+        if left := sorted(p for p in names.keys() - everybody if _company(p, names) in companies):
+            what = f"{rival!r} means {_told(meant)} and leaves out {_told(left)}, which is the same company"
+            whole = {provider for company in companies for provider in _meant(company, names)}
+            fix = f"write {_told(companies)}" if whole.issuperset(left) else f"list {_told(left)} as well"
+            raise document.fail(what, ("organisation", "competes_with", i), fix)
+    return tuple(sorted(everybody))
+
+
+def _meant(rival: str, names: Mapping[str, Iterable[str]]) -> set[str]:
+    return {provider for provider, known in names.items() if any(_is(rival.lower(), name) for name in known)}
+
+
+def _company(provider: str, names: Iterable[str]) -> str:
+    """The provider with whose name another's begins: Google of Google Cloud; itself where there is none."""
+    words = _words(provider)
+    return min((n for n in names if n == provider or (_words(n) and words[: len(_words(n))] == _words(n))), key=len)
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", name) if word]
+
+
+def _told(providers: Iterable[str]) -> str:
+    return " and ".join(repr(each) for each in sorted(providers))
 
 
 def _is(rival: str, name: str) -> bool:
-    return fnmatchcase(name, rival) or rival in re.split(r"[^a-z0-9]+", name)
+    return fnmatchcase(name, rival) or rival in _words(name)
 
 
 def _rule(document: Document, i: int, row: Mapping[str, Any], uses: tuple[str, ...], catalog: Catalog) -> Rule:

@@ -1,11 +1,14 @@
 """Policies that import others, facts about the organisation, and conditions, as they are written."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.catalog.documents import schema
+from lineage_guard.catalog.load import Catalog
+from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.catalog.policy_file import policy_files
 from lineage_guard.dagster.gate.sign import fingerprint
 from lineage_guard.dagster.settings import Settings
@@ -98,6 +101,7 @@ def test_limits_of_the_shipped_terms_are_applied():
         (1, "  monthly_users: 2000", "  monthly_users: 20", "5:3", "monthly_users is 20, and company says", "leave"),
         (1, "  monthly_users: 2000", "  competes_with: [openai]", "5:3", "competes_with", "leave competes_with out"),
         (1, "  monthly_users: 2000", "  competes_with: [opnai]", "5:19", "no provider is called 'opnai'", "'openai'?"),
+        (1, "  monthly_users: 2000", "  competes_with: [vertex]", "5:19", "leaves out 'google'", "write 'google'"),
         (1, "  monthly_users: 2000", "  monthly_user: 2000", "5:3", "unknown key", "did you mean 'monthly_users'?"),
         (1, "name: team", "name: team\nunknown_blocks: false", "3:1", "unknown_blocks is false", "leave unknown_b"),
         (1, "import: ../company.yaml", "import: company.yaml", "3:1", "cannot be read", "relative to policy.yaml"),
@@ -125,6 +129,34 @@ def test_a_wrong_file_says_where_and_how_to_mend_it(files, file, old, new, place
     assert what in error.what
     assert fix in error.fix
     assert error.where.endswith(f"{path.name}:{place}"), str(error)
+
+
+def test_a_rival_is_a_whole_company(tmp_path):
+    """`vertex` alone would leave Google's own terms to whoever does not compete with Google."""
+
+    def rivals(*names, catalog=CATALOG):
+        path = tmp_path / "p.yaml"
+        path.write_text(
+            f"format: 1\nname: p\nimport: default\norganisation: {{competes_with: {list(names)}}}\n", "utf-8"
+        )
+        return load_policy(path, catalog).organisation.competes_with
+
+    assert rivals("google") == rivals("Google*") == rivals("vertex", "gemini") == ("google", "google cloud")
+    assert rivals("bedrock") == ("aws",), "the name of a service of a company that has no other"
+    for part in ("gemini", "gcp.vertex_ai", "vertex*", "google cloud"):
+        with pytest.raises(PolicyError, match=r"the same company\. To fix: write 'google'"):
+            rivals("openai", part)
+    shipped = CATALOG.terms.details
+    first = next(e for e in shipped if e.terms.provider == "OpenAI")
+    named = [
+        replace(first, terms=replace(first.terms, provider=p), providers=frozenset())
+        for p in ("百度", "アクメ", "Blue Sky", "Blue Sky Labs")
+    ]
+    own = Catalog(CatalogTerms([*shipped, *named]), CATALOG.ancestry, CATALOG.hosts)
+    assert rivals("百度", catalog=own) == ("百度",), "letters of any script are letters"
+    with pytest.raises(PolicyError, match="list 'blue sky labs' as well"):
+        rivals("blue sky", catalog=own)
+    assert rivals("blue sky", "blue sky labs", catalog=own) == ("blue sky", "blue sky labs")
 
 
 def test_every_condition_can_be_written(tmp_path):
