@@ -63,6 +63,8 @@ declarations = st.builds(
     origin=maybe,
     indirect=st.lists(texts, max_size=2).map(tuple),
     note=maybe,
+    column_lineage=st.sampled_from(Completeness),
+    parents=st.lists(texts, max_size=2).map(tuple),
 )
 
 
