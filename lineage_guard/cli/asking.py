@@ -15,6 +15,8 @@ from lineage_guard.alerts.ways import ways_to_unblock
 from lineage_guard.dagster.declare import use_of
 from lineage_guard.dagster.gate.ask import Question, ask_deployment, ask_ledger
 from lineage_guard.dagster.locations import Found, find, load_locations
+from lineage_guard.dagster.modes import selected, training_keys
+from lineage_guard.dagster.pins.resolve import graph_of
 from lineage_guard.dagster.settings import Settings, ledger_location, lineage_namespace, rulebook
 from lineage_guard.dagster.target import Target
 from lineage_guard.domain.errors import ConfigError
@@ -22,6 +24,7 @@ from lineage_guard.domain.incidents.incidents import stopping
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING, is_training
 from lineage_guard.domain.verdict.decide import Decision, Verdict
 from lineage_guard.domain.verdict.explain import explain, plain
+from lineage_guard.domain.verdict.modes import Mode
 from lineage_guard.ledger import open_ledger
 from lineage_guard.openlineage.verdicts import decision_facet
 
@@ -36,11 +39,19 @@ _STRICTNESS = [Decision.ALLOW, Decision.WAIVED, Decision.WARN, Decision.UNKNOWN,
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An answer, and what a reader should know about how it was reached."""
+    """An answer, and what a reader should know about how it was reached.
+
+    Attributes:
+        verdict: the answer.
+        notes: what a reader should know.
+        explanation: what was wanted beside it.
+        enforced: whether a gate would hold the asset to it; ``None`` where no definitions say.
+    """
 
     verdict: Verdict
     notes: tuple[str, ...]
     explanation: Explanation | None = None
+    enforced: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +122,25 @@ def ask(
         )
         answers = ask_ledger(question, book, catalog)
         return [Asked(a.verdict, tuple(notes), _explained(a, question, book, catalog, wanted)) for a in answers]
-    if found.settings is None and is_training(question.use):
-        notes.append("No gate stands before this asset: guard() did not wrap it, so nothing would stop it.")
+    ungated = _ungated(found)
+    if ungated and is_training(question.use):
+        notes.append(f"No gate stands before this asset: {ungated}, so nothing would stop it.")
     with instance_of_here() as instance:
         answer = ask_deployment(question, instance, found.repository.asset_graph, book, catalog)
-    return [Asked(answer.verdict, tuple(notes), _explained(answer, question, book, catalog, wanted))]
+    enforced = not ungated and answer.verdict.mode is Mode.ENFORCE
+    return [Asked(answer.verdict, tuple(notes), _explained(answer, question, book, catalog, wanted), enforced)]
+
+
+def _ungated(found: Found) -> str:
+    """Why no gate stands before an asset; empty where one does."""
+    if found.settings is None:
+        return "guard() did not wrap it"
+    if use_of(found.definition.specs_by_key[found.key].tags) is None:
+        return "its step is wrapped for other assets, and it has no tag of training()"
+    graph = graph_of(found.repository.asset_graph)
+    if found.key not in selected(found.settings.select, graph, training_keys(graph)):
+        return f"guard(select={str(found.settings.select)!r}) leaves it out"
+    return ""
 
 
 def _explained(
@@ -174,9 +199,12 @@ def strictest(asked: Sequence[Asked]) -> Decision:
 
 
 def to_json(asked: Asked) -> dict[str, Any]:
-    """A verdict as the fields of the ``lineageGuard_decision`` facet, with the text and the notes."""
+    """A verdict as the fields of the ``lineageGuard_decision`` facet, with the text and the notes.
+
+    ``enforced`` says whether a gate would hold the asset to it; null where no definitions say.
+    """
     facet = {k: v for k, v in decision_facet(asked.verdict, enforced=False).items() if not k.startswith("_")}
-    said: dict[str, Any] = {**facet, "notes": list(asked.notes), "text": story(asked)}
+    said: dict[str, Any] = {**facet, "enforced": asked.enforced, "notes": list(asked.notes), "text": story(asked)}
     if asked.explanation:
         from lineage_guard.explaining.words import to_json as explained
 

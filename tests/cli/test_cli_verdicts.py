@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import sys
@@ -122,6 +123,50 @@ def test_json_is_one_object_with_the_facet_and_the_text(run_json):
     assert verdict["text"].startswith("BLOCKED")
 
 
+PARTLY_HELD = """\
+import dagster as dg
+import lineage_guard
+
+@dg.asset(tags=lineage_guard.training())
+def held(): ...
+
+@dg.asset(tags=lineage_guard.training())
+def watched(): ...
+
+@dg.asset(tags=lineage_guard.training())
+def left_out(): ...
+
+@dg.multi_asset(specs=[dg.AssetSpec("twin", tags=lineage_guard.training()), dg.AssetSpec("scores")])
+def both(): ...
+
+defs = lineage_guard.guard(
+    dg.Definitions(assets=[held, watched, left_out, both]),
+    select="key:held or key:watched or key:twin",
+    mode={"key:watched": "observe"},
+    sensor=False,
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asset", "enforced", "note"),
+    [
+        ("held", True, None),
+        ("watched", False, None),
+        ("left_out", False, "guard(select='key:held or key:watched or key:twin') leaves it out"),
+        ("scores", False, "its step is wrapped for other assets"),
+    ],
+)
+def test_json_says_whether_a_gate_would_hold_the_asset_to_the_verdict(run, tmp_path, asset, enforced, note):
+    (tmp_path / "partly.py").write_text(PARTLY_HELD)
+    result = run("check", asset, "--json", "-f", "partly.py", target=False)
+    [said] = json.loads(result.stdout)["verdicts"]
+    assert said["enforced"] is enforced, result.output
+    told = [n for n in said["notes"] if n.startswith("No gate stands before this asset")]
+    assert len(told) == bool(note)
+    assert (note or "") in "".join(told)
+
+
 def test_a_name_that_is_nearly_right_gets_a_suggestion(run):
     result = run("check", "blocked_studnt")
     assert result.exit_code == 3
@@ -186,6 +231,8 @@ def test_without_definitions_the_ledger_alone_answers(run, home, monkeypatch):
     result = run("check", "curated", *place, target=False)
     assert result.exit_code == 1, result.output
     assert "newest versions in the ledger" in result.stdout
+    [said] = json.loads(run("check", "curated", "--json", *place, target=False).stdout)["verdicts"]
+    assert said["enforced"] is None, "the ledger does not know where gates stand"
     assert run("check", "letters", *place, target=False).exit_code == 0
     result = run("check", "blocked_student", *place, target=False)
     assert result.exit_code == 3
