@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.incidents.incident import GUARD_STALE, RULES_UNREADABLE
 from lineage_guard.domain.rules.policy import ReasonCode
 
 #: Runbooks that are not those of a reason.
 STORM, WAIVER, PAGER = "storm", "waiver-ends", "page-not-delivered"
 _INDEX = "README"
+#: Rules on the guard itself that have a runbook of their own.
+_OWN = (GUARD_STALE, RULES_UNREADABLE)
 _ROW = re.compile(r"^\|(?P<rules>[^|]+)\|(?P<reasons>[^|]+)\|$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -30,7 +32,8 @@ def name_of(reason: ReasonCode, rule: str = "") -> str:
         >>> name_of(ReasonCode.GUARD_CANNOT_SEE, "guard-stale")
         'guard-stale'
     """
-    return GUARD_STALE if rule.startswith(GUARD_STALE) else reason.value.lower().replace("_", "-")
+    own = next((each for each in _OWN if rule.startswith(each)), None)
+    return own or reason.value.lower().replace("_", "-")
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE
+from lineage_guard.domain.incidents.incident import GUARD_STALE, OF_A_TICK
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding, Verdict
 from lineage_guard.domain.verdict.runs import is_declared
@@ -52,10 +52,10 @@ def ways_to_unblock(
                 (forget,),
             ),
         )
-    if finding.rule == LEDGER_UNREACHABLE:
+    if finding.rule in OF_A_TICK:
         return (
             Way(f"Mend it: {cut(finding.fix, 2 * NAME)}.", ("lineage-guard doctor",)),
-            Way("Launch what was stopped meanwhile again, once the ledger is back: the guard launches nothing."),
+            Way("Launch what was stopped meanwhile again, once that is done: the guard launches nothing."),
         )
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return (

@@ -11,7 +11,7 @@ import pytest
 from lineage_guard.alerts import runbooks
 from lineage_guard.catalog import load_catalog, load_policy
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents.incident import GUARD_STALE
+from lineage_guard.domain.incidents.incident import OF_THE_GUARD
 from lineage_guard.domain.rules.policy import ReasonCode, Subject
 from lineage_guard.domain.verdict.decide import GUARD_CANNOT_SEE, NO_RULE
 
@@ -39,7 +39,9 @@ def test_each_shipped_rule_leads_to_the_runbooks_of_what_it_finds(policy: str) -
         )
 
 
-@pytest.mark.parametrize("rule", [NO_RULE.id, GUARD_CANNOT_SEE.id, GUARD_STALE, "suite:lineage", "suite:rows"])
+@pytest.mark.parametrize(
+    "rule", [NO_RULE.id, GUARD_CANNOT_SEE.id, *sorted(OF_THE_GUARD), "suite:lineage", "suite:rows"]
+)
 def test_each_rule_of_the_guard_itself_leads_to_one(rule: str) -> None:
     for name in runbooks.about(rule):
         assert "## What to do" in runbooks.text(name)

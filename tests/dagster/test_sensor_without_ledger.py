@@ -3,84 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-from collect_world import now
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin
+from losing import Deployment
 from pager import Pager
-from test_sensor import human
 
-from lineage_guard.alerts import Context, PagerDutySink, Sink
+from lineage_guard.alerts import PagerDutySink
 from lineage_guard.alerts.standing import standing
-from lineage_guard.dagster.sensor.sensor import Delivery, tick
-from lineage_guard.dagster.sensor.without_ledger import FORGOTTEN, PREFIX, Reach
-from lineage_guard.dagster.settings import Settings
-from lineage_guard.domain.errors import LedgerError, PolicyError
+from lineage_guard.dagster.sensor.trouble import FORGOTTEN, PREFIX, Trouble
+from lineage_guard.domain.errors import PolicyError
 from lineage_guard.ledger import open_ledger
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "alerts"))
 from receivers import PAGERDUTY_KEY, Http, PagerDuty, serving
-
-
-class Deployment:
-    """A Dagster instance on disk, and a ledger that can be taken away."""
-
-    def __init__(self, folder: Path, empty: Path, open_: ExitStack) -> None:
-        self.home = Path(shutil.copytree(empty, folder / "home"))
-        self.place = folder / "ledger"
-        self.at = now()
-        self.open = open_
-        self.restart()
-
-    def restart(self) -> None:
-        """What the daemon and the code servers held in memory is gone."""
-        self.instance = self.open.enter_context(dg.DagsterInstance.local_temp(str(self.home)))
-
-    def tick(self, location: str, sinks: Sequence[Sink], place: Path | None = None, **settings: Any) -> Any:
-        self.at += timedelta(seconds=30)
-        context = dg.build_sensor_context(instance=self.instance, definitions=dg.Definitions(assets=[human("text")]))
-        context._code_location_origin = RegisteredCodeLocationOrigin(location)
-        alerting = Context(serve_url="https://guard.example", dagster_url="https://dagster.example")
-        told = Settings(ledger=str(place or self.place), **settings)
-        return tick(context, told, Delivery(sinks=sinks, context=alerting), self.at)
-
-    def fails(self, location: str, sinks: Sequence[Sink]) -> None:
-        with pytest.raises(LedgerError):
-            self.tick(location, sinks)
-
-    def lose(self) -> None:
-        self.place.rename(self.place.with_name("away"))
-        self.place.write_text("not a ledger")
-
-    def find(self) -> None:
-        self.place.unlink()
-        self.place.with_name("away").rename(self.place)
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of an instance in which nothing ran; it takes a second to make them."""
-    home = tmp_path_factory.mktemp("empty")
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
-        instance.daemon_cursor_storage.get_cursor_values({"any"})
-    return home
-
-
-@pytest.fixture
-def held(tmp_path: Path, empty: Path) -> Iterator[Deployment]:
-    with ExitStack() as open_:
-        deployment = Deployment(tmp_path, empty, open_)
-        deployment.tick("training", [Pager()])
-        yield deployment
 
 
 @pytest.fixture
@@ -226,9 +167,9 @@ def test_a_disk_that_became_read_only_pages_and_so_does_its_end(tmp_path: Path, 
 
 def test_what_else_fails_a_tick_says_nothing_of_the_ledger(held: Deployment) -> None:
     pager = Pager()
-    reach = Reach()
-    reach.missed(ValueError("no such thing"))
-    assert reach.error is None
+    trouble = Trouble("training")
+    trouble.missed(ValueError("no such thing"))
+    assert trouble.found == {}
     with pytest.raises(PolicyError):
         held.tick("training", [pager], policy="no-such-policy.yaml")
-    assert pager.alerts == []
+    assert about_ledgers(pager) == []

@@ -15,7 +15,15 @@ from lineage_guard.alerts.content.context import TEXT, Context, kept, some
 from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
 from lineage_guard.domain.grammar import plural
-from lineage_guard.domain.incidents.incident import LEDGER_UNREACHABLE, OF_THE_GUARD, Event, IncidentKind, Notice
+from lineage_guard.domain.incidents.incident import (
+    LEDGER_UNREACHABLE,
+    OF_A_TICK,
+    OF_THE_GUARD,
+    RULES_UNREADABLE,
+    Event,
+    IncidentKind,
+    Notice,
+)
 from lineage_guard.domain.incidents.wording import several
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding
@@ -23,6 +31,11 @@ from lineage_guard.domain.verdict.decide import Finding
 __all__ = ["Alert", "Context", "alert_of", "runbook_of", "sample"]
 
 _FRESH = 3
+#: What it means that a sensor can work again.
+_BACK = {
+    LEDGER_UNREACHABLE: "Every sensor that missed the ledger has it back. What ran meanwhile is collected and judged.",
+    RULES_UNREADABLE: "Every sensor that could not go by these rules goes by them again. What ran meanwhile is judged.",
+}
 
 
 def alert_of(notice: Notice, context: Context, around: Around | None = None) -> Alert:
@@ -118,11 +131,8 @@ def _over(notice: Notice) -> str:
     verdict = notice.verdict
     if verdict is None:
         return "It has stayed away for the whole flap window."
-    if notice.incident.key.rule == LEDGER_UNREACHABLE:
-        return (
-            "Every sensor that missed the ledger has it back. What ran meanwhile is collected and judged; steps that "
-            "were stopped have to be launched again."
-        )
+    if notice.incident.key.rule in OF_A_TICK:
+        return f"{_BACK[notice.incident.key.rule]} Steps that were stopped have to be launched again."
     waived = f" under waiver {', '.join(verdict.waivers)}" if verdict.waivers else ""
     return f"The newest verdict on {verdict.target} no longer finds it: {verdict.decision.value}{waived}."
 
@@ -171,7 +181,7 @@ def _links(notice: Notice, context: Context, near: Around) -> dict[str, str]:
         links["Path"] = context.path(verdict.target)
         if finding is not None and finding.subject.name != verdict.target.name:
             links["Version it was found in"] = context.path(finding.subject)
-    if notice.incident.key.rule != LEDGER_UNREACHABLE:  # the path view shows what is in the ledger
+    if notice.incident.key.rule not in OF_A_TICK:  # the path view shows what is in the ledger
         links["Incident"] = context.incident(notice.incident.key.id)
     return kept(links)
 

@@ -12,7 +12,7 @@ import dagster as dg
 
 from lineage_guard.dagster.collect.collect import Collected
 from lineage_guard.dagster.events import EventLog, utc
-from lineage_guard.dagster.sensor.without_ledger import Reach
+from lineage_guard.dagster.sensor.trouble import Trouble
 from lineage_guard.domain.incidents.heartbeat import Heartbeat
 from lineage_guard.domain.rules.policy import Policy
 from lineage_guard.health import Watching, beat
@@ -36,7 +36,7 @@ def alive(
     policy: Policy,
     interval: timedelta,
     now: datetime,
-    reach: Reach,
+    trouble: Trouble,
 ) -> list[str]:
     """Leave a sign of life. Never raises.
 
@@ -48,7 +48,7 @@ def alive(
         policy: what the sensor goes by.
         interval: minimum interval between its ticks.
         now: the time (timezone-aware UTC).
-        reach: is told when the ledger cannot be written.
+        trouble: is told when the ledger cannot be written.
 
     Returns:
         What went wrong, in a sentence each.
@@ -69,7 +69,7 @@ def alive(
         )
         beat(ledger, sign)
     except Exception as error:  # noqa: BLE001  the tick did what it is for; who misses the sign will say so
-        reach.missed(error)
+        trouble.missed(error)
         return [f"no sign of life could be left: {type(error).__name__}: {error}"]
     return []
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lineage_guard.catalog import Catalog
     from lineage_guard.dagster.collect.collect import Collected
     from lineage_guard.dagster.sensor.decide import Judgement
-    from lineage_guard.dagster.sensor.without_ledger import Reach
+    from lineage_guard.dagster.sensor.trouble import Trouble
     from lineage_guard.domain.rules.policy import Policy
     from lineage_guard.ledger import Ledger
 
@@ -108,13 +108,13 @@ def tick(
 
     Raises:
         LedgerError: when the ledger cannot be read or written: a failed tick is how Dagster shows it, and it pages.
-        ConfigError: when the policy or the ledger's place is wrong.
+        ConfigError: when the policy, an own catalog file or the ledger's place is wrong: the same.
     """
-    from lineage_guard.dagster.sensor.without_ledger import reaching
+    from lineage_guard.dagster.sensor.trouble import telling
 
-    place = ledger_location(settings.ledger)
-    with reaching(context, place, lambda: _sinks(delivery), delivery.context, now) as reach:
-        return _tick(context, settings, delivery, now, interval, reach)
+    with telling(context, lambda: _sinks(delivery), delivery.context, now) as trouble:
+        trouble.ledger = ledger_location(settings.ledger)
+        return _tick(context, settings, delivery, now, interval, trouble)
 
 
 def _tick(
@@ -123,7 +123,7 @@ def _tick(
     delivery: Delivery,
     now: datetime,
     interval: timedelta,
-    reach: Reach,
+    trouble: Trouble,
 ) -> dg.SensorResult | dg.SkipReason:
     from lineage_guard.dagster.collect.collect import collect
     from lineage_guard.dagster.events import name_of
@@ -140,7 +140,7 @@ def _tick(
     if repository is None:
         return dg.SkipReason("the sensor was evaluated outside a code location")
     graph = graph_of(repository.asset_graph)
-    ledger = open_ledger(ledger_location(settings.ledger))
+    ledger = open_ledger(trouble.ledger)
     namespace = lineage_namespace(settings.namespace)
     collected = collect(context.instance, graph, ledger, namespace=namespace, now=now, limit=PER_TICK)
     if ledger.check().tail > COMPACT_ABOVE:
@@ -171,9 +171,9 @@ def _tick(
     shown.update({j.key.to_user_string(): j.digest for j in judgements})
     owners = {name_of(key): tuple(graph.get(key).owners) for key in uses}
     telling = due(ledger, graph, judgements, cursor["waiting"], now)
-    told, problems = _alert(ledger, delivery, settings, catalog, telling.judgements, now, location, owners, reach)
+    told, problems = _alert(ledger, delivery, settings, catalog, telling.judgements, now, location, owners, trouble)
     problems += _deliver(ledger, delivery)
-    problems += alive(context.instance, ledger, collected, location, policy, interval, now, reach)
+    problems += alive(context.instance, ledger, collected, location, policy, interval, now, trouble)
     problems += _watch(ledger, delivery, now)
     for problem in [*remarks, *problems]:
         context.log.warning(problem)
@@ -205,7 +205,7 @@ def _alert(
     now: datetime,
     location: str | None,
     owners: Mapping[str, tuple[str, ...]],
-    reach: Reach,
+    trouble: Trouble,
 ) -> tuple[bool, list[str]]:
     """Hand the verdicts to the incidents; what is not delivered waits there.
 
@@ -236,7 +236,7 @@ def _alert(
             neighbourhood=around,
         )
     except Exception as error:  # noqa: BLE001  telling must not stop seeing
-        reach.missed(error)
+        trouble.missed(error)
         return False, [f"alerts could not be sent: {type(error).__name__}: {error}"]
     problems = [f"alerts: {problem}" for problem in sinks.problems] if isinstance(sinks, Destinations) else []
     return True, [*problems, *(f"alert {a} to {sink} failed: {why}" for a, sink, why in report.failed)]

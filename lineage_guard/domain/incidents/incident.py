@@ -17,8 +17,12 @@ from lineage_guard.domain.verdict.decide import Finding, Verdict
 GUARD_STALE = "guard-stale"
 #: Rule under which a ledger is told of that a sensor cannot use; see ``reach``. Each ledger is a trouble of its own.
 LEDGER_UNREACHABLE = "ledger-unreachable"
+#: Rule under which rules are told of that a sensor cannot read; see ``reach``. Each file is a trouble of its own.
+RULES_UNREADABLE = "rules-unreadable"
+#: Rules on what keeps a sensor from working; these incidents are not kept in the ledger.
+OF_A_TICK = frozenset({LEDGER_UNREACHABLE, RULES_UNREADABLE})
 #: Rules that speak of the guard itself, and of no asset.
-OF_THE_GUARD = frozenset({GUARD_STALE, LEDGER_UNREACHABLE})
+OF_THE_GUARD = OF_A_TICK | {GUARD_STALE}
 
 
 class IncidentKind(StrEnum):

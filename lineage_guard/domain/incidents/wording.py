@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE, Seen
+from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE, OF_A_TICK, RULES_UNREADABLE, Seen
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 
@@ -23,6 +23,8 @@ def title(finding: Finding, targets: Sequence[str], verdict: Verdict) -> str:
         return f"The guard's sensor of {finding.subject.name} is silent: gates still stop, but nobody is told"
     if finding.rule == LEDGER_UNREACHABLE:
         return f"The guard cannot use its ledger {finding.subject.name}: training that it gates is stopped"
+    if finding.rule == RULES_UNREADABLE:
+        return f"The guard cannot go by its rules ({finding.subject.name}): training that they gate is stopped"
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return f"The guard cannot see all lineage; training {'waits' if verdict.blocks else 'goes on'}"
     who = several(targets)
@@ -66,7 +68,7 @@ def changed(verdict: Verdict, before: Seen | None) -> str:
     """
     if any(f.rule == GUARD_STALE for f in verdict.findings):
         return "It was heard of before, and is not any more."
-    if any(f.rule == LEDGER_UNREACHABLE for f in verdict.findings):
+    if any(f.rule in OF_A_TICK for f in verdict.findings):
         return ""
     if before is None or before.passed_at is None:
         return "No earlier verdict on it is known that let it pass."
