@@ -42,6 +42,19 @@ def test_what_widens_shows_the_verdict_that_widened_it() -> None:
     assert told.incident.widened == 1
 
 
+def test_each_asset_that_leaves_is_a_message_of_its_own() -> None:
+    """Two of the same id would be one to a receiver, which went on naming an asset that is free."""
+    state, _ = step(Incidents(), [verdict(0, GPT, target=t) for t in "abc"], at(0))
+    state, _ = step(state, [verdict(1, target="a")], at(1))
+    state, _ = step(state, [verdict(2, target="b")], at(2))
+    state, (first,) = step(state, [], at(31))
+    state, (second,) = step(state, [], at(32))
+    assert [(n.event, n.incident.narrowed) for n in (first, second)] == [(Event.NARROW, 1), (Event.NARROW, 2)]
+    assert first.id != second.id
+    assert second.incident.targets == ("default:c",)
+    assert second.incident.left == {}
+
+
 def test_a_new_trouble_of_another_asset_never_has_the_id_of_the_last_episode() -> None:
     """Receivers drop what they had before: an id told twice is a page that nobody hears."""
     state, (first,) = step(Incidents(), [verdict(10, GPT, target="a")], at(10))
