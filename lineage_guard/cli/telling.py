@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lineage_guard.cli.targeting import ledger_at, ledger_place_option
+from lineage_guard.domain.grammar import plural
 
 if TYPE_CHECKING:
     from lineage_guard.alerts.standing import Standing
@@ -64,7 +65,9 @@ def unless_told(ledger: Ledger) -> str:
 def _print(s: Standing, now: datetime, *, whole: bool) -> None:
     ending = ", ending" if s.ending else ""
     click.echo(f"{s.kind:<8} {_one_line(s.title)}")
-    click.echo(f"         {s.id}, since {s.since:%Y-%m-%d %H:%M} UTC ({(now - s.since).days} days){ending}")
+    lasted = (now - s.since).days
+    since = f"{s.since:%Y-%m-%d %H:%M} UTC ({lasted} {plural('day', lasted)})"
+    click.echo(f"         {s.id}, since {since}{ending}")
     shown = s.targets if whole else s.targets[:_SHOWN]
     more = f" and {len(s.targets) - len(shown)} more" if len(s.targets) > len(shown) else ""
     click.echo(f"         stops: {_one_line(', '.join(shown))}{more}")

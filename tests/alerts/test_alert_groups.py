@@ -116,6 +116,7 @@ def test_more_than_ten_at_once_are_one_digest_that_lists_them_and_each_still_end
     send([verdict(1, *models(13), target="a")], [sink], ledger, at(1), OWNED)
     (wider,) = sink.take()
     assert (wider.event, wider.page, len(wider.scope)) == ("WIDEN", False, 13)
+    assert wider.message.startswith("1 incident joined. ")
 
     send([verdict(2, *models(3), target="a")], [sink], ledger, at(2), OWNED)
     (fewer,) = sink.take()
@@ -193,6 +194,29 @@ def test_nine_models_in_one_refused_step_are_one_page_that_names_them_all_and_ea
     (back,) = sink.take()
     assert (back.event, back.page) == ("OPEN", False), "what is back within the window wakes nobody"
     assert back.headline.startswith("[BLOCKED AGAIN] default:a is stopped by 2 causes")
+
+
+def test_one_of_a_number_is_said_in_the_singular() -> None:
+    """What was told at once ends one by one, so one is over, stands or is back as often as several are."""
+    one, two, three = models(3)
+    ledger, sink = Named(), Keep()
+    told: list[list[str]] = []
+    for minute, found in enumerate([(one, two, three), (one, two), (one, two, three), (one, three)]):
+        send([verdict(minute, *found, target="a")], [sink], ledger, at(minute), OWNED)
+        told.append([a.message for a in sink.take()])
+    assert told[0][0].startswith("3 causes were found at once; each ends by itself.")
+    assert told[1] == ["Each cause ends by itself; 2 still stand. 1 of 3 causes that were found at once is over."]
+    assert told[3] == [
+        "Each cause ends by itself; 1 still stands. 1 of 3 causes that were found at once is over. "
+        "1 of them came back since; it is told by itself."
+    ]
+    rules = (replace(POLICY.rules[0], id=f"rule-{n:02}") for n in range(12))
+    many = replace(POLICY, rules=(*POLICY.rules, *rules))
+    ledger, sink = Named(), Keep()
+    send([verdict(0, GPT, target="a", policy=many)], [sink], ledger, at(0), OWNED)
+    assert "1 cause: openai/gpt-4o via api.openai.com. So many at once" in sink.take()[0].message
+    send([verdict(1, GPT, target="a")], [sink], ledger, at(1), OWNED)
+    assert sink.take()[0].headline.endswith("; 1 still stands")
 
 
 def test_one_model_that_two_rules_object_to_is_one_cause_and_its_findings_are_told_apart() -> None:

@@ -123,7 +123,8 @@ def _headline(digest: Digest, targets: tuple[str, ...]) -> str:
         what = f"{count} incidents at once: the guard cannot see"
     again = "STORM AGAIN" if enforced and not digest.storm.page else "STORM"
     word = {Event.WIDEN: f"{again}, WIDER", Event.NARROW: f"{again}, FEWER"}.get(digest.event, again)
-    return f"[{word}] {what}" if stand == count else f"[{word}] {what}; {stand} still stand"
+    stands = "stands" if stand == 1 else "stand"
+    return f"[{word}] {what}" if stand == count else f"[{word}] {what}; {stand} still {stands}"
 
 
 def _message(digest: Digest, listed: tuple[Incident, ...]) -> str:
@@ -133,11 +134,12 @@ def _message(digest: Digest, listed: tuple[Incident, ...]) -> str:
     most = ", ".join(f"{cut(cause, 120)}" for cause, _ in causes.most_common(_CAUSES))
     more = f" and {len(causes) - _CAUSES} more" if len(causes) > _CAUSES else ""
     over = f" {len(digest.over)} of them ended just now." if digest.over else ""
-    new = f"{len(digest.new)} incidents joined. " if digest.event is Event.WIDEN and digest.new else ""
+    joined = f"{len(digest.new)} {plural('incident', len(digest.new))} joined. "
+    new = joined if digest.event is Event.WIDEN and digest.new else ""
     return (
         f"{new}So much began within minutes that it is told as one; each incident is kept, and ends by itself.{over} "
-        f"{len(causes)} causes: {most}{more}. So many at once usually have one reason: a new policy, catalog or "
-        "release, or a ledger that is not yesterday's."
+        f"{len(causes)} {plural('cause', len(causes))}: {most}{more}. So many at once usually have one reason: "
+        "a new policy, catalog or release, or a ledger that is not yesterday's."
     )
 
 

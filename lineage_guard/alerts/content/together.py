@@ -103,14 +103,16 @@ def _titles(listed: Sequence[Incident]) -> list[str]:
 
 def _message(digest: Digest, said: str) -> str:
     apart = sum(i.storm != digest.storm.id and not i.resolved for i in digest.members)
-    back = f" {apart} of them came back since; they are told by themselves." if apart else ""
+    themselves = "it is told by itself" if apart == 1 else "they are told by themselves"
+    back = f" {apart} of them came back since; {themselves}." if apart else ""
     if digest.event is Event.RESOLVE:
         return f"The newest verdicts no longer find what was told here.{back}"
     over = len(digest.members) - len(digest.standing) - apart
-    noun = _noun(digest)
-    ended = f" {over} of {len(digest.members)} {noun}s that were found at once are over." if over else ""
+    noun, standing = _noun(digest), len(digest.standing)
+    be = "is" if over == 1 else "are"
+    ended = f" {over} of {len(digest.members)} {noun}s that were found at once {be} over." if over else ""
     if not digest.new:
-        return f"Each {noun} ends by itself; {len(digest.standing)} still stand.{ended}{back}"
+        return f"Each {noun} ends by itself; {standing} still {'stands' if standing == 1 else 'stand'}.{ended}{back}"
     return f"{len(digest.new)} {noun}s were found at once; each ends by itself. Of the first: {said}{ended}{back}"
 
 
