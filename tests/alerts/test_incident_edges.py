@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 from alerting import CLAUDE, GPT, at, verdict
 
-from lineage_guard.domain.incidents.incident import Event, IncidentKey, Incidents
+from lineage_guard.domain.facts import Version
+from lineage_guard.domain.incidents.incident import (
+    GUARD_STALE,
+    Event,
+    Incident,
+    IncidentKey,
+    IncidentKind,
+    Incidents,
+    Notice,
+    asset_of,
+    key_of,
+    stopping,
+)
 from lineage_guard.domain.incidents.incidents import step
+from lineage_guard.domain.incidents.itself import trouble_with, verdict_on_itself
 from lineage_guard.domain.incidents.storms import Digest
 from lineage_guard.domain.incidents.telling import tell
+from lineage_guard.domain.rules.policy import ReasonCode
+from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.verdict.modes import Mode
 
 CAUSE = "openai/gpt-4o via api.openai.com"
 
@@ -23,7 +41,7 @@ def test_an_end_shows_the_verdict_that_let_it_pass() -> None:
     state, _ = step(Incidents(), [verdict(0, GPT)], at(0))
     passed = verdict(1)
     _, (ended,) = step(state, [passed], at(1))
-    assert (ended.event, ended.verdict, ended.finding) == (Event.RESOLVE, passed, None)
+    assert (ended.event, ended.verdict, ended.finding, ended.changed) == (Event.RESOLVE, passed, None, "")
 
 
 def test_when_a_place_last_passed_is_remembered_however_often_it_stops() -> None:
@@ -51,6 +69,7 @@ def test_each_asset_that_leaves_is_a_message_of_its_own() -> None:
     state, (second,) = step(state, [], at(32))
     assert [(n.event, n.incident.narrowed) for n in (first, second)] == [(Event.NARROW, 1), (Event.NARROW, 2)]
     assert first.id != second.id
+    assert (second.verdict, second.changed) == (None, "")
     assert second.incident.targets == ("default:c",)
     assert second.incident.left == {}
 
@@ -93,3 +112,74 @@ def test_what_a_group_told_is_told_by_itself_when_it_is_back_and_so_is_its_end()
     _, (over,) = tell(state, [], at(3) + timedelta(minutes=30))
     assert not isinstance(over, Digest)
     assert over.event is Event.RESOLVE
+
+
+def test_names_are_the_same_in_every_version_of_the_guard() -> None:
+    """What is open at a receiver when the guard is upgraded must end there."""
+    key = IncidentKey("prod", "restricted-model", CAUSE, "team:nlp")
+    incident = Incident(
+        key, IncidentKind.BLOCKED, ReasonCode.RESTRICTED_MODEL, "t", at(0), at(1), frozenset(), (),
+        widened=2, narrowed=3, flaps=1,
+    )  # fmt: skip
+
+    def digest(text: str) -> str:
+        return sha256(text.encode()).hexdigest()
+
+    assert key.id == "lg-" + digest(f"prod\x1frestricted-model\x1f{CAUSE}\x1fteam:nlp")[:32]
+    for event, nth in {"OPEN": 0, "WIDEN": 2, "NARROW": 3, "REOPEN": 0, "RESOLVE": 0}.items():
+        told = f"{key.id}\x1f2026-11-01T12:00:00+00:00\x1f{event}\x1f{nth}\x1f1"
+        assert Notice(Event(event), incident, at(9), False).id == digest(told)[:40]
+
+
+def test_what_it_stops_now_is_some_of_what_it_was_told_for() -> None:
+    state, _ = step(Incidents(), [verdict(0, GPT, target=t) for t in "cab"], at(0))
+    state, _ = step(state, [verdict(1, target="a")], at(1))
+    (incident,) = state.open
+    assert incident.targets == ("default:c", "default:a", "default:b")
+    assert incident.stopped == ("default:c", "default:b")
+
+
+def test_what_is_open_is_listed_oldest_first_and_what_ended_is_not() -> None:
+    state, _ = step(Incidents(), [verdict(5, GPT, target="b")], at(5), audience=lambda t: t)
+    state, _ = step(state, [verdict(6, GPT, CLAUDE, target="a")], at(6), audience=lambda t: t)
+    state, _ = step(state, [verdict(7, GPT, target="c")], at(7), audience=lambda t: t)
+    state, _ = step(state, [verdict(8, target="c")], at(8), audience=lambda t: t)
+    assert [(i.targets[0][-1], i.key.cause.partition("/")[0]) for i in state.open] == [
+        ("b", "openai"),
+        ("a", "anthropic"),
+        ("a", "openai"),
+    ]
+
+
+def test_what_is_only_watched_is_a_trouble_apart_that_pages_the_day_it_is_enforced() -> None:
+    watched = replace(verdict(0, GPT), mode=Mode.OBSERVE)
+    state, (seen,) = step(Incidents(), [watched], at(0))
+    assert (seen.event, seen.page, seen.incident.key.rule) == (Event.OPEN, False, "restricted-model (observe)")
+    _, notices = step(state, [verdict(1, GPT)], at(1))
+    assert [(n.event, n.page, n.incident.key.rule) for n in notices] == [
+        (Event.RESOLVE, False, "restricted-model (observe)"),
+        (Event.OPEN, True, "restricted-model"),
+    ]
+
+
+def test_each_part_of_the_guard_is_a_trouble_of_its_own_whoever_is_told() -> None:
+    sensor = Version("sensor", "nlp", "dagster:1")
+    stale = trouble_with(sensor, GUARD_STALE, "m", "f")
+    found = verdict_on_itself(sensor, at(0), stale)
+    assert key_of(stale, found, "prod", "team:nlp") == IncidentKey("prod", GUARD_STALE, "sensor:nlp", "")
+    blind = verdict(blind=True)
+    assert key_of(blind.findings[0], blind, "prod", "team:nlp") == IncidentKey(
+        "prod", "guard-cannot-see", "guard-cannot-see", ""
+    )
+
+
+def test_what_only_warns_is_nothing_to_be_told() -> None:
+    found = verdict(0, GPT)
+    (finding,) = found.findings
+    assert stopping(replace(found, findings=(finding, replace(finding, effect=Effect.WARN)))) == (finding,)
+    unknown = replace(finding, effect=Effect.UNKNOWN)
+    assert stopping(replace(found, findings=(unknown,))) == (unknown,)
+
+
+def test_a_target_is_taken_apart_at_its_last_colon() -> None:
+    assert asset_of("dagster://prod:nlp/student") == ("dagster://prod", "nlp/student")
