@@ -78,6 +78,30 @@ def test_every_field_has_its_name_in_json() -> None:
     assert Declaration.from_json(json.loads(json.dumps(WHOLE))) == DECLARED
 
 
+def test_words_are_read_as_the_values_that_rules_are_held_against() -> None:
+    read = Declaration.from_json(WHOLE)
+    [model], [license] = read.models, read.licenses
+    assert model.usage is Usage.FILTER
+    assert model.influence is Influence.INDIRECT
+    assert model.asserted_by is Assertion.OBSERVED
+    assert license.acknowledgement is Acknowledgement.CONCLUDED
+    assert license.applies_to is LicenseScope.MODEL
+    assert read.completeness is Completeness.INCOMPLETE
+    assert read.column_lineage is Completeness.COMPLETE
+
+
+@pytest.mark.parametrize("field", ["usage", "influence", "asserted_by", "generated_at"])
+def test_a_word_for_a_model_that_there_is_not_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="PERHAPS"):
+        model_from({"provider": "a", "model": "b", field: "PERHAPS"})
+
+
+@pytest.mark.parametrize("field", ["acknowledgement", "applies_to"])
+def test_a_word_for_a_licence_that_there_is_not_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="PERHAPS"):
+        license_from({"expression": "MIT", field: "PERHAPS"})
+
+
 def test_what_says_nothing_is_left_out_and_read_as_the_default() -> None:
     assert Declaration().to_json() == {"format": 1, "completeness": "COMPLETE"}
     assert Declaration.from_json({"format": 1}) == Declaration()
