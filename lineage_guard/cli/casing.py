@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from lineage_guard.cli.cataloguing import own_catalogs
+from lineage_guard.cli.verdicts import verdict_json
 from lineage_guard.domain.errors import ConfigError
 from lineage_guard.domain.grammar import plural
 
@@ -106,8 +107,6 @@ def _lines(outcome: Outcome) -> list[str]:
 
 
 def _json(outcome: Outcome) -> dict[str, Any]:
-    from lineage_guard.domain.verdict.explain import path_steps
-
     case, verdict = outcome.written.case, outcome.verdict
     return {
         "case": case.name,
@@ -115,25 +114,10 @@ def _json(outcome: Outcome) -> dict[str, Any]:
         "where": outcome.written.where,
         "passed": not outcome.differences,
         "expected": case.expected.decision.value,
-        "decision": verdict.decision.value,
-        "stops": verdict.stops,
         "differences": [d._asdict() for d in outcome.differences],
         "use": case.use,
         "at": verdict.at.isoformat(),
-        "policy": verdict.policy,
-        "policy_digest": verdict.policy_digest,
-        "findings": [
-            {
-                "rule": f.rule,
-                "reason": f.reason.value,
-                "effect": f.effect.name,
-                "message": f.message,
-                "fix": f.fix,
-                "path": list(path_steps(f)),
-                "terms": f.terms.id if f.terms else None,
-                "waived_by": f.waived_by,
-            }
-            for f in verdict.findings
-        ],
+        "policy": {"name": verdict.policy, "digest": verdict.policy_digest},
+        **verdict_json(verdict, verdict.findings),
         "obligations": list(verdict.obligations),
     }

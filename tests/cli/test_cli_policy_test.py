@@ -7,9 +7,11 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
+import lineage_guard
 from lineage_guard.catalog import load_catalog
 from lineage_guard.catalog.cases import parse_cases
 from lineage_guard.catalog.documents import schema
@@ -19,6 +21,7 @@ from lineage_guard.domain.rules.assets import AssetFacts
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision
 
+IMPACT = json.loads((Path(lineage_guard.__file__).parent / "cli/schemas/impact.schema.json").read_text("utf-8"))
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 POLICY = """\
 format: 1
@@ -134,14 +137,15 @@ def test_json_says_what_was_expected_what_came_and_by_which_rules(run):
     assert (said["ok"], said["passed"], said["failed"]) == (False, 2, 1)
     failed = said["cases"][0]
     assert failed["differences"][0] == {"what": "decision", "expected": "BLOCK", "got": failed["decision"]}
-    assert (failed["where"], failed["policy"], failed["at"]) == (
-        "cases.yaml:5:5",
-        "observe",
-        "2026-11-01T00:00:00+00:00",
-    )
-    assert failed["policy_digest"].startswith("sha256:")
-    assert [case["policy"] for case in said["cases"]] == ["observe", "observe", "strict"]
-    assert said["cases"][2]["findings"][0]["path"] == ["default:student", "default:found-on-a-disk"]
+    assert (failed["where"], failed["at"]) == ("cases.yaml:5:5", "2026-11-01T00:00:00+00:00")
+    assert failed["policy"]["digest"].startswith("sha256:")
+    assert [case["policy"]["name"] for case in said["cases"]] == ["observe", "observe", "strict"]
+    path = said["cases"][2]["findings"][0]["path"]
+    assert path == [{"namespace": "default", "name": name} for name in ("student", "found-on-a-disk")]
+    # A verdict is written as `impact --json` writes it.
+    verdict = {"$ref": "#/$defs/verdict", "$defs": IMPACT["$defs"]}
+    for case in said["cases"]:
+        jsonschema.validate({key: case[key] for key in ("decision", "stops", "findings")}, verdict)
 
 
 def test_a_policy_that_no_case_tests_is_an_error(run, tmp_path):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage_guard.cli.changing.judging import Judged, Unjudged
+from lineage_guard.cli.verdicts import verdict_json
 from lineage_guard.domain.facts import Version
 from lineage_guard.domain.grammar import plural
-from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
+from lineage_guard.domain.verdict.decide import Decision, Verdict
 from lineage_guard.domain.verdict.explain import path_text, plain
 from lineage_guard.domain.verdict.shift import STRICTNESS, Shift, news
 from lineage_guard.openlineage.codec import version_json
@@ -193,8 +194,8 @@ def to_json(report: Report) -> dict[str, Any]:
                 "newest": j.newest,
                 "recorded": j.recorded,
                 "change": j.shift.value,
-                "present": _verdict_json(j.before, news(j.after, j.before) if report.proposes else j.before.findings),
-                "proposed": _verdict_json(j.after, news(j.before, j.after)) if report.proposes else None,
+                "present": verdict_json(j.before, news(j.after, j.before) if report.proposes else j.before.findings),
+                "proposed": verdict_json(j.after, news(j.before, j.after)) if report.proposes else None,
             }
             for j in shown
         ],
@@ -218,27 +219,6 @@ def _places(judged: Sequence[Judged]) -> tuple[int, int]:
 def said(verdict: Verdict) -> str:
     """The decision, and whether it stops."""
     return verdict.decision.value + (" (stops)" if verdict.stops else "")
-
-
-def _verdict_json(verdict: Verdict, findings: Sequence[Finding]) -> dict[str, Any]:
-    return {
-        "decision": verdict.decision.value,
-        "stops": verdict.stops,
-        "findings": [
-            {
-                "rule": f.rule,
-                "reason": f.reason.value,
-                "effect": f.effect.name,
-                "model": str(f.model) if f.model else None,
-                "terms": f.terms.id if f.terms else None,
-                "message": f.message,
-                "fix": f.fix,
-                "path": [version_json(v) for v in f.path],
-                "waivedBy": f.waived_by,
-            }
-            for f in findings
-        ],
-    }
 
 
 def amount(count: int, noun: str) -> str:
