@@ -60,6 +60,12 @@ def test_what_widens_shows_the_verdict_that_widened_it() -> None:
     assert told.incident.widened == 1
 
 
+def test_what_widens_in_the_step_that_began_it_is_no_second_message_whatever_was_told_in_between() -> None:
+    found = [verdict(n, GPT, CLAUDE, sources=(s,), partition=s) for n, s in enumerate("ab")]
+    _, notices = step(Incidents(), found, at(2))
+    assert [(n.event, n.incident.scope) for n in notices] == [(Event.OPEN, ("default:a", "default:b"))] * 2
+
+
 def test_each_asset_that_leaves_is_a_message_of_its_own() -> None:
     """Two of the same id would be one to a receiver, which went on naming an asset that is free."""
     state, _ = step(Incidents(), [verdict(0, GPT, target=t) for t in "abc"], at(0))

@@ -296,6 +296,19 @@ def test_what_was_seen_has_its_names_in_json() -> None:
     assert least == Observation((ObservedModel("m", "p"),))
 
 
+@pytest.mark.parametrize(
+    ("host", "via", "channel"),
+    [
+        (None, (Via.WEIGHTS,), "self-hosted"),
+        (None, (Via.SPAN,), None),
+        ("https://API.example/v1", (Via.HTTP,), "api.example"),
+        ("api.example", (Via.HTTP, Via.WEIGHTS), "api.example"),
+    ],
+)
+def test_the_channel_is_where_the_answer_came_from(host: str | None, via: tuple[Via, ...], channel: str | None) -> None:
+    assert ObservedModel("m", "p", host=host, via=via).channel == channel
+
+
 def test_steps_that_made_the_same_data_are_joined_without_doubles() -> None:
     other = Observation((ObservedModel("o", "p"),), (Contact("h3", "q"),), ("en",), 1)
     assert SEEN.joined([other, SEEN]) == Observation(
