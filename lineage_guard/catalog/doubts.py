@@ -1,7 +1,8 @@
 """Names in rules that nothing known answers to: a rule on a misspelt model never holds, and nobody is told.
 
 A private model may be unknown to the catalog, so this is a doubt and no error. What is nearly the name of
-something known is told when the policy is loaded, all of it by ``lineage-guard policy lint``.
+something known is told when the policy is loaded, all of it by ``lineage-guard policy lint``. So is a rule on one
+snapshot of a model, which others state without a date.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from lineage_guard.catalog.documents import Document
 from lineage_guard.catalog.load import Catalog
 from lineage_guard.domain.facts import ModelSource
-from lineage_guard.domain.names import channel_name, is_hub, is_inside, is_self_hosting
+from lineage_guard.domain.names import channel_name, is_hub, is_inside, is_self_hosting, without_snapshot
 from lineage_guard.domain.rules.spdx import known_ids, spellings
 
 _OWN = "what is your own belongs in a catalog file of your own, see docs/catalog.md"
@@ -71,6 +72,8 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
                     if key == "license" and not _wild(word) and (named := spellings(word)[-1]) != word:
                         what = f"{word!r} is an old name of {named!r}, and of no other licence"
                         yield Doubt(place, what, f"write {named!r}, or {word + '*'!r} for all that begin like it", None)
+                    if key == "model" and word == pattern and row["effect"] != "allow":
+                        yield from _one_snapshot(word, when[key] if several else (), place, row["id"])
                     continue
                 near = nearest(key, word, catalog)
                 if near is None and row["on"] in ("unresolved", "observation"):
@@ -78,6 +81,15 @@ def doubts(document: Document, catalog: Catalog) -> Iterator[Doubt]:
                 does = "excludes nothing" if pattern.startswith("!") else "may never hold"
                 what = f"no known {key} is called {word!r}, so rule {row['id']!r} {does}"
                 yield Doubt(place, what, _fix(key, near), near)
+
+
+def _one_snapshot(word: str, beside: Iterable[str], place: str, rule: str) -> Iterator[Doubt]:
+    """A rule on a dated snapshot passes whoever states the model without a date, which may have been that snapshot."""
+    alias = without_snapshot(word)
+    if _wild(word) or alias == word.lower() or any(fnmatchcase(alias, other.lower()) for other in beside):
+        return
+    what = f"{word!r} is one snapshot, so rule {rule!r} does not hold where {alias!r} is stated, which may have been it"
+    yield Doubt(place, what, f"write {alias!r}, which speaks of every snapshot; leave it where this one is meant", None)
 
 
 def _selecting(key: str, pattern: str, place: str, rule: str) -> Iterator[Doubt]:

@@ -202,6 +202,29 @@ def spellings_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f for f in found if f))
 
 
+def without_snapshot(text: str) -> str:
+    """An id without the day or number of its snapshot, lower case; the id itself where it names none.
+
+    Args:
+        text: the id as declared or observed.
+
+    Example:
+        >>> without_snapshot("openai/gpt-4o-2024-08-06"), without_snapshot("gpt-4o-mini")
+        ('openai/gpt-4o', 'gpt-4o-mini')
+    """
+    return _SNAPSHOT.sub("", text.strip().lower())
+
+
+def without_snapshot(id: str) -> str:
+    """An id without the day or the number of a snapshot.
+
+    Example:
+        >>> without_snapshot("gpt-4o-2024-08-06")
+        'gpt-4o'
+    """
+    return _SNAPSHOT.sub("", id)
+
+
 def _spellings(text: str) -> tuple[str, ...]:
     return tuple(_BEDROCK_VERSION.sub("", id) for id in model_name(text, ()).ids)
 

@@ -1,6 +1,7 @@
 """Rules that would never hold: refused where that is certain, told where a name is known to nobody."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from lineage_guard.catalog.doubts import meets, nearest
 from lineage_guard.catalog.lint import lint_policy
 from lineage_guard.catalog.policy_file import read_policy
 from lineage_guard.domain.errors import PolicyError
+from lineage_guard.domain.facts import Input, ModelSource, Production, Version
+from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.verdict.decide import decide
 
 CATALOG = load_catalog()
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LOG = "lineage_guard.catalog.policy_file"
 
 
@@ -101,6 +106,41 @@ def test_a_selection_of_dagster_is_read_as_a_name_and_told(tmp_path, when, what,
     assert found.where.startswith(f"{path}:8:")
     assert [d.near is not None for d in read_policy(path, CATALOG)[1]] == [near]
     assert lint_policy(policy(tmp_path, "asset: ['default:student', groups], dataset: raw"), CATALOG) == []
+
+
+def test_a_rule_on_one_snapshot_passes_whoever_states_no_date(tmp_path):
+    path = policy(tmp_path, "model: openai/GPT-4o-2024-08-06")
+    (found,) = lint_policy(path, CATALOG)
+    assert found.what == (
+        "'openai/GPT-4o-2024-08-06' is one snapshot, so rule 'ours' does not hold where 'openai/gpt-4o' is stated, "
+        "which may have been it"
+    )
+    assert found.fix == "write 'openai/gpt-4o', which speaks of every snapshot; leave it where this one is meant"
+    assert not found.wrong
+    assert [d.near for d in read_policy(path, CATALOG)[1]] == [None], "for lint to ask about, and not for each process"
+    whole = ("gpt-4o", "'!gpt-4o-2024-08-06'", "[gpt-4o-2024-08-06, gpt-4o]", "[gpt-4o-2024-08-06, gpt-*]", "gpt-4o-2*")
+    assert [lint_policy(policy(tmp_path, f"model: {models}"), CATALOG) for models in whole] == [[]] * len(whole)
+    path.write_text(path.read_text("utf-8").replace("import: default\n", "").replace("effect: block", "effect: allow"))
+    assert lint_policy(path, CATALOG) == [], "what permits one snapshot permits no other"
+
+
+@pytest.mark.parametrize(
+    ("rule", "stated", "stops"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-08-06", True),
+        ("gpt-4o-2024-08-06", "gpt-4o", False),
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-05-13", False),
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o*", "gpt-4o-mini", True),
+    ],
+)
+def test_what_the_page_says_of_snapshots(tmp_path, rule, stated, stops):
+    held = load_policy(policy(tmp_path, f"model: {rule}, use: evaluate"), CATALOG)
+    data, student = Version("default", "made", None, "r"), Version("default", "student")
+    made = Production((data,), models=(ModelSource("openai", stated, channel="api.openai.com"),), produced_at=NOW)
+    said = decide(close(Production((student,), inputs=(Input(data),)), [made]), held, (), "evaluate", NOW)
+    assert ("ours" in {f.rule for f in said.findings}, said.stops) == (stops, stops)
 
 
 def test_what_is_imported_is_looked_at_and_named(tmp_path):
