@@ -112,15 +112,25 @@ def test_the_target_is_about_to_be_written_and_its_own_check_comes_after_it() ->
     assert len(found(DEMAND._replace(name="student"), DEMAND)) == 1
 
 
-def test_rows_that_only_chose_count_where_the_policy_says_so() -> None:
-    chose = close(
-        Production((TARGET,), inputs=(Input(ROWS, Influence.INDIRECT), Input(MIDDLE))),
+@pytest.mark.parametrize(("chose", "content"), [(ROWS, MIDDLE), (MIDDLE, ROWS)])
+def test_rows_that_only_chose_count_where_the_policy_says_so(chose: Version, content: Version) -> None:
+    closure = close(
+        Production((TARGET,), inputs=(Input(chose, Influence.INDIRECT), Input(content))),
         [Production((ROWS,)), Production((MIDDLE,))],
     )
     both = DEMAND, DEMAND._replace(name="curated")
-    counted = {f.subject.name: f.influence for f in found(*both, closure=chose)}
-    assert counted == {"answers": Influence.INDIRECT, "curated": Influence.DIRECT}
-    assert [f.subject.name for f in found(*both, closure=chose, counts_indirect=False)] == ["curated"]
+    counted = {f.subject: f.influence for f in found(*both, closure=closure)}
+    assert counted == {chose: Influence.INDIRECT, content: Influence.DIRECT}
+    assert [f.subject for f in found(*both, closure=closure, counts_indirect=False)] == [content]
+
+
+def test_one_suite_that_is_waited_for_hides_no_other_of_the_same_version() -> None:
+    both = DEMAND, DEMAND._replace(check="second")
+    told = findings_on_rows(
+        CLOSURE, Policy("p", (), FixedTerms()), TRAIN_COMPETING, (), AT, both, lambda d, v: None,
+        lambda d, v: d.check == "rows_provenance",
+    )  # fmt: skip
+    assert [f.rule for f in told] == ["rows:second"]
 
 
 @pytest.mark.parametrize("evidence", [None, BAD, BROKEN], ids=["none", "failed", "broken"])

@@ -290,6 +290,7 @@ SEEN_JSON = {
 def test_what_was_seen_has_its_names_in_json() -> None:
     assert json.loads(json.dumps(SEEN.to_json())) == SEEN_JSON
     assert Observation.from_json(SEEN_JSON) == SEEN
+    assert Observation.from_json(SEEN_JSON).models[0].usage is Usage.FILTER
     assert Observation().to_json() == {"format": 1}
     assert Observation.from_json({"format": 1}) == Observation()
     least = Observation.from_json({"format": 1, "models": [{"model": "m", "provider": "p"}]})
