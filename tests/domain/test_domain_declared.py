@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lineage_guard.domain.declared.declaration import Declaration, license_from, model_from
+from lineage_guard.domain.declared.influence import ColumnsSaid, Influences, gap, influences
 from lineage_guard.domain.declared.observation import Contact, Observation, ObservedModel, Via
 from lineage_guard.domain.declared.provenance import ProductionFacts, in_partitions, production_facts
 from lineage_guard.domain.errors import DeclarationError
@@ -257,6 +258,28 @@ def test_a_partition_that_does_not_exist_counts_for_all() -> None:
     assert found == facts_of(DE, EN, note=odd)
     assert in_partitions(facts_of(DE, EN, note="n"), ["de"], False, lambda key: key != "fr").note == f"n; {odd}"
     assert in_partitions(facts_of(), ["de"], False) == facts_of(), "no model is declared for any"
+
+
+def test_a_column_that_goes_on_from_what_the_table_held_names_no_strange_source() -> None:
+    said = ColumnsSaid(["a"], {"a": [("table", "a"), ("raw", "b")]}, Completeness.COMPLETE)
+    assert influences("table", ["raw", "scores"], said) == Influences(
+        {"raw": Influence.DIRECT, "scores": Influence.INDIRECT}
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            ColumnsSaid((), {"a": [("raw", "b")]}),
+            "the columns of the table are not recorded with it (dagster/column_schema)",
+        ),
+        (ColumnsSaid(["a"]), "none is recorded with it (dagster/column_lineage)"),
+        (ColumnsSaid(["a"], {"a": [("raw", "b")]}), None),
+    ],
+)
+def test_why_column_lineage_is_not_whole(said: ColumnsSaid, why: str | None) -> None:
+    assert gap("table", ["raw"], said) == why
 
 
 SEEN = Observation(
