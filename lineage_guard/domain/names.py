@@ -215,16 +215,6 @@ def without_snapshot(text: str) -> str:
     return _SNAPSHOT.sub("", text.strip().lower())
 
 
-def without_snapshot(id: str) -> str:
-    """An id without the day or the number of a snapshot.
-
-    Example:
-        >>> without_snapshot("gpt-4o-2024-08-06")
-        'gpt-4o'
-    """
-    return _SNAPSHOT.sub("", id)
-
-
 def _spellings(text: str) -> tuple[str, ...]:
     return tuple(_BEDROCK_VERSION.sub("", id) for id in model_name(text, ()).ids)
 
