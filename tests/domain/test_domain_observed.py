@@ -9,11 +9,17 @@ import pytest
 
 from lineage_guard.domain.declared.declaration import Declaration
 from lineage_guard.domain.declared.observation import ANY, Contact, Observation, ObservedModel
-from lineage_guard.domain.declared.observed import Difference, differences, observed_models, with_observation
+from lineage_guard.domain.declared.observed import (
+    Difference,
+    differences,
+    observed_models,
+    unexplained,
+    with_observation,
+)
 from lineage_guard.domain.declared.provenance import ProductionFacts, production_facts
 from lineage_guard.domain.facts import Assertion, Completeness, ModelSource, Usage
 from lineage_guard.domain.rules.policy import ReasonCode
-from lineage_guard.domain.rules.terms import FixedTerms
+from lineage_guard.domain.rules.terms import FixedTerms, Resolution, Terms, Unresolved
 
 DAY = date(2026, 11, 22)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -186,3 +192,70 @@ def test_weights_that_nobody_declares_and_nobody_measured_are_two_differences() 
 
 def test_nothing_is_held_against_what_was_not_seen() -> None:
     assert difference(GPT) == []
+
+
+def terms(name: str) -> Terms:
+    return Terms(name, "p", "hosted_service", "LicenseRef-x", {})
+
+
+class Services(FixedTerms):
+    """On one day two hosts are the same service; a third adds terms of its own, and of a fourth nobody knows enough."""
+
+    def resolve(self, model: ModelSource, on: date | None) -> Resolution:
+        layers = {
+            "a": (terms("one"),),
+            "b": (terms("one"),) if on == DAY else (terms("two"),),
+            "more": (terms("one"), terms("more")),
+            "half": (terms("one"),),
+        }.get(model.channel or "", ())
+        return Resolution(layers, Unresolved.UNKNOWN_CHANNEL if model.channel == "half" else None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "channel", "on", "same"),
+    [
+        ("a", "b", DAY, True),
+        ("b", "a", DAY, True),
+        ("a", "b", None, False),
+        ("b", "a", None, False),
+        ("a", "more", DAY, False),
+        ("more", "a", DAY, False),
+        ("a", "half", DAY, False),
+        ("half", "a", DAY, False),
+        ("x", "y", DAY, False),
+        ("self-hosted", "api.example", DAY, False),
+    ],
+)
+def test_another_name_of_the_same_service_is_no_other_channel(
+    stated: str, channel: str, on: date | None, same: bool
+) -> None:
+    declared, seen = replace(GPT, channel=stated), observed("gpt-4o", channel)
+    found = [d.reason for d in differences([declared, seen], Services(), on)]
+    assert found == ([] if same else [CHANNEL])
+
+
+@pytest.mark.parametrize(
+    ("stated", "host", "on", "explained"),
+    [
+        ("a", "a", None, True),
+        ("A ", "a", None, True),
+        ("a", "b", DAY, True),
+        ("a", "b", None, False),
+        ("b", "a", None, False),
+        ("more", "a", DAY, True),
+        ("a", "more", DAY, False),
+        ("a", "half", DAY, False),
+        ("x", "y", DAY, False),
+        ("self-hosted", "a", DAY, False),
+    ],
+)
+def test_what_a_declared_model_explains(stated: str, host: str, on: date | None, explained: bool) -> None:
+    contact = Contact(host, "p")
+    declared = [LLAMA, replace(GPT, channel=stated)]
+    assert unexplained([contact], [], declared, Services(), on) == (() if explained else (contact,))
+
+
+def test_what_answered_is_explained_however_its_host_is_written() -> None:
+    contacts = [Contact(HOST, "openai"), Contact("other", "p")]
+    answered = replace(WHOLE, host=f"https://{HOST.upper()}/v1")
+    assert unexplained(contacts, [answered], [], Services(), DAY) == (contacts[1],)
