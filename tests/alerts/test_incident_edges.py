@@ -27,6 +27,7 @@ from lineage_guard.domain.incidents.storms import Digest
 from lineage_guard.domain.incidents.telling import tell
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.rules.terms import Effect
+from lineage_guard.domain.rules.waivers import Waiver
 from lineage_guard.domain.verdict.modes import Mode
 
 CAUSE = "openai/gpt-4o via api.openai.com"
@@ -50,6 +51,21 @@ def test_when_a_place_last_passed_is_remembered_however_often_it_stops() -> None
     state, (second,) = step(state, [verdict(2, GPT, CLAUDE)], at(2))
     assert first.passed_at == second.passed_at == at(0)
     assert second.changed.startswith("The lineage changed since it last passed (2026-11-01T12:00:00+00:00)")
+
+
+def test_a_waiver_is_in_use_where_the_last_verdict_used_it() -> None:
+    waiver = Waiver("w1", "restricted-model", "student", "r", "a", "b", "T-1", at(90), model="gpt-4o")
+    uses = []
+    state = Incidents()
+    for n, models in enumerate([(GPT,), (GPT, CLAUDE), (CLAUDE,)]):
+        state, _ = step(state, [verdict(n, *models, waivers=(waiver,))], at(n))
+        [seen] = state.seen.values()
+        uses.append((seen.at, seen.passed_at, seen.waivers, seen.uses))
+    assert uses == [
+        (at(0), at(0), ("w1",), ("w1",)),
+        (at(1), at(0), ("w1",), ("w1",)),
+        (at(2), at(0), ("w1",), ()),
+    ]
 
 
 def test_what_widens_shows_the_verdict_that_widened_it() -> None:
