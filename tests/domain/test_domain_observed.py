@@ -87,8 +87,8 @@ def test_what_was_seen_is_added_to_what_is_declared() -> None:
 
 @pytest.mark.parametrize("declaration", [None, Declaration()])
 def test_what_answered_stands_in_for_a_declaration_that_says_nothing(declaration: Declaration | None) -> None:
-    found = with_observation(SILENT, declaration, SEEN, None)
-    assert found == SILENT._replace(
+    facts = production_facts(declaration, has_deps=False, is_external=False)
+    assert with_observation(facts, declaration, SEEN, None) == facts._replace(
         models=seen_as(WHOLE, silent=True),
         completeness=Completeness.COMPLETE,
         asserted_by=Assertion.INFERRED,
