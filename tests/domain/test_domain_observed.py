@@ -199,7 +199,7 @@ def terms(name: str) -> Terms:
 
 
 class Services(FixedTerms):
-    """On one day two hosts are the same service; a third adds terms of its own, and of a fourth nobody knows enough."""
+    """On one day two hosts are the same service; a third adds terms of its own, of a fourth nobody knows enough."""
 
     def resolve(self, model: ModelSource, on: date | None) -> Resolution:
         layers = {
@@ -207,6 +207,7 @@ class Services(FixedTerms):
             "b": (terms("one"),) if on == DAY else (terms("two"),),
             "more": (terms("one"), terms("more")),
             "half": (terms("one"),),
+            "self-hosted": (terms("one"),),
         }.get(model.channel or "", ())
         return Resolution(layers, Unresolved.UNKNOWN_CHANNEL if model.channel == "half" else None)
 
@@ -234,6 +235,14 @@ def test_another_name_of_the_same_service_is_no_other_channel(
     assert found == ([] if same else [CHANNEL])
 
 
+@pytest.mark.parametrize(("on", "reason"), [(DAY, OTHER), (None, UNDECLARED)])
+def test_another_model_of_a_service_that_is_declared_is_no_provider_that_nobody_declares(
+    on: date | None, reason: ReasonCode
+) -> None:
+    declared, seen = ModelSource("x", "o1", channel="a"), observed("gpt-4o-mini", "b")
+    assert [d.reason for d in differences([declared, seen], Services(), on)] == [reason]
+
+
 @pytest.mark.parametrize(
     ("stated", "host", "on", "explained"),
     [
@@ -241,6 +250,7 @@ def test_another_name_of_the_same_service_is_no_other_channel(
         ("A ", "a", None, True),
         ("a", "b", DAY, True),
         ("a", "b", None, False),
+        ("b", "a", DAY, True),
         ("b", "a", None, False),
         ("more", "a", DAY, True),
         ("a", "more", DAY, False),
