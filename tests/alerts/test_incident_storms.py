@@ -151,6 +151,17 @@ def test_what_is_over_is_said_and_the_last_of_it_ends_the_digest() -> None:
     assert state.storms == {}
 
 
+def test_a_member_that_is_over_and_begins_again_in_the_same_storm_is_listed_once() -> None:
+    state, first = looked(Incidents(), blocked(0, 11), at(0))
+    state, fewer = looked(state, [verdict(1, target="t0")], at(1))
+    assert (fewer.event, len(fewer.standing)) == (Event.NARROW, 10)
+    again = verdict(2, replace(GPT, channel="t0"), target="another")
+    state, wider = looked(state, [again], at(2))
+    assert (wider.event, wider.storm.id, len(wider.new)) == (Event.WIDEN, first.storm.id, 1)
+    assert wider.storm.members == first.storm.members
+    assert len(wider.standing) == 11
+
+
 def test_what_began_and_ended_in_one_look_is_told_as_both() -> None:
     state, told = tell(Incidents(), [verdict(0, GPT, CLAUDE), verdict(1)], at(1))
     assert [(t.event, t.page, len(t.over)) for t in told if isinstance(t, Digest)] == [

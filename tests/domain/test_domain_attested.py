@@ -9,6 +9,7 @@ import pytest
 
 from lineage_guard.domain.facts import Influence, Input, Pin, Production, Version
 from lineage_guard.domain.lineage.closure import Closure, close
+from lineage_guard.domain.lineage.reached import Listed
 from lineage_guard.domain.rules.policy import Policy, ReasonCode
 from lineage_guard.domain.rules.terms import TRAIN_COMPETING, Effect, FixedTerms
 from lineage_guard.domain.rules.waivers import Waiver
@@ -122,6 +123,18 @@ def test_rows_that_only_chose_count_where_the_policy_says_so(chose: Version, con
     counted = {f.subject: f.influence for f in found(*both, closure=closure)}
     assert counted == {chose: Influence.INDIRECT, content: Influence.DIRECT}
     assert [f.subject for f in found(*both, closure=closure, counts_indirect=False)] == [content]
+
+
+def test_what_only_chose_hides_nothing_that_comes_after_it() -> None:
+    """A closure lists content first; public ancestry may raise a version to content where it stands."""
+    closure = close(
+        Production((TARGET,), inputs=(Input(ROWS, Influence.INDIRECT), Input(MIDDLE))),
+        [Production((ROWS,)), Production((MIDDLE,))],
+    )
+    target, content, chose = closure.reached
+    turned = replace(closure, reached=Listed([target, chose, content]))
+    both = DEMAND, DEMAND._replace(name="curated")
+    assert [f.subject for f in found(*both, closure=turned, counts_indirect=False)] == [MIDDLE]
 
 
 def test_one_suite_that_is_waited_for_hides_no_other_of_the_same_version() -> None:
