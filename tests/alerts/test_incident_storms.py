@@ -119,6 +119,13 @@ def test_a_group_is_joined_by_nothing_that_is_found_later() -> None:
     assert [(t.event, isinstance(t, Digest)) for t in both] == [(Event.RESOLVE, True), (Event.RESOLVE, True)]
 
 
+def test_a_group_is_of_the_asset_in_which_it_is_back() -> None:
+    state, _ = tell(Incidents(), [verdict(0, GPT, CLAUDE, target=t) for t in "ab"], at(0))
+    state, _ = tell(state, [verdict(1, target=t) for t in "ab"], at(1))
+    _, back = looked(state, [verdict(2, GPT, CLAUDE, target="b")], at(2))
+    assert (back.event, back.page, back.storm.target) == (Event.OPEN, False, "default:b")
+
+
 def test_groups_of_two_assets_are_two() -> None:
     pair = [replace(GPT, channel=f"c{n}") for n in range(2)]
     state, told = tell(Incidents(), [verdict(0, GPT, CLAUDE, target="a"), verdict(0, *pair, target="b")], at(0))
