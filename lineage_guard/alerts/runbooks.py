@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 
 from lineage_guard.domain.errors import ConfigError
-from lineage_guard.domain.incidents.incident import GUARD_STALE, RULES_UNREADABLE
+from lineage_guard.domain.incidents.incident import GUARD_STALE, HISTORY_LOST, RULES_UNREADABLE
 from lineage_guard.domain.rules.policy import ReasonCode
 
 #: Runbooks that are not those of a reason.
 STORM, WAIVER, PAGER = "storm", "waiver-ends", "page-not-delivered"
 _INDEX = "README"
 #: Rules on the guard itself that have a runbook of their own.
-_OWN = (GUARD_STALE, RULES_UNREADABLE)
+_OWN = (GUARD_STALE, HISTORY_LOST, RULES_UNREADABLE)
 _ROW = re.compile(r"^\|(?P<rules>[^|]+)\|(?P<reasons>[^|]+)\|$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
 

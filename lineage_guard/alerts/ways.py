@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents.incident import GUARD_STALE, OF_A_TICK
+from lineage_guard.domain.incidents.incident import GUARD_STALE, HISTORY_LOST, OF_A_TICK
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Finding, Verdict
 from lineage_guard.domain.verdict.runs import is_declared
@@ -51,6 +51,13 @@ def ways_to_unblock(
                 "Stop missing it, if the code location was removed.",
                 (forget,),
             ),
+        )
+    if finding.rule == HISTORY_LOST:
+        accept = "dagster sensor cursor lineage_guard --delete"
+        return (
+            Way("Put the ledger back as a whole, or else its newest backup.", ("lineage-guard verify",)),
+            Way("Go on with what it holds then: reset the sensor's cursor, in each code location.", (accept,)),
+            Way("Import again what was imported, and close alerts that receivers hold open and that are over."),
         )
     if finding.rule in OF_A_TICK:
         return (

@@ -28,6 +28,7 @@ class Deployment:
         self.place = folder / "ledger"
         self.at = now()
         self.assets = [human("text")]
+        self.cursors: dict[str, str | None] = {}
         self.open = open_
         self.restart()
 
@@ -37,11 +38,15 @@ class Deployment:
 
     def tick(self, location: str, sinks: Sequence[Sink], place: Path | None = None, **settings: Any) -> Any:
         self.at += timedelta(seconds=30)
-        context = dg.build_sensor_context(instance=self.instance, definitions=dg.Definitions(assets=self.assets))
+        definitions = dg.Definitions(assets=self.assets)
+        cursor = self.cursors.get(location)
+        context = dg.build_sensor_context(instance=self.instance, definitions=definitions, cursor=cursor)
         context._code_location_origin = RegisteredCodeLocationOrigin(location)
         alerting = Context(serve_url="https://guard.example", dagster_url="https://dagster.example")
         told = Settings(**{"ledger": str(place or self.place), **settings})
-        return tick(context, told, Delivery(sinks=sinks, context=alerting), self.at)
+        result = tick(context, told, Delivery(sinks=sinks, context=alerting), self.at)
+        self.cursors[location] = context.cursor
+        return result
 
     def fails(
         self, location: str, sinks: Sequence[Sink], error: type[Exception] = LedgerError, **settings: Any

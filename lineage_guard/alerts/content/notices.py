@@ -16,6 +16,7 @@ from lineage_guard.alerts.runbooks import name_of
 from lineage_guard.alerts.ways import NAME, cut, ways_to_unblock
 from lineage_guard.domain.grammar import plural
 from lineage_guard.domain.incidents.incident import (
+    HISTORY_LOST,
     LEDGER_UNREACHABLE,
     OF_A_TICK,
     OF_THE_GUARD,
@@ -33,8 +34,11 @@ __all__ = ["Alert", "Context", "alert_of", "runbook_of", "sample"]
 _FRESH = 3
 #: What it means that a sensor can work again.
 _BACK = {
-    LEDGER_UNREACHABLE: "Every sensor that missed the ledger has it back. What ran meanwhile is collected and judged.",
-    RULES_UNREADABLE: "Every sensor that could not go by these rules goes by them again. What ran meanwhile is judged.",
+    LEDGER_UNREACHABLE: "Every sensor that missed the ledger has it back. What ran meanwhile is collected and judged; "
+    "steps that were stopped have to be launched again.",
+    RULES_UNREADABLE: "Every sensor that could not go by these rules goes by them again. What ran meanwhile is judged; "
+    "steps that were stopped have to be launched again.",
+    HISTORY_LOST: "The ledger holds again what every sensor knew of it, or they were told to go on from what it holds.",
 }
 
 
@@ -132,7 +136,7 @@ def _over(notice: Notice) -> str:
     if verdict is None:
         return "It has stayed away for the whole flap window."
     if notice.incident.key.rule in OF_A_TICK:
-        return f"{_BACK[notice.incident.key.rule]} Steps that were stopped have to be launched again."
+        return _BACK[notice.incident.key.rule]
     waived = f" under waiver {', '.join(verdict.waivers)}" if verdict.waivers else ""
     return f"The newest verdict on {verdict.target} no longer finds it: {verdict.decision.value}{waived}."
 

@@ -134,6 +134,7 @@ def _tick(
     from lineage_guard.dagster.sensor.doubts import doubts, with_doubts
     from lineage_guard.dagster.sensor.early import due
     from lineage_guard.dagster.sensor.heartbeat import alive
+    from lineage_guard.dagster.sensor.history import history
     from lineage_guard.ledger import open_ledger
 
     repository = context.repository_def
@@ -150,6 +151,8 @@ def _tick(
     uses = training_assets(graph, settings)
     rules = _rules(policy, catalog, settings, now)
     end, names = _news(ledger, cursor)
+    past = history(ledger, cursor.get("history"), end, now)
+    trouble.found |= past.trouble(trouble.sensor)
     asked = every = set(uses)
     rest: set[dg.AssetKey] = set()
     if names is not None and cursor.get("rules") == rules:
@@ -175,7 +178,7 @@ def _tick(
     problems += _deliver(ledger, delivery)
     problems += alive(context.instance, ledger, collected, location, policy, interval, now, trouble)
     problems += _watch(ledger, delivery, now)
-    for problem in [*remarks, *problems]:
+    for problem in [*remarks, *past.problems, *problems]:
         context.log.warning(problem)
     for key, sentence in doubted.items():
         context.log.error(f"{key.to_user_string()}: {sentence}")
@@ -186,7 +189,7 @@ def _tick(
     owed = [j.key.to_user_string() for j in judgements if j.owed]
     begun = [j.key.to_user_string() for j in judgements if j.begun]
     state = {"rules": rules, "end": end, "shown": shown, "again": again, "owed": owed, "begun": begun}
-    state |= {"waiting": dict(telling.waiting)}
+    state |= {"waiting": dict(telling.waiting), "history": past.state}
     context.update_cursor(json.dumps(state, sort_keys=True))
     if not changed:
         return dg.SkipReason(said)
@@ -297,8 +300,10 @@ def _news(ledger: Ledger, cursor: Mapping[str, Any]) -> tuple[str, set[str] | No
     The ledger is asked, not the collection: the gate collects too, in its own process.
 
     Returns:
-        The names are ``None`` when the cursor does not say how far the last tick came.
+        The names are ``None`` when the cursor does not say how far the last tick came, or speaks of another ledger.
     """
+    from lineage_guard.ledger.asking.continuity import holds
+
     end = ledger.watermark()
     if cursor.get("end") == end:
         return end, set()
@@ -307,6 +312,8 @@ def _news(ledger: Ledger, cursor: Mapping[str, Any]) -> tuple[str, set[str] | No
         return end, None
     names: set[str] = set()
     try:
+        if not holds(ledger, str(cursor["end"])):
+            return end, None
         # A watermark begins with the last batch it covers; a position is a batch and a line in it.
         for _, event in ledger.events(f"{batch}:{_LAST_LINE}"):
             for dataset in (event.get("job"), *cast("list[object]", event.get("outputs") or [])):

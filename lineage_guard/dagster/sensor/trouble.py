@@ -1,10 +1,10 @@
 """Trouble that keeps a tick from working: paged by the same sinks, and remembered where no ledger is needed.
 
-A ledger that cannot be used, and rules that cannot be read. The incidents and their outbox are one small document in
-the Dagster instance, the one thing that the sensors of all code locations share besides the ledger. So a trouble is
-told once, whoever meets it and however often the daemon is restarted, and its end goes where its beginning went. The
-document cannot be compared and swapped in one step there: of two sensors that meet the same trouble within the same few
-milliseconds both may tell, under the same incident.
+A ledger that cannot be used or lost what it held, and rules that cannot be read. The incidents and their outbox are one
+small document in the Dagster instance, the one thing that the sensors of all code locations share besides the ledger.
+So a trouble is told once, whoever meets it and however often the daemon is restarted, and its end goes where its
+beginning went. The document cannot be compared and swapped in one step there: of two sensors that meet the same trouble
+within the same few milliseconds both may tell, under the same incident.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lineage_guard.domain.errors import (
     WaiverError,
 )
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents.reach import LEDGER, RULES
+from lineage_guard.domain.incidents.reach import HISTORY, LEDGER, RULES
 
 if TYPE_CHECKING:
     from lineage_guard.alerts import Context, Sink
@@ -80,7 +80,7 @@ class Trouble:
     Attributes:
         ledger: where the ledger is, once the tick knows.
         found: why something could not be used, by what it is: a part of the guard as this sensor sees it.
-        seen: what the tick came to the end of, ``LEDGER`` and ``RULES``; it says nothing of the rest.
+        seen: what the tick came to the end of, ``LEDGER``, ``RULES``, ``HISTORY``; it says nothing of the rest.
     """
 
     def __init__(self, sensor: str) -> None:
@@ -135,7 +135,7 @@ def telling(
         trouble.stopped(error)
         tell()
         raise
-    trouble.seen = frozenset({LEDGER, RULES})
+    trouble.seen = frozenset({HISTORY, LEDGER, RULES})
     tell()
 
 

@@ -19,8 +19,10 @@ GUARD_STALE = "guard-stale"
 LEDGER_UNREACHABLE = "ledger-unreachable"
 #: Rule under which rules are told of that a sensor cannot read; see ``reach``. Each file is a trouble of its own.
 RULES_UNREADABLE = "rules-unreadable"
-#: Rules on what keeps a sensor from working; these incidents are not kept in the ledger.
-OF_A_TICK = frozenset({LEDGER_UNREACHABLE, RULES_UNREADABLE})
+#: Rule under which a ledger is told of that does not hold any more what it held; see ``reach``.
+HISTORY_LOST = "history-lost"
+#: Rules on what a sensor needs; these incidents are not kept in the ledger.
+OF_A_TICK = frozenset({HISTORY_LOST, LEDGER_UNREACHABLE, RULES_UNREADABLE})
 #: Rules that speak of the guard itself, and of no asset.
 OF_THE_GUARD = OF_A_TICK | {GUARD_STALE}
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE, OF_A_TICK, RULES_UNREADABLE, Seen
+from lineage_guard.domain.incidents.incident import (
+    GUARD_STALE,
+    HISTORY_LOST,
+    LEDGER_UNREACHABLE,
+    OF_A_TICK,
+    RULES_UNREADABLE,
+    Seen,
+)
 from lineage_guard.domain.rules.policy import ReasonCode
 from lineage_guard.domain.verdict.decide import Decision, Finding, Verdict
 
@@ -25,6 +32,8 @@ def title(finding: Finding, targets: Sequence[str], verdict: Verdict) -> str:
         return f"The guard cannot use its ledger {finding.subject.name}: training that it gates is stopped"
     if finding.rule == RULES_UNREADABLE:
         return f"The guard cannot go by its rules ({finding.subject.name}): training that they gate is stopped"
+    if finding.rule == HISTORY_LOST:
+        return f"The guard's ledger {finding.subject.name} lost what it held: it was deleted or replaced"
     if finding.reason is ReasonCode.GUARD_CANNOT_SEE:
         return f"The guard cannot see all lineage; training {'waits' if verdict.blocks else 'goes on'}"
     who = several(targets)

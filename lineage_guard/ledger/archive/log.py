@@ -131,6 +131,14 @@ class Log:
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise LedgerError(f"batch is damaged: {e}", where=where, fix=RESTORE) from e
 
+    def holds(self, seq: int, chain: str) -> bool:
+        """Whether a batch is in the log, and every batch before it: its number, with its chain digest.
+
+        Raises:
+            LedgerError: when it is there and cannot be read.
+        """
+        return seq == 0 or (self._head(seq) is not None and self.chain_of(seq) == chain)
+
     def loose(self, seq: int = 0) -> list[int]:
         """Numbers after ``seq`` that have a file of their own.
 
