@@ -195,6 +195,11 @@ def test_each_part_of_the_guard_is_a_trouble_of_its_own_whoever_is_told() -> Non
     )
 
 
+def test_without_groups_of_owners_everybody_is_the_audience() -> None:
+    found = verdict(0, GPT)
+    assert key_of(found.findings[0], found, "prod") == IncidentKey("prod", "restricted-model", CAUSE, "")
+
+
 def test_what_only_warns_is_nothing_to_be_told() -> None:
     found = verdict(0, GPT)
     (finding,) = found.findings
