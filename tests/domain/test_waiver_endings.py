@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_guard.alerts.state import incidents_from_dict, incidents_to_dict
-from lineage_guard.domain.incidents.endings import DAYS, announce
-from lineage_guard.domain.incidents.incident import Event, Incidents, Place, Seen
+from lineage_guard.domain.incidents.endings import DAYS, Expiry, announce
+from lineage_guard.domain.incidents.incident import Ending, Event, Incidents, Place, Seen
 from lineage_guard.domain.rules.waivers import Waiver
 
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -120,3 +121,57 @@ def test_whatever_happens_ends_match_beginnings_and_nothing_is_told_twice(steps:
             ids.add(t.id)
         standing = {e.id for e in state.endings.values() if e.told}
         assert len(open_) == len(standing)
+
+
+def test_what_is_announced_is_named_the_same_in_every_version_of_the_guard() -> None:
+    def named(text: str) -> str:
+        return sha256(text.encode()).hexdigest()
+
+    _, [told] = announce(used("a"), [waiver()], days(7), "prod")
+    assert told.incident == "lg-waiver-" + named("prod\x1fw1\x1f2026-12-01T00:00:00+00:00")[:32]
+    assert told.id == named(f"{told.incident}\x1fOPEN\x1f7")[:40]
+    _, [plain] = announce(used("a"), [waiver()], days(7))
+    assert (plain.deployment, told.deployment) == ("default", "prod")
+
+
+def test_each_announcement_is_one_sentence_with_its_waiver() -> None:
+    week = "Waiver w1 ends within 7 days, on 2026-12-01 00:00 UTC."
+    day = "Waiver w1 ends within a day, on 2026-12-01 00:00 UTC."
+    ended = "Waiver w1 ended on 2026-12-01 00:00 UTC; what it covered stops again."
+    state, [first] = announce(used("b", "a"), [waiver()], days(7))
+    assert first == Expiry(
+        Event.OPEN, Ending("w1", END, 7, ("default:a", "default:b")), days(7), week, waiver(), "default"
+    )
+    state, [second] = announce(used("c", before=state), [waiver()], days(1))
+    assert (second.said, second.waiver, second.at) == (day, waiver(), days(1))
+    assert second.ending.targets == ("default:a", "default:b", "default:c"), "whoever was told hears of its end"
+    state, [last] = announce(used("c", before=state), [waiver()], days(0))
+    assert (last.said, last.waiver, last.ending.targets) == (ended, waiver(), second.ending.targets)
+    _, both = announce(used("a"), [waiver()], days(-1))
+    assert [t.said for t in both] == [ended, ended]
+
+
+@pytest.mark.parametrize(
+    ("uses", "now", "ahead", "said"),
+    [
+        (True, [], 4, "Waiver w1 was taken back or is not there any more; what it covered stops again."),
+        (True, [waiver(days(-90))], 4, "Waiver w1 was given another end: 2027-03-01 00:00 UTC."),
+        (False, [waiver()], 4, "Nothing passes by waiver w1 any more."),
+        (False, [waiver()], 0, "Waiver w1 ended on 2026-12-01 00:00 UTC; what it covered stops again."),
+    ],
+)
+def test_why_nothing_more_is_to_be_said_of_it(uses: bool, now: list[Waiver], ahead: float, said: str) -> None:
+    state, _ = announce(used("a"), [waiver()], days(5))
+    after, [told] = announce(used(*("a" if uses else ""), before=state), now, days(ahead))
+    assert (told.event, told.said, told.ending.told) == (Event.RESOLVE, said, 7)
+    assert told.waiver == (now[0] if now else None)
+    assert after.endings == {}
+
+
+def test_each_waiver_is_announced_by_itself_in_the_order_of_their_names() -> None:
+    seen = {**used("a", by="w2").seen, **used("b", by="w1").seen, **used("c", by="w0").seen}
+    known = [waiver(id="w2"), waiver(days(-90), id="w0"), waiver(id="w1"), waiver(id="w3")]
+    state, told = announce(Incidents(seen=seen), known, days(3))
+    assert [(t.ending.id, t.ending.targets) for t in told] == [("w1", ("default:b",)), ("w2", ("default:a",))]
+    _, gone = announce(Incidents(endings=state.endings), known, days(2))
+    assert [(t.event, t.ending.id) for t in gone] == [(Event.RESOLVE, "w1"), (Event.RESOLVE, "w2")]
