@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -222,6 +223,20 @@ def test_what_is_declared_is_kept() -> None:
         assert production_facts(by, False, False)[:5] == (
             (), licenses, Completeness.INCOMPLETE, Assertion.DECLARED, None,
         )  # fmt: skip
+
+
+def test_a_public_id_alone_says_nothing_of_the_making() -> None:
+    alone = Declaration(artefact="org/x")
+    for by in (alone, replace(alone, parents=("org/base",))):
+        assert production_facts(by, False, False).completeness is Completeness.UNKNOWN
+    for by in (replace(alone, human=True), replace(alone, origin="o"), replace(alone, models=(GPT,))):
+        assert production_facts(by, False, False).completeness is Completeness.COMPLETE
+
+
+@pytest.mark.parametrize("has_deps", [False, True])
+def test_who_declares_nothing_has_not_declared_it(has_deps: bool) -> None:
+    assert production_facts(None, has_deps, False).asserted_by is Assertion.INFERRED
+    assert production_facts(Declaration(note="n"), has_deps, False).asserted_by is Assertion.DECLARED
 
 
 DE = ModelSource("openai", "gpt-4o", partitions=("de",))
