@@ -8,7 +8,7 @@ import pytest
 from alerting import GPT, at, verdict
 
 from lineage_guard.domain.facts import Version
-from lineage_guard.domain.incidents.incident import GUARD_STALE, Seen
+from lineage_guard.domain.incidents.incident import GUARD_STALE, LEDGER_UNREACHABLE, Seen
 from lineage_guard.domain.incidents.itself import trouble_with, verdict_on_itself
 from lineage_guard.domain.incidents.wording import changed, several, title
 from lineage_guard.domain.rules.policy import ReasonCode
@@ -127,3 +127,12 @@ def test_of_a_silent_sensor_no_lineage_changed() -> None:
     sensor = Version("sensor", "nlp", "dagster:1")
     found = verdict_on_itself(sensor, at(0), trouble_with(sensor, GUARD_STALE, "m", "f"))
     assert changed(found, PASSED) == changed(found, None) == "It was heard of before, and is not any more."
+
+
+def test_of_a_ledger_that_cannot_be_used_nothing_is_known_to_have_changed() -> None:
+    ledger = Version("ledger", "s3://bucket/ledger")
+    found = verdict_on_itself(ledger, at(0), trouble_with(ledger, LEDGER_UNREACHABLE, "m", "f"))
+    assert changed(found, PASSED) == changed(found, None) == ""
+    assert title(found.findings[0], TWO, found) == (
+        "The guard cannot use its ledger s3://bucket/ledger: training that it gates is stopped"
+    )
