@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lineage_guard.alerts.state import incidents_from_dict, incidents_to_dict
 from lineage_guard.domain.incidents.endings import DAYS, Expiry, announce
 from lineage_guard.domain.incidents.incident import Ending, Event, Incidents, Place, Seen
+from lineage_guard.domain.incidents.telling import Manner, tell
 from lineage_guard.domain.rules.waivers import Waiver
 
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -175,3 +176,10 @@ def test_each_waiver_is_announced_by_itself_in_the_order_of_their_names() -> Non
     assert [(t.ending.id, t.ending.targets) for t in told] == [("w1", ("default:b",)), ("w2", ("default:a",))]
     _, gone = announce(Incidents(endings=state.endings), known, days(2))
     assert [(t.event, t.ending.id) for t in gone] == [(Event.RESOLVE, "w1"), (Event.RESOLVE, "w2")]
+
+
+def test_one_look_tells_what_stops_and_which_waivers_end() -> None:
+    _, [told] = tell(used("a"), [], days(7), Manner(deployment="prod"), [waiver()])
+    assert isinstance(told, Expiry)
+    assert (told.event, told.at, told.deployment) == (Event.OPEN, days(7), "prod")
+    assert tell(used("a"), [], days(7)) == (used("a"), ()), "waivers that cannot be read are not spoken of"
