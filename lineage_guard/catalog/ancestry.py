@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
+from lineage_guard.domain.names import model_name, without_snapshot
 
 
 class Relation(StrEnum):
@@ -133,6 +134,8 @@ class CatalogAncestry:
 
     Args:
         artefacts: in any order; edges name artefacts by id.
+        named: ids of models whose terms the catalog finds by their public id, though the artefact names none.
+        routes: id prefixes that name a service, longest first, e.g. ``openrouter/``.
 
     Example:
         >>> from lineage_guard.catalog import load_catalog
@@ -140,8 +143,11 @@ class CatalogAncestry:
         'HuggingFaceTB/smoltalk'
     """
 
-    def __init__(self, artefacts: Iterable[PublicArtefact]) -> None:
+    def __init__(
+        self, artefacts: Iterable[PublicArtefact], named: Container[str] = (), routes: tuple[str, ...] = ()
+    ) -> None:
         self.artefacts = tuple(artefacts)
+        self._named = named
         self._by_id = {a.id: a for a in self.artefacts}
         self._exact: dict[str, PublicArtefact] = {}
         patterns: list[tuple[Pattern, PublicArtefact]] = []
@@ -152,6 +158,11 @@ class CatalogAncestry:
                 else:
                     self._exact.setdefault(name.lower(), a)
         self._patterns = sorted(patterns, key=lambda p: -p[0].weight)
+        self._routes = routes
+        # One that says what it was made from before one that says nothing.
+        models = sorted((a for a in self.artefacts if a.type == "model"), key=lambda a: not a.edges)
+        self._short = {name.split("/")[-1]: a for a in reversed(models) for name in a.names}
+        self._found = lru_cache(maxsize=4096)(self._find)
 
     @property
     def digest(self) -> str:
@@ -171,6 +182,7 @@ class CatalogAncestry:
                     sorted(map(repr, a.edges)),
                     sorted(a.aliases),
                     a.confidence,
+                    a.id in self._named,
                 )
             )
             for a in self.artefacts
@@ -178,12 +190,26 @@ class CatalogAncestry:
         return "sha256:" + sha256("\n".join(facts).encode()).hexdigest()
 
     def get(self, public_id: str) -> PublicArtefact | None:
-        """The artefact with a public id, alias or short id, whatever its case."""
+        """The artefact with a public id, alias or short id, whatever its case; a model under any of its spellings."""
+        return self._found(public_id)
+
+    def _find(self, public_id: str) -> PublicArtefact | None:
         at = public_id.strip().lower().rstrip("/")
         for prefix in _PREFIXES:
             at = at.removeprefix(prefix)
-        found = self._exact.get(at)
-        return found or next((a for p, a in self._patterns if p.matches(at)), None)
+        return self._called(at) or self._spelt(public_id)
+
+    def _called(self, at: str) -> PublicArtefact | None:
+        return self._exact.get(at) or next((a for p, a in self._patterns if p.matches(at)), None)
+
+    def _spelt(self, text: str) -> PublicArtefact | None:
+        """A model that is named with a route, without its owner, or as a snapshot: terms know it by those, too."""
+        for id in model_name(text, self._routes).ids:
+            for at in (id, without_snapshot(id)):
+                found = self._called(at) or (None if "/" in at else self._short.get(at))
+                if found and found.type == "model":
+                    return found
+        return None
 
     def version_of(self, public_id: str) -> Version | None:
         """The node of a public dataset or model id, or ``None`` when it is not known."""
@@ -213,30 +239,30 @@ class CatalogAncestry:
         # Weights without terms of their own bind by their ancestors alone, which an edge brings.
         bases = [e for e in a.edges if e.relation is Relation.FINE_TUNED_FROM and self._by_id[e.source].terms]
         rest = tuple(e for e in a.edges if e not in bases)
-        made = self._production(replace(a, edges=rest, terms=None, root=False))
+        made = self._production(replace(a, edges=rest), itself=False)
         known = (self._by_id[e.source] for e in bases if e.confidence != ALLEGED)
         begins = tuple(self._model(base, Usage.BASE_MODEL, None) for base in known)
         return replace(made, outputs=(student,), models=(*begins, *made.models), artefact=None, licenses=())
 
-    def _production(self, a: PublicArtefact) -> Production:
+    def _production(self, a: PublicArtefact, itself: bool = True) -> Production:
         inputs: dict[Input, None] = {}
         models: dict[ModelSource, None] = {}
         if a.confidence == MEMORY:
             # An edge joins whatever else is on record; that a record is incomplete, whoever registers the data
             # under its public id might overrule without having read any more.
             inputs[Input(Version(UNREAD, a.artefact))] = None
-        if a.type == "model" and (a.terms or a.root):
+        known = [edge for edge in a.edges if edge.confidence != ALLEGED]
+        # Weights that nobody gave terms bind by what they were made from; where that is nothing, nobody knows them.
+        if itself and a.type == "model" and (a.terms or a.root or a.id in self._named or not known):
             models[self._model(a, Usage.GENERATION, None)] = None
-        for edge in a.edges:
-            if edge.confidence == ALLEGED:
-                continue
+        for edge in known:
             source = self._by_id[edge.source]
             usage = edge.relation.usage
             influence = edge.relation.influence
             if usage is not None and source.type == "model":
                 models[self._model(source, usage, influence, edge.terms)] = None
             # A model that has ancestors of its own hands them on, whatever it was used for.
-            if usage is None or source.edges or source.type != "model":
+            if usage is None or source.edges or source.type != "model" or source.confidence == MEMORY:
                 inputs[Input(source.version, influence)] = None
         return Production(
             outputs=(a.version,),

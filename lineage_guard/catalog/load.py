@@ -18,6 +18,7 @@ from lineage_guard.catalog.hosts import ModelHosts, services_of
 from lineage_guard.catalog.match import CatalogTerms
 from lineage_guard.catalog.taken import taken_over
 from lineage_guard.domain.errors import CatalogError, ConfigError
+from lineage_guard.domain.facts import ModelSource
 
 _log = logging.getLogger(__name__)
 DISCLAIMER = (
@@ -82,7 +83,11 @@ def _load(own: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalog:
         for document in documents[len(shipped_documents()) :]:
             for told in taken_over(document, terms, theirs):
                 _log.warning("%s: %s. To fix: %s", *told)
-    return Catalog(terms, CatalogAncestry(artefacts.values()), ModelHosts(entries.values(), services))
+    unnamed = [a for a in artefacts.values() if a.type == "model" and not a.terms]
+    named = {a.id for a in unnamed if terms.resolve(ModelSource("", a.artefact), None).layers}
+    return Catalog(
+        terms, CatalogAncestry(artefacts.values(), named, terms.routes), ModelHosts(entries.values(), services)
+    )
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -60,6 +61,7 @@ class CatalogTerms:
 
     Attributes:
         turns: the days on which other texts may come into force, ascending.
+        routes: prefixes of model ids that name a service, longest first.
 
     Example:
         >>> from lineage_guard.catalog import load_catalog
@@ -73,7 +75,7 @@ class CatalogTerms:
         self._by_id: Mapping[str, Entry] = {e.terms.id: e for e in self._entries}
         # A negotiated agreement is for those who name it; nobody else may find it by a model's id.
         self._open = tuple(e for e in self._entries if not e.only_when_named)
-        self._prefixes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
+        self.routes = tuple(sorted({r for e in self._entries for r in e.routes}, key=lambda r: (-len(r), r)))
         self.turns = _turns(self._entries)
         self._resolve = lru_cache(maxsize=4096)(self._resolve_key)
         self.digest = "sha256:" + sha256("\n".join(sorted(canonical(e) for e in self._entries)).encode()).hexdigest()
@@ -149,10 +151,13 @@ class CatalogTerms:
             found = join(Resolution((), Unresolved.UNKNOWN_TERMS, how), self._on_file(asked))
         else:
             found = self._on_file(asked)
-        return join(found, *(self._base(base, on) for base in bases)) if bases else found
+        if not bases:
+            return found
+        made_from = tuple((base, self._base(base)) for base in bases)
+        return replace(join(found, *(said for _, said in made_from)), bases=made_from, own=found)
 
     def _ask(self, provider: str, model: str, channel: str | None, on: date | None) -> _Asked:
-        name = model_name(model, self._prefixes)
+        name = model_name(model, self.routes)
         host = channel_name(channel)
         owners = self._owners(name)
         services = [e for e in self._open if self._answers(e, name, host)]
@@ -286,12 +291,13 @@ class CatalogTerms:
             return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
         return Resolution(bound, doubt(asked.owners), how)
 
-    def _base(self, base: str, on: date | None) -> Resolution:
-        """What the weights were made from binds too."""
-        owners = self._owners(model_name(base, self._prefixes))
+    def _base(self, base: str) -> Resolution:
+        """What the weights were made from binds too, and nobody knows when those were taken."""
+        owners = self._owners(model_name(base, self.routes))
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
-        return self._still(Resolution(layers([h.entry for h in owners], on), doubt(owners), f"made from {base}"), on)
+        bound = layers([h.entry for h in owners], None)
+        return self._still(Resolution(bound, doubt(owners), f"made from {base}"), None)
 
 
 def _turns(entries: Iterable[Entry]) -> list[date]:

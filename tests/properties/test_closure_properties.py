@@ -125,7 +125,8 @@ def test_extension_is_what_the_joined_graph_reaches(target, known, ancestry):
             edges.setdefault(v, []).append(Input(ancestry.version_of(p.artefact)))
         for m in p.models:
             node = ancestry.version_of(m.model)
-            if node is not None and ancestry.productions()[node].inputs:
+            behind = ancestry.productions().get(node) if node is not None else None
+            if behind is not None and (behind.inputs or any(other.model != node.name for other in behind.models)):
                 edges.setdefault(v, []).append(Input(node, m.effective_influence))
     root = target.outputs[0]
     assert {r.version for r in after.reached} == reachable(root, edges, direct_only=False)

@@ -22,7 +22,7 @@ from lineage_guard.domain.facts import (
     Usage,
     Version,
 )
-from lineage_guard.domain.lineage.closure import close
+from lineage_guard.domain.lineage.closure import close, extend
 from lineage_guard.domain.rules.waivers import Waiver
 from lineage_guard.domain.verdict.decide import decide
 
@@ -51,6 +51,8 @@ def spdx(said):
 
 
 def version(case, name):
+    if ":" in name:
+        return Version(*name.split(":", 1))
     trained = name == case["target"]
     return Version("default", name, case["partition"] if trained else None, None if trained else f"run-{name}")
 
@@ -67,23 +69,29 @@ def production(case, name):
                 channel=m["channel"],
                 usage=Usage(m["usage"]),
                 terms=m["terms"],
+                base_models=tuple(m["base_models"]),
                 generated_at=noon(m["day"]),
             )
             for m in step["models"]
         ),
         noon(step["day"]),
-        completeness=Completeness.COMPLETE if step["complete"] else Completeness.INCOMPLETE,
+        completeness=Completeness(step["complete"]),
+        artefact=step["artefact"],
         licenses=tuple(License(spdx(said), Acknowledgement(by)) for said, by in step["licenses"]),
     )
 
 
 def verdict(case, folder):
     own = folder / "own.yaml"
-    own.write_text(yaml.safe_dump({"format": 1, "terms": case["terms"]}), encoding="utf-8")
-    policy = parse_policy(yaml.safe_dump(case["policy"]), "case.yaml", load_catalog(own))
+    own.write_text(
+        yaml.safe_dump({"format": 1, "terms": case["terms"], "artefacts": case["artefacts"]}), encoding="utf-8"
+    )
+    catalog = load_catalog(own)
+    policy = parse_policy(yaml.safe_dump(case["policy"]), "case.yaml", catalog)
     made = [production(case, name) for name in case["steps"] if name != case["target"]]
     waivers = tuple(Waiver(**said, reason="why", ticket="T-1") for said in case["waivers"])
-    return decide(close(production(case, case["target"]), made), policy, waivers, case["use"], case["now"])
+    closure = extend(close(production(case, case["target"]), made), catalog.ancestry)
+    return decide(closure, policy, waivers, case["use"], case["now"])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from ancestry_cases import ROOT, TUNED, artefacts
 from verdict_oracle import BARS
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -32,11 +33,13 @@ MODELS = (
     ("bolt", "bolt/bolt-7b", "self-hosted"),
     ("bolt", "bolt/bolt-9b", "self-hosted"),
     ("nobody", "zorp-1", "api.zorp.example"),
+    ROOT,
+    TUNED,
 )
 LICENSES = ("MIT", "CC-BY-NC-4.0", "Apache-2.0", "GPL-2.0-only WITH Classpath-exception-2.0", "LicenseRef-Bought")
 CONDITIONS = {
     "use": ("train_*", ["!evaluate"], ["evaluate", "train_competing"]),
-    "dataset": ("n1", "default:n*", ["!n1"], "N2"),
+    "dataset": ("n1", "default:n*", ["!n1"], "N2", "hub/*", "huggingface:*", ["!hub:*"]),
     "asset": ("student", "default:*", ["!student"]),
     "influence": ("direct", "indirect", ["!indirect"]),
 }
@@ -44,6 +47,7 @@ ON_MODELS = {
     "provider": ("acme", ["!acme"], ["bolt", "nobody"]),
     "model": ("acme-lm-1", "ACME-LM-*", ["!acme-lm-1"], "acme/acme-lm-1", "bolt-7b", ["acme-lm*", "!acme-lm-pro"]),
     "channel": ("api.acme.example", "self-hosted", ["!api.acme.example"], ["!self-hosted"], "*.example"),
+    "origin": ("first_party", "second_hand", ["!second_hand"]),
     "generated": ({"from": "2025-04-01"}, {"until": "2025-03-31"}, {"from": "2025-04-01", "until": "2025-06-30"}),
 }
 ON = {
@@ -109,6 +113,9 @@ def catalog(rng):
         entry(rng, "acme-2", ["acme-lm-*"], api, series="acme", **second),
         entry(rng, "bolt-1", ["bolt/bolt-7b*"], "self-hosted", kind="open_weights"),
         entry(rng, "bolt-2", ["bolt/bolt-9b*"], "self-hosted", kind="open_weights"),
+        entry(rng, "hub-root", ["hub/root-lm*"], "self-hosted", kind="open_weights"),
+        entry(rng, "hub-tuned", ["hub/tuned-8b*"], "self-hosted", kind="derivative"),
+        entry(rng, "hub-release", ["hub/root-lm*"], "hub.example", only_when_named=True),
         *(e for e in some if rng.random() < 0.4),
     ]
 
@@ -119,7 +126,9 @@ def model(rng, usage=None):
     hosts = [channel] * 4 + [None, "x.example"] + ([f"https://{channel}/v1"] if "." in channel else [])
     usages = ["GENERATION", "GENERATION", "ANNOTATION", "FILTER", "SCORING"]
     said = {"provider": provider, "model": rng.choice(spelt), "channel": rng.choice(hosts), "day": near(rng)}
-    return said | {"usage": usage or rng.choice(usages), "terms": rng.choice([None] * 8 + ["acme-deal", "gone"])}
+    bases = rng.choice([[]] * 8 + [["hub/tuned-8b"], ["hub/root-lm"], ["bolt/bolt-9b"], ["zorp-1"], ["acme-lm-1"]])
+    said |= {"usage": usage or rng.choice(usages), "terms": rng.choice([None] * 8 + ["acme-deal", "gone"])}
+    return said | {"base_models": bases}
 
 
 def expression(rng, depth=2):
@@ -135,8 +144,11 @@ def lineage(rng):
     def step(models, licenses=()):
         read = rng.sample(names, rng.randint(0, min(2, len(names))))
         reads = [(name, rng.choice(["DIRECT", "DIRECT", "DIRECT", "INDIRECT"])) for name in read]
-        complete = rng.random() < 0.85
-        return {"reads": reads, "models": models, "licenses": licenses, "complete": complete, "day": near(rng)}
+        reads += [("huggingface:hub/set-0", "DIRECT")] if rng.random() < 0.05 else []
+        said = {"reads": reads, "models": models, "licenses": licenses, "day": near(rng)}
+        copy = rng.choice([None] * 5 + ["hub/set-0", "hub/set-0", "hub/tuned-8b", "hub/nowhere"])
+        complete = "COMPLETE" if rng.random() < 0.85 else "INCOMPLETE"
+        return said | {"artefact": copy, "complete": rng.choice([complete, "UNKNOWN"]) if copy else complete}
 
     def licenses():
         return [(expression(rng), rng.choice(["DECLARED", "CONCLUDED"])) for _ in range(rng.choice([0, 0, 1, 2]))]
@@ -145,7 +157,8 @@ def lineage(rng):
     steps = {name: made for name, made in steps.items() if rng.random() < 0.9}
     bases = [model(rng, "BASE_MODEL") for _ in range(rng.choice([0, 0, 1, 1, 2]))]
     reads = [(name, rng.choice(["DIRECT", "INDIRECT"])) for name in names[:2]] + [(names[-1], "DIRECT")]
-    student = {"reads": list(dict(reads).items()), "models": bases, "licenses": [], "complete": True, "day": None}
+    student = {"reads": list(dict(reads).items()), "models": bases, "licenses": [], "complete": "COMPLETE", "day": None}
+    student["artefact"] = None
     return {**steps, "student": student}
 
 
@@ -220,6 +233,7 @@ def a_case(rng, shipped):
     waivable = [*(r["id"] for r in all_rules), "no-rule"]
     return {
         "terms": catalog(rng),
+        "artefacts": artefacts(rng, LICENSES[:3]),
         "steps": lineage(rng),
         "target": "student",
         "partition": rng.choice([None, "2026-01"]),

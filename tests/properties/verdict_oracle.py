@@ -9,6 +9,8 @@ import re
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 
+from ancestry_oracle import ancestors, joined
+
 ALLOW, WARN, UNKNOWN, BLOCK = range(4)
 LEVELS = {"allow": ALLOW, "warn": WARN, "unknown": UNKNOWN, "block": BLOCK}
 NO, MAYBE, YES = range(3)
@@ -26,30 +28,33 @@ def decide(case):
 
 
 def findings(case):
-    found, about = [], case["steps"][case["target"]]["models"]
+    steps = joined(case, names, lambda model: bound_itself(case["terms"], model))
+    found, trained = [], case["steps"][case["target"]]["models"]
     # policy.md: which family a student is of follows from the weights that its training begins from.
-    bases = [resolve(case["terms"], m, m["day"]) for m in about if m["usage"] == "BASE_MODEL"]
+    bases = [resolve(case["terms"], m, m["day"]) for m in trained if m["usage"] == "BASE_MODEL"]
     # Every version must be of the family; an agreement that binds besides takes the weights out of none.
     public = [([t for t in texts if not t.get("only_when_named")] or texts, doubt) for texts, doubt in bases]
     family = [{"nobody knows"} if doubt else {t["id"] for t in texts} for texts, doubt in public]
-    for place, direct in reached(case["steps"], case["target"]).items():
-        step = case["steps"].get(place)
+    for place, direct in reached(steps, case["target"]).items():
+        step = steps.get(place)
         if not direct and not case["counts_indirect"]:
             continue
         # provenance: missing is never clean.
-        gap = "NO_PROVENANCE" if step is None else "INCOMPLETE_PROVENANCE" if not step["complete"] else None
+        gap = "NO_PROVENANCE" if step is None else "INCOMPLETE_PROVENANCE" if step["complete"] != "COMPLETE" else None
         if gap:
             found += rulings(case, "gap", place, direct, {"reason": gap})
         for m in step["models"] if step else []:
             content = direct and m["usage"] not in ("FILTER", "SCORING")
             if not content and not case["counts_indirect"]:
                 continue
-            day = m["day"] or step["day"]
+            # Of what weights were made from nobody knows when it was taken.
+            day = None if "shown" in m else m["day"] or step["day"]
             texts, doubt = resolve(case["terms"], m, day)
+            about = {"model": m, "day": day, "second_hand": step.get("second_hand", False)}
             for t in texts:
-                found += rulings(case, "model", place, content, {"terms": t, "model": m, "day": day}, family)
+                found += rulings(case, "model", place, content, about | {"terms": t}, family)
             if doubt:
-                found += rulings(case, "unresolved", place, content, {"reason": doubt, "model": m, "day": day})
+                found += rulings(case, "unresolved", place, content, about | {"reason": doubt})
         for expression, said_by in step["licenses"] if step else []:
             found += licensed(case, place, direct, expression, said_by)
     return [f for f in found if f[1] > ALLOW]
@@ -67,6 +72,12 @@ def reached(steps, target):
 
     follow(target, True, {target})
     return found
+
+
+def bound_itself(terms, model):
+    """Whether a public model is judged itself: not where it is without terms, and what it was made from is known."""
+    by_id = any(exact(t, {"provider": "", "model": model["artefact"]}) for t in terms if not t.get("only_when_named"))
+    return model.get("terms") or by_id or not ancestors(model)
 
 
 # --- catalog.md: the key is (model id, channel, day of generation)
@@ -156,26 +167,28 @@ def rulings(case, on, place, content, what, family=()):
             found.append((rule["id"], min(said, LEVELS[rule.get("at_most", "block")])))
     found += [] if spoken else [("no-rule", UNKNOWN)]
     model, terms = what.get("model"), what.get("terms")
-    return [(rule, effect, place, model and model["model"], terms and terms["id"]) for rule, effect in found]
+    return [(rule, effect, place, model and shown(model), terms and terms["id"]) for rule, effect in found]
 
 
 def holds(rule, case, place, content, what):
     when, model, terms = rule.get("when", {}), what.get("model"), what.get("terms")
     answers = [
         condition(when.get("use"), [case["use"]]),
-        condition(when.get("dataset"), [place, f"default:{place}"]),
+        condition(when.get("dataset"), called(place)),
         condition(when.get("asset"), [case["target"], f"default:{case['target']}"]),
         condition(when.get("influence"), ["direct" if content else "indirect"]),
         condition(when.get("reason"), [what.get("reason", "")]),
     ]
     if model:
-        channel, offered = model["channel"], [model["provider"], *([terms["provider"]] if terms else [])]
+        channel, offered = model["channel"], [terms["provider"]] if terms else []
+        offered += [] if terms and "shown" in model else [model["provider"]]
         stated = condition(when.get("channel"), [channel], [host(model)]) if channel else MAYBE
         answers += [
             condition(when.get("provider"), offered),
             condition(when.get("model"), [model["model"]], names(model)),
             stated if "channel" in when else YES,
             generated(when.get("generated", {}), what["day"]),
+            condition(when.get("origin"), ["second_hand" if what["second_hand"] else "first_party"]),
         ]
     if terms:
         answers += [
@@ -184,6 +197,16 @@ def holds(rule, case, place, content, what):
             condition(when.get("confidence"), [terms["confidence"]]),
         ]
     return min(answers)
+
+
+def shown(model):
+    """The model by which a finding is known: of one that others were made from, those."""
+    return model.get("shown", model["model"])
+
+
+def called(place):
+    """A dataset's name, and its namespace and name."""
+    return [place.split(":", 1)[1], place] if ":" in place else [place, f"default:{place}"]
 
 
 def condition(patterns, values, others=()):
@@ -267,7 +290,7 @@ def covers(waiver, finding, case):
         and waiver["use"] in (None, case["use"])
         and fnmatchcase(case["partition"] or "", waiver["partition"] or "*")
         and (fnmatchcase(model, waiver["model"] or "") if model else waiver["model"] is None)
-        and any(fnmatchcase(name, waiver["dataset"] or "*") for name in (place, f"default:{place}"))
+        and any(fnmatchcase(name, waiver["dataset"] or "*") for name in called(place))
         and case["now"] < waiver["expires"]
         and waiver["requested_by"] != waiver["approved_by"]
     )

@@ -245,7 +245,12 @@ def _made_from(
     """The public nodes of a model; one without ancestors adds nothing: its own terms are there already."""
     for name in (model.model, *model.base_models):
         public = version_of(name)
-        if public is not None and public in known and known[public].inputs:
+        made = known.get(public) if public is not None else None
+        if (
+            public is not None
+            and made is not None
+            and (made.inputs or any(m.model != public.name for m in made.models))
+        ):
             yield public
 
 

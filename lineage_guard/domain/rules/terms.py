@@ -172,11 +172,16 @@ class Resolution:
             binds; the strictest decides.
         unresolved: why a layer is missing; ``None`` when all are known.
         how: how the match was made, for explanation, e.g. ``"gpt-4o* on api.openai.com"``.
+        bases: what of this is said of each model that the author names as one these weights were made from
+            (``ModelSource.base_models``); rules speak of those by their own names.
+        own: what is said of the model itself; ``None`` where that is all.
     """
 
     layers: tuple[Terms, ...] = ()
     unresolved: Unresolved | None = None
     how: str = ""
+    bases: tuple[tuple[str, Resolution], ...] = ()
+    own: Resolution | None = None
 
 
 class TermsSource(Protocol):

@@ -228,6 +228,7 @@ def _used(policy: Policy, here: Case, influence: Influence, model: ModelSource, 
         model.model,
         model.channel,
         model.license,
+        model.base_models,
         day if policy.asks_when else None,
         resolution.unresolved,
         resolution.how,
@@ -244,14 +245,21 @@ def _used(policy: Policy, here: Case, influence: Influence, model: ModelSource, 
 def _found(
     policy: Policy, here: Case, influence: Influence, model: ModelSource, day: date | None, resolution: Resolution
 ) -> list[Ruling]:
-    found: list[Ruling] = []
     used = here._replace(reason=ReasonCode.RESTRICTED_MODEL, influence=influence, model=model, day=day)
+    found = list(_bound(policy, used, resolution.own or resolution))
+    for name, said in resolution.bases:
+        # A rule speaks of what weights were made from by that one's name, and nobody knows how and when it was taken.
+        base = ModelSource("" if said.layers else model.provider, name)
+        found += _bound(policy, used._replace(model=base, day=None), said)
+    return found
+
+
+def _bound(policy: Policy, used: Case, resolution: Resolution) -> Iterator[Ruling]:
     for terms in resolution.layers:
-        found += _rules(policy, Subject.MODEL, used._replace(terms=terms))
+        yield from _rules(policy, Subject.MODEL, used._replace(terms=terms))
     if resolution.unresolved or not resolution.layers:
         code = ReasonCode(resolution.unresolved or ReasonCode.UNKNOWN_TERMS)
-        found += _rules(policy, Subject.UNRESOLVED, used._replace(reason=code), resolution.how)
-    return found
+        yield from _rules(policy, Subject.UNRESOLVED, used._replace(reason=code), resolution.how)
 
 
 def _day(model: ModelSource, made: date | None) -> date | None:
