@@ -60,7 +60,7 @@ types: $(EXTRAS) ## Check types (pyright, strict)
 	@$(BIN)/pyright
 
 .PHONY: mutate
-mutate: $(READY) ## Change the code of the verdict word by word and see whether a test fails (an hour; MODULES=, docs/mutation.md)
+mutate: $(READY) ## Change the code of the domain word by word and see whether a test fails (hours; MODULES=, docs/mutation.md)
 	@UV_PROJECT_ENVIRONMENT=$(MUTATE) $(BIN)/uv sync --locked --quiet --no-default-groups --group mutate
 	@nice -n 19 $(MUTATE)/bin/python tests/mutate.py $(MODULES)
 

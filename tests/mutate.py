@@ -1,15 +1,17 @@
 """Mutation testing: each module changed one word at a time, and whether a test of ``[tool.mutmut]`` fails.
 
-    .venv-mutate/bin/python tests/mutate.py                     # every module of the table, an hour (make mutate)
+    .venv-mutate/bin/python tests/mutate.py                     # every module of the table, hours (make mutate)
     .venv-mutate/bin/python tests/mutate.py closure organisation
     .venv-mutate/bin/python tests/mutate.py judging --again     # only what survived the last time
+    .venv-mutate/bin/python tests/mutate.py days --tests tests/properties/test_days_of_a_run.py
 
 The mutants are mutmut's. ``mutmut run`` collects the tests anew in each worker and runs all that reach the
 function; this collects them once, forks for each mutant and runs the quickest first, until one fails.
 
 mutmut leaves decorated functions alone, which is every property and everything that is cached: here a decorator
 is taken apart from its function first (``f = cached_property(_f)``), so that what it holds is mutated too. And
-``strict=True`` is taken out of ``zip``: it is a check of our own arithmetic that no input can trip.
+``strict=True`` is taken out of ``zip``: it is a check of our own arithmetic that no input can trip; and what is
+only said to the type checker (``cast``) is left out.
 """
 
 from __future__ import annotations
@@ -50,13 +52,17 @@ MEMORY = 2 << 30
 
 
 class Prepared(cst.CSTTransformer):
-    """Takes decorators of ``PLAIN`` off their functions, and the check of lengths out of ``zip``."""
+    """Takes decorators of ``PLAIN`` off their functions, the check of lengths out of ``zip``, and every ``cast``."""
 
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
-        """``zip(a, b, strict=True)`` as ``zip(a, b)``."""
-        if not (isinstance(updated_node.func, cst.Name) and updated_node.func.value == "zip"):
-            return updated_node
-        return updated_node.with_changes(args=[a for a in updated_node.args if a.keyword is None])
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        """``zip(a, b, strict=True)`` as ``zip(a, b)``, and ``cast(t, a)`` as ``a``."""
+        match updated_node.func:
+            case cst.Name("zip"):
+                return updated_node.with_changes(args=[a for a in updated_node.args if a.keyword is None])
+            case cst.Name("cast"):
+                return updated_node.args[1].value
+            case _:
+                return updated_node
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
@@ -210,6 +216,9 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", default=[""], help="only mutants of functions whose name holds one of these"
     )
+    parser.add_argument(
+        "--tests", nargs="+", default=[], help="instead of those of [tool.mutmut]; one of them of tests/properties"
+    )
     asked = parser.parse_args()
     os.chdir(ROOT)
     paths = [Path(p) for p in config().only_mutate if not asked.modules or Path(p).stem in asked.modules]
@@ -228,7 +237,7 @@ def main() -> None:
     os.chdir("mutants")
     loop = Loop(chosen, of)
     args = ["--rootdir=.", "-q", *config().pytest_add_cli_args]
-    ended = pytest.main([*args, *config().pytest_add_cli_args_test_selection], plugins=[loop])
+    ended = pytest.main([*args, *(asked.tests or config().pytest_add_cli_args_test_selection)], plugins=[loop])
     if len(loop.died) < len(chosen):
         sys.exit(int(ended) or 1)
     report(of, loop.died)
