@@ -150,11 +150,12 @@ def test_what_is_missing_for_a_moment_only_pages_nothing(known: Deployment, tmp_
 
 
 def test_a_batch_that_was_taken_back_at_once_pages_nothing(known: Deployment, tmp_path: Path) -> None:
-    """Its writer's disk refused it after a tick had read it."""
+    """Its writer's disk refused it after ticks had read it."""
     pager = Pager()
     shutil.copytree(known.place, tmp_path / "copy")
     grow(known.place, 5, 6)
-    known.tick("training", [pager])
+    for _ in range(3):
+        known.tick("training", [pager])
     shutil.rmtree(known.place)
     (tmp_path / "copy").rename(known.place)
     grow(known.place, 6, 8)
