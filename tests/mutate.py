@@ -221,6 +221,9 @@ def main() -> None:
     )
     asked = parser.parse_args()
     os.chdir(ROOT)
+    known = {Path(p).stem for p in config().only_mutate}
+    if strange := sorted(set(asked.modules) - known):
+        parser.error(f"no module {', '.join(strange)} takes part, see [tool.mutmut]: {', '.join(sorted(known))}")
     paths = [Path(p) for p in config().only_mutate if not asked.modules or Path(p).stem in asked.modules]
     for copied in ("lineage_guard", "tests"):
         shutil.rmtree(ROOT / "mutants" / copied, ignore_errors=True)
