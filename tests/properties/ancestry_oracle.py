@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 # policy.md: "models that only filtered, scored or lent prompts"
 CHOICES = {"filtered_by", "prompts_from"}
+#: What a model does to data; by the other relations it is read.
+DOINGS = {"generated_by", "judged_by", "rewritten_by", "translated_by", "filtered_by"}
 
 
 def joined(case, names, bound):
@@ -63,15 +65,15 @@ def published(artefact, known, bound):
     by_id = {a["id"]: a for a in known}
     reads, models = [], []
     if artefact["type"] == "model" and bound(artefact):
-        models.append(model_of(artefact, artefact.get("terms")))
+        models.append(model_of(artefact, artefact.get("terms"), "DIRECT"))
     if artefact["confidence"] == "memory":
         reads.append((f"unread:{artefact['artefact']}", "DIRECT"))
     for edge in ancestors(artefact):
         source = by_id[edge["from"]]
         way = "INDIRECT" if edge["relation"] in CHOICES else "DIRECT"
-        if "terms" in edge:
-            # An owner's release speaks for the owner's terms, and for no ancestor's.
-            models.append(model_of(source, edge["terms"]) | {"usage": "FILTER" if way == "INDIRECT" else "GENERATION"})
+        if source["type"] == "model" and edge["relation"] in DOINGS:
+            # It is found in the data, under its own terms or those of an owner's release.
+            models.append(model_of(source, edge.get("terms") or source.get("terms"), way))
             reads += [(place(source), way)] if made_from(source) else []
         else:
             reads.append((place(source), way))
@@ -86,6 +88,6 @@ def published(artefact, known, bound):
     }
 
 
-def model_of(artefact, terms):
+def model_of(artefact, terms, way):
     said = {"provider": artefact.get("namespace", ""), "model": artefact["artefact"], "channel": None, "day": None}
-    return said | {"usage": "GENERATION", "terms": terms}
+    return said | {"usage": "GENERATION" if way == "DIRECT" else "FILTER", "terms": terms}

@@ -29,9 +29,11 @@ def decide(case):
 
 def findings(case):
     steps = joined(case, names, lambda model: bound_itself(case["terms"], model))
-    found, trained = [], case["steps"][case["target"]]["models"]
+    found, trained = [], steps[case["target"]]["models"]
     # policy.md: which family a student is of follows from the weights that its training begins from.
-    bases = [resolve(case["terms"], m, m["day"]) for m in trained if m["usage"] == "BASE_MODEL"]
+    begun = [(m, *resolve(case["terms"], m, m["day"])) for m in trained if m["usage"] == "BASE_MODEL"]
+    # A fine-tune is of the family of what it is stated to be made from, if it is known itself.
+    bases = [(texts, doubt) for m, texts, doubt in begun if doubt or not m.get("base_models")]
     # Every version must be of the family; an agreement that binds besides takes the weights out of none.
     public = [([t for t in texts if not t.get("only_when_named")] or texts, doubt) for texts, doubt in bases]
     family = [{"nobody knows"} if doubt else {t["id"] for t in texts} for texts, doubt in public]
@@ -181,11 +183,13 @@ def holds(rule, case, place, content, what):
     ]
     if model:
         channel, offered = model["channel"], [terms["provider"]] if terms else []
+        # Of what others were made from, its terms say whose it is.
+        owner = terms["provider"] if terms and "shown" in model else None
         offered += [] if terms and "shown" in model else [model["provider"]]
         stated = condition(when.get("channel"), [channel], [host(model)]) if channel else MAYBE
         answers += [
             condition(when.get("provider"), offered),
-            condition(when.get("model"), [model["model"]], names(model)),
+            condition(when.get("model"), [model["model"]], names(model | ({"provider": owner} if owner else {}))),
             stated if "channel" in when else YES,
             generated(when.get("generated", {}), what["day"]),
             condition(when.get("origin"), ["second_hand" if what["second_hand"] else "first_party"]),

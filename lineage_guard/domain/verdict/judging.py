@@ -128,7 +128,11 @@ def _may_bind(base: ModelSource, day: date | None, terms: TermsSource) -> Iterat
     # A single text is the one of every day.
     everyday = [found] if day or len(found.layers) < 2 else [terms.resolve(base, on) for on in (date.min, *terms.turns)]
     for each in everyday:
-        yield frozenset(t.id for t in each.layers if base.direct and not each.unresolved)
+        if each.bases and base.direct and not each.unresolved:
+            # A fine-tune is of the family of what it was made from: of all of it, in whichever version that was taken.
+            yield from (frozenset((t.id,)) for _, said in each.bases for t in said.layers)
+        else:
+            yield frozenset(t.id for t in each.layers if base.direct and not each.unresolved)
 
 
 def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequence[int], Policy]]:
@@ -249,7 +253,7 @@ def _found(
     found = list(_bound(policy, used, resolution.own or resolution))
     for name, said in resolution.bases:
         # A rule speaks of what weights were made from by that one's name, and nobody knows how and when it was taken.
-        base = ModelSource("" if said.layers else model.provider, name)
+        base = ModelSource(said.layers[0].provider if said.layers else model.provider, name)
         found += _bound(policy, used._replace(model=base, day=None), said)
     return found
 
