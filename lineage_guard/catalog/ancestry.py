@@ -251,7 +251,7 @@ class CatalogAncestry:
             # An edge joins whatever else is on record; that a record is incomplete, whoever registers the data
             # under its public id might overrule without having read any more.
             inputs[Input(Version(UNREAD, a.artefact))] = None
-        known = [edge for edge in a.edges if edge.confidence != ALLEGED]
+        known = _stated(a)
         # Weights that nobody gave terms bind by what they were made from; where that is nothing, nobody knows them.
         if itself and a.type == "model" and (a.terms or a.root or a.id in self._named or not known):
             models[self._model(a, Usage.GENERATION, None)] = None
@@ -262,7 +262,7 @@ class CatalogAncestry:
             if usage is not None and source.type == "model":
                 models[self._model(source, usage, influence, edge.terms)] = None
             # A model that has ancestors of its own hands them on, whatever it was used for.
-            if usage is None or source.edges or source.type != "model" or source.confidence == MEMORY:
+            if usage is None or source.type != "model" or source.confidence == MEMORY or _stated(source):
                 inputs[Input(source.version, influence)] = None
         return Production(
             outputs=(a.version,),
@@ -300,6 +300,10 @@ _PREFIXES = (
     "datasets/",
     "models/",
 )
+
+
+def _stated(a: PublicArtefact) -> list[Edge]:
+    return [edge for edge in a.edges if edge.confidence != ALLEGED]
 
 
 def _licenses(a: PublicArtefact) -> tuple[License, ...]:
