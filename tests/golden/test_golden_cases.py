@@ -27,7 +27,7 @@ def as_users_write_it(file, rows):
     """The cases without the terms that only this test can give them."""
     plain = [{key: value for key, value in row.items() if key != "own_terms"} for row in rows]
     text = yaml.safe_dump({"format": 1, "cases": plain}, sort_keys=False)
-    return parse_cases(text, file, load_catalog(), NOW)
+    return parse_cases(text, str(HERE / file), load_catalog(), NOW)
 
 
 ARTEFACTS = cases("public_lineage.yaml")

@@ -19,7 +19,11 @@ BARS = {"COMPETING_MODELS", "ANY_MODEL", "OTHER_MODEL_FAMILIES", "NON_COMMERCIAL
 
 def decide(case):
     """The decision, whether the step is stopped, and what was found: rule, effect, place, model, terms."""
-    found = findings(case)
+    return decided(case, findings(case))
+
+
+def decided(case, found):
+    """The same of what was found already."""
     left = [f for f in found if not any(covers(w, f, case) for w in case["waivers"])]
     worst = max((effect for _, effect, *_ in left), default=ALLOW)
     stops = worst == BLOCK or (worst == UNKNOWN and case["unknown_blocks"] and trains(case["use"]))
@@ -241,10 +245,16 @@ def licensed(case, place, direct, expression, said_by):
         asked = [r for r in asked if holds(r, case, place, direct, {})]
         spoken[name] = [(r["id"], min(LEVELS[r["effect"]], LEVELS[r.get("at_most", "block")])) for r in asked]
     outright = frozenset.intersection(*ways(expression))
-    had = [w for w in ways(expression) if all(spoken[n] or n in outright or "LicenseRef" not in n for n in w)]
+    got = [n for n in spoken if n in outright or "LicenseRef" not in n or (spoken[n] and opened(case, n))]
+    had = [w for w in ways(expression) if all(n in got for n in w)]
     said = [[f for name in way for f in spoken[name]] for way in had or ways(expression)]
     loosest = min(said, key=lambda rules: (max((e for _, e in rules), default=ALLOW), len(rules)))
     return [(rule, effect, place, None, None) for rule, effect in loosest]
+
+
+def opened(case, license):
+    """Whether every policy behind the rules says that a licence may be got; see the oracle of imports."""
+    return "opened" not in case or case["opened"](license)
 
 
 def ways(expression):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from lineage_guard.domain.rules.organisation import Organisation, Purpose
-from lineage_guard.domain.rules.policy import Policy, Rule
+from lineage_guard.domain.rules.policy import Policy, Rule, Subject
 from lineage_guard.domain.rules.terms import Effect
 
 Part = tuple[str | int, ...]
@@ -112,7 +112,8 @@ def _rules(imported: Policy, own: tuple[Rule, ...]) -> tuple[Rule, ...]:
             at = rules.index(before)
             # The old one still breaks the silence where it did, and only there.
             rules[at : at + 1] = [] if before.narrows else [replace(before, effect=Effect.ALLOW)]
-        rules.append(replace(rule, narrows=True))
+        chosen = rule.on is Subject.LICENSE and imported.lets_choose(rule)
+        rules.append(replace(rule, narrows=not chosen))
     return tuple(rules)
 
 

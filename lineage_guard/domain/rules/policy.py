@@ -44,7 +44,7 @@ class Rule:
         match: when it applies.
         at_most: ceiling of the effect, for a rule that follows the terms but only warns.
         narrows: whether it was added to an imported policy: it has its say, but where the imported one is
-            silent the silence remains.
+            silent the silence remains, and a licence that is to be got first is not had by it.
     """
 
     id: str
@@ -99,6 +99,15 @@ class Policy:
     organisation: Organisation = field(default_factory=Organisation)
     uses: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+
+    def lets_choose(self, rule: Rule) -> bool:
+        """Whether what a further rule on licences speaks of may be had by it, though it is to be got first.
+
+        A policy that has rules on licences lets nobody choose what none of them speaks of. One that has none leaves
+        it to whoever adds some.
+        """
+        mine = self.about(Subject.LICENSE)
+        return not mine or any(r.match.covers(rule.match) for r in mine if not r.narrows)
 
     def stops(self, effect: Effect, use: str) -> bool:
         """Whether an effect keeps a step with this use from running."""

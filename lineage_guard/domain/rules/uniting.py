@@ -53,11 +53,13 @@ def united(parents: Sequence[Policy], templates: Sequence[bool]) -> Policy:
         ('company and law', True)
     """
     base = _most_silent(parents)
-    rules = list(base.rules)
+    rules = [rule for rule in base.rules if rule.on is not Subject.LICENSE]
     for other in parents:
-        if other is not base:
-            for rule in other.rules:
-                _join(rules, rule)
+        for rule in other.rules:
+            if rule.on is Subject.LICENSE:
+                _join(rules, rule, rule.narrows or not all(p.lets_choose(rule) for p in parents if p is not other))
+            elif other is not base:
+                _join(rules, rule, True)
     facts = [p.organisation for p, template in zip(parents, templates, strict=True) if not template]
     return replace(
         base,
@@ -145,18 +147,22 @@ def _least(rule: Rule) -> Effect:
     return Effect.ALLOW if rule.effect is None else min(rule.effect, rule.at_most)
 
 
-def _join(rules: list[Rule], rule: Rule) -> None:
+def _join(rules: list[Rule], rule: Rule, narrows: bool) -> None:
     """Add a rule; of two that have one id the weaker goes, and both stay where neither is the weaker."""
     if _only_breaks_silence(rule):
+        # What it lets one choose stays.
+        rules += [] if narrows else [rule]
         return
     same = [r for r in rules if r.id == rule.id and not _only_breaks_silence(r)]
-    if any(_at_least(r, rule) for r in same):
+    stronger = [r for r in same if _at_least(r, rule)]
+    if stronger:
+        rules += [] if narrows or not all(r.narrows for r in stronger) else [replace(rule, effect=Effect.ALLOW)]
         return
     for before in same:
         if _at_least(rule, before):
             place = rules.index(before)
             rules[place : place + 1] = [] if before.narrows else [replace(before, effect=Effect.ALLOW)]
-    rules.append(replace(rule, narrows=True))
+    rules.append(replace(rule, narrows=narrows))
 
 
 def _only_breaks_silence(rule: Rule) -> bool:

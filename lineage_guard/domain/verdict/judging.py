@@ -315,7 +315,8 @@ def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) 
 
     Where no rule speaks nothing follows: most policies say nothing of licences of data. But nobody chooses a licence
     that has to be got first: one that is not on the SPDX list is no way out of another unless a rule speaks of it.
-    One of which a rule only may speak may be the only way, or none.
+    One of which a rule only may speak may be the only way, or none; so may one of which only an addition to an
+    imported policy speaks, by which that one never let anybody choose.
     """
     ways: dict[Sure, list[list[Ruling]]] = {Sure.YES: [], Sure.MAYBE: [], Sure.NO: []}
     got_first: list[str] = []
@@ -327,7 +328,7 @@ def _licensed(policy: Policy, case: Case, expression: str, by: Acknowledgement) 
             one = case._replace(reason=ReasonCode.RESTRICTED_LICENSE, license=license, acknowledgement=by)
             said = [(rule, sure) for rule in policy.about(Subject.LICENSE) if (sure := rule.match.of(one))]
             if len(among) > 1 and not is_listed(license):
-                had = min(had, max((sure for _, sure in said), default=Sure.NO))
+                had = min(had, max((Sure.MAYBE if rule.narrows else sure for rule, sure in said), default=Sure.NO))
                 got_first += [license] if had is not Sure.YES else []
             named = license if license == expression else f"{license} in {expression}"
             how = f"{named}, {by.value.lower()}"
