@@ -54,7 +54,8 @@ def hit(entry: Entry, name: ModelName, as_owner: bool = False) -> Hit | None:
     for id in name.ids:
         for spelling in _spellings(entry, id):
             for pattern in entry.models:
-                if as_owner and pattern.bare:
+                # The tail of `org/name` is for ids without an organisation: those of others are not the owner's.
+                if pattern.bare and (as_owner or "/" in spelling):
                     continue
                 if pattern.matches(spelling) and (best is None or pattern.weight > best.pattern.weight):
                     best = Hit(entry, pattern, "" if "/" in id else pattern.tail(spelling))
@@ -184,7 +185,14 @@ def canonical(entry: Entry) -> str:
         (sorted(t.restrictions), t.obligations, t.summary, t.confidence, t.effective_from, t.terms_version, t.limits),
         ([p.text for p in entry.models], [p.text for p in entry.excluding], entry.routes),
         ([p.text for p in entry.channels], sorted(entry.providers)),
-        (entry.whole_channel, entry.consumer_app, entry.only_when_named, entry.series, entry.effective_until),
+        (
+            entry.stacks,
+            entry.whole_channel,
+            entry.consumer_app,
+            entry.only_when_named,
+            entry.series,
+            entry.effective_until,
+        ),
         t.permitted_families,
     )
     return repr(facts)

@@ -104,8 +104,9 @@ class CatalogTerms:
         ==========================  =======================================================
         what is known               what applies
         ==========================  =======================================================
-        service that owns the model its terms, in the version of that day
-        reseller or other service   the service's terms and the model owner's
+        service that owns the model its terms, in the version of that day; the owner's, if they stack
+        reseller or other service   the service's terms and all of the model owner's
+        route and host that differ  what binds on either
         self-hosted, weights exist  the licence of the weights
         self-hosted, none exist     the hosted terms, and UNKNOWN_CHANNEL
         a channel nobody knows      the owner's terms, and UNKNOWN_CHANNEL
@@ -168,7 +169,9 @@ class CatalogTerms:
             elif not any(given in e.providers for e in (h.entry for h in owners)):
                 # The provider is not the model's owner: it may be a service that offers it.
                 offered = [e for e in self._open if given in e.providers and e.terms.kind in (HOSTED, RESELLER)]
-                services = offered if any(e.terms.kind == RESELLER or e.routes for e in offered) else []
+                services = (
+                    offered if any(e.terms.kind == RESELLER or e.routes or e.whole_channel for e in offered) else []
+                )
         return _Asked(name, given, host, owners, services, on)
 
     def _answers(self, entry: Entry, name: ModelName, host: str | None) -> bool:
@@ -196,6 +199,13 @@ class CatalogTerms:
             for channel in h.entry.channels:
                 by_channel.setdefault(channel.text, []).append(h)
         return list(dict.fromkeys(h.entry for rivals in by_channel.values() for h in most_specific(rivals)))
+
+    def _owned(self, asked: _Asked) -> list[Entry]:
+        """The owner's texts, where nobody says on which of the owner's channels they were agreed to."""
+        first = asked.owner_entries
+        # No program calls a chat app: only an id that is more its own than anybody else's is of it.
+        first = [e for e in first if not e.consumer_app] or first
+        return list(dict.fromkeys([*first, *(e for e in self._somewhere(asked.name) if not e.consumer_app)]))
 
     def _not_covered(self, entry: Entry, asked: _Asked) -> str | None:
         """Why terms that the author names cannot stand alone; ``None`` when they can."""
@@ -234,15 +244,19 @@ class CatalogTerms:
         at = asked.host or (asked.name.routes[0].rstrip("/") if asked.name.routes else asked.provider)
         resellers = [e for e in asked.services if e.terms.kind == RESELLER]
         whole = [e for e in asked.services if e.whole_channel]
-        own = most_specific([h for e in asked.services if e.terms.kind != RESELLER and (h := hit(e, asked.name))])
+        knows = [h for e in asked.services if e.terms.kind != RESELLER and (h := hit(e, asked.name))]
+        here = [h for h in knows if asked.host and self._covers(h.entry, asked.host)]
+        # Where a route names another service than the host, neither takes the other's place.
+        own = most_specific(here) + most_specific([h for h in knows if h not in here])
         if own:
             # A service that offers its own models besides others' is one platform on one host.
             platform = {p.text for h in own for p in h.entry.channels}
             others = [e for e in resellers if not platform & {p.text for p in e.channels}]
-            bound = layers([h.entry for h in own] + whole + others, asked.on)
+            theirs = self._owned(asked) if any(h.entry.stacks for h in own) else []
+            bound = layers([h.entry for h in own] + whole + others + theirs, asked.on)
             return Resolution(bound, None, f"{own[0].pattern.text} matches {asked.label} on {at}")
         through = resellers + (whole if resellers else [e for e in asked.services if e.terms.kind == HOSTED])
-        bound = layers(through + asked.owner_entries, asked.on)
+        bound = layers(through + self._owned(asked), asked.on)
         if not asked.owners:
             how = f"no entry knows the model behind {asked.label} on {at}; the service's own terms apply at least"
             return Resolution(bound, Unresolved.UNKNOWN_MODEL, how)
@@ -251,10 +265,17 @@ class CatalogTerms:
         return Resolution(bound, doubt(asked.owners), how)
 
     def _weights(self, asked: _Asked) -> Resolution:
+        weights = most_specific([h for h in self._of_owners(asked.name) if h.entry.self_hosted])
+        theirs = {p for h in weights for p in h.entry.providers}
+        # The owner of weights may keep one of their names closed; a stranger who offers it, too, cannot.
+        closed = [
+            e for e in asked.owner_entries if not e.self_hosted and not (weights and e.providers.isdisjoint(theirs))
+        ]
+        if not closed:
+            bound = layers([h.entry for h in weights], asked.on)
+            return Resolution(bound, doubt(weights), f"{weights[0].pattern.text} matches {asked.label}, self-hosted")
         bound = layers(asked.owner_entries, asked.on)
         pattern = asked.owners[0].pattern.text
-        if all(e.self_hosted for e in asked.owner_entries):
-            return Resolution(bound, doubt(asked.owners), f"{pattern} matches {asked.label}, self-hosted")
         how = f"{asked.label} self-hosted: no published weights of {pattern} are known, so the hosted terms apply"
         return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
 
@@ -269,9 +290,8 @@ class CatalogTerms:
         """No channel was stated, and the provider is no reseller: every candidate applies."""
         hub = is_hub(asked.provider)
         named = [h for h in asked.owners if asked.provider in h.entry.providers]
-        candidates = [h.entry for h in named or asked.owners]
         # The more exact of two texts takes the other's place on its own channels only, and this may have been another.
-        candidates += [e for e in self._somewhere(asked.name) if e not in candidates and not e.consumer_app]
+        candidates = self._owned(asked)
         how = f"{asked.owners[0].pattern.text} matches {asked.label}, channel not stated"
         if not hub and not any("/" in id for id in asked.name.ids):
             # A short id may have been answered by the owner's own service just as well as by weights.
@@ -284,7 +304,7 @@ class CatalogTerms:
                     ": the owner's hosted terms may apply as well as the licence of the weights, the strictest decides"
                 )
         bound = layers(candidates, asked.on)
-        if not named and not hub:
+        if not named and not (hub and any(e.self_hosted for e in candidates)):
             how += (
                 f", and {asked.provider!r} is not known to offer it" if asked.provider else ", and no provider is named"
             )
@@ -293,10 +313,13 @@ class CatalogTerms:
 
     def _base(self, base: str) -> Resolution:
         """What the weights were made from binds too, and nobody knows when those were taken."""
-        owners = self._owners(model_name(base, self.routes))
+        name = model_name(base, self.routes)
+        owners = self._owners(name)
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
-        bound = layers([h.entry for h in owners], None)
+        # A service that offers it, too, does not take the place of the licence of the weights.
+        weights = [e for e in self._somewhere(name) if e.self_hosted]
+        bound = layers([*(h.entry for h in owners), *weights], None)
         return self._still(Resolution(bound, doubt(owners), f"made from {base}"), None)
 
 
