@@ -108,7 +108,7 @@ class CatalogTerms:
         reseller or other service   the service's terms and all of the model owner's
         route and host that differ  what binds on either
         self-hosted, weights exist  the licence of the weights
-        self-hosted, none exist     the hosted terms, and UNKNOWN_CHANNEL
+        self-hosted, none exist     the owner's terms, and UNKNOWN_CHANNEL
         a channel nobody knows      the owner's terms, and UNKNOWN_CHANNEL
         no channel                  every candidate: the strictest decides
         a model nobody knows        the service's terms if there is one, and UNKNOWN_MODEL
@@ -274,7 +274,7 @@ class CatalogTerms:
         if not closed:
             bound = layers([h.entry for h in weights], asked.on)
             return Resolution(bound, doubt(weights), f"{weights[0].pattern.text} matches {asked.label}, self-hosted")
-        bound = layers(asked.owner_entries, asked.on)
+        bound = layers([*asked.owner_entries, *self._owned(asked)], asked.on)
         pattern = asked.owners[0].pattern.text
         how = f"{asked.label} self-hosted: no published weights of {pattern} are known, so the hosted terms apply"
         return Resolution(bound, Unresolved.UNKNOWN_CHANNEL, how)
@@ -318,8 +318,9 @@ class CatalogTerms:
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
         # A service that offers it, too, does not take the place of the licence of the weights.
-        weights = [e for e in self._somewhere(name) if e.self_hosted]
-        bound = layers([*(h.entry for h in owners), *weights], None)
+        anywhere = [e for e in self._somewhere(name) if not e.consumer_app]
+        weights = [e for e in anywhere if e.self_hosted]
+        bound = layers([*(h.entry for h in owners), *(weights or anywhere)], None)
         return self._still(Resolution(bound, doubt(owners), f"made from {base}"), None)
 
 

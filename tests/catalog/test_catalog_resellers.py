@@ -59,6 +59,14 @@ def test_a_gateway_takes_no_place_of_the_licence_of_weights(bound):
     assert bound(ModelSource("meta", "meta-llama/Llama-3.1-8B", channel="self-hosted"), LLAMA) == (["llama-3.1"], None)
 
 
+def test_a_gateway_takes_no_place_of_terms_of_what_has_no_weights(bound):
+    lm = {"id": "lm", "models": ["acme-lm"], "channels": ["self-hosted"]}
+    made = ModelSource("acme", "acme-lm", channel="self-hosted", base_models=("claude-opus-4",))
+    assert bound(made, {}, lm) == (["anthropic-api", "gateway", "lm"], None)
+    closed = ModelSource("acme", "claude-opus-4", channel="self-hosted")
+    assert bound(closed, {}) == (["anthropic-api", "gateway"], "UNKNOWN_CHANNEL")
+
+
 def test_the_weights_of_others_are_not_an_owners_because_a_name_is_in_theirs(bound):
     tuned = {"models": ["acme/*bolt-7b*"], "kind": "derivative", "channels": ["self-hosted"]}
     assert bound(ModelSource("acme", "acme/my-bolt-7b", channel="self-hosted"), tuned) == (["gateway"], None)

@@ -174,7 +174,7 @@ def question(rng):
         ),
         "model": rng.choice([spelt, spelt, spelt, spelt.upper()]),
         "channel": rng.choice(channels),
-        "bases": rng.choice([[]] * 8 + [["bolt/bolt-7b"], ["acme-lm-open-7b"], ["zorp-1"]]),
+        "bases": rng.choice([[]] * 8 + [["bolt/bolt-7b"], ["acme-lm-open-7b"], ["zorp-1"], ["acme-lm-pro"]]),
         "terms": rng.choice([None] * 8 + ["deal", "deal-resell", "acme-api", "gone"]),
         "day": rng.choice(
             [None, *(date.fromisoformat(t) + timedelta(d) for t in (*TURNS, "2026-04-01") for d in (-1, 0, 1))]

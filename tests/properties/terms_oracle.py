@@ -36,8 +36,10 @@ def made_from(base, entries):
     """The same for what weights were made from: whoever took it took the weights, and nobody says when."""
     ids, _ = taken_apart(base, entries)
     public = [e for e in entries if not e.get("only_when_named") and e["kind"] != "reseller" and exact(e, ids)]
-    bound = best_of(public, ids) + best_of([e for e in public if "self-hosted" in e["channels"]], ids)
-    texts, over = at_the_time(bound, None)
+    weights = best_of([e for e in public if "self-hosted" in e["channels"]], ids)
+    programs = [e for e in public if not e.get("consumer_app")]
+    hosted = [e for e in programs if any(wins(e, at, public, ids) for at in e["channels"])]
+    texts, over = at_the_time(best_of(public, ids) + (weights or hosted), None)
     return texts, "UNKNOWN_TERMS" if over else None if public else "UNKNOWN_MODEL"
 
 
@@ -73,7 +75,7 @@ def public_terms(asked, ids, there, services, public):
         theirs = {p for e in weights for p in e["providers"]}
         strangers = [e for e in first if there not in e["channels"] and theirs and not theirs & set(e["providers"])]
         closed = any(there not in e["channels"] for e in first if e not in strangers)
-        return (first, "UNKNOWN_CHANNEL") if closed else (weights, None)
+        return (first + programs, "UNKNOWN_CHANNEL") if closed else (weights, None)
     if there:
         return anywhere, "UNKNOWN_CHANNEL"
     given, bound = asked["provider"].lower(), list(programs)
