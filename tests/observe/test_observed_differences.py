@@ -82,6 +82,18 @@ def test_what_answers_otherwise_is_a_difference_with_its_own_code(declared, seen
     assert reason in found(seen, declared=[declared])
 
 
+def test_a_digest_is_held_against_what_is_declared_of_the_same_channel():
+    """The same model through an API has no digest, and says nothing of the weights that were loaded here."""
+    api = replace(QWEN, channel="api.together.xyz", digest=None)
+    loaded = ObservedModel("Qwen/Qwen2.5-7B-Instruct", "qwen", digest="sha256:z", via=(Via.WEIGHTS,))
+    assert found(loaded, declared=[QWEN, api]) == [ReasonCode.OBSERVED_OTHER_MODEL]
+    assert found(replace(loaded, digest="sha256:q"), declared=[QWEN, api]) == []
+    nameless = replace(loaded, digest=None)
+    there, weights = replace(api, digest="sha256:q"), replace(QWEN, digest=None)
+    assert found(nameless, declared=[there, weights]) == [ReasonCode.OBSERVED_DIGEST_UNKNOWN]
+    assert found(nameless, declared=[there, QWEN]) == []
+
+
 def test_a_declaration_that_names_no_model_is_contradicted_by_any():
     assert found(SEEN_GPT) == [ReasonCode.OBSERVED_UNDECLARED_PROVIDER]
 

@@ -145,6 +145,8 @@ def _differences(
     model: ModelSource, declared: Sequence[ModelSource], terms: TermsSource, on: date | None
 ) -> Iterator[Difference]:
     meant = [m for m in declared if same_model(m.model, model.model)]
+    # A digest is of weights: what is declared of another channel says nothing of those that answered here.
+    here = [m for m in meant if _same_service(m, model, terms, on)]
     said = ", ".join(str(m) for m in declared[:3]) + (" and others" if len(declared) > 3 else "")
     if model.asserted_by is Assertion.INFERRED:
         how = f"nobody declares what made it; {model} was seen to answer, and stands in for a declaration"
@@ -156,13 +158,13 @@ def _differences(
         known = any(_same_service(m, model, terms, on) or _same_provider(m, model) for m in declared)
         reason = ReasonCode.OBSERVED_OTHER_MODEL if known else ReasonCode.OBSERVED_UNDECLARED_PROVIDER
         yield Difference(reason, model, f"{model} was seen to answer; {_declares(said)}")
-    elif not any(_same_service(m, model, terms, on) for m in meant):
+    elif not here:
         how = f"{model.model} was seen to answer through {model.channel}; {_declares(said)}"
         yield Difference(ReasonCode.OBSERVED_OTHER_CHANNEL, model, how)
-    elif model.digest and all(m.digest and m.digest != model.digest for m in meant):
+    elif model.digest and all(m.digest and m.digest != model.digest for m in here):
         how = f"the weights of {model.model} that were loaded have the digest {model.digest}, another than is declared"
         yield Difference(ReasonCode.OBSERVED_OTHER_MODEL, model, how)
-    if model.channel == SELF_HOSTED and not model.digest and not any(m.digest for m in meant):
+    if model.channel == SELF_HOSTED and not model.digest and not any(m.digest for m in here):
         how = f"{model.model} answered on this machine, and the digest of its weights was neither seen nor declared"
         yield Difference(ReasonCode.OBSERVED_DIGEST_UNKNOWN, model, how)
 
