@@ -121,9 +121,12 @@ class Log:
         if seq == 0:
             return GENESIS
         head = self._head(seq)
-        where = self._archive.describe(key_of(seq))
         if head is None:
-            raise LedgerError("batch is missing", where=where, fix=RESTORE)
+            raise LedgerError("batch is missing", where=self._archive.describe(key_of(seq)), fix=RESTORE)
+        return self._chain_in(head, seq)
+
+    def _chain_in(self, head: bytes, seq: int) -> str:
+        where = self._archive.describe(key_of(seq))
         try:
             return header_of(head, seq)[1]
         except OtherFormat as e:
@@ -137,7 +140,10 @@ class Log:
         Raises:
             LedgerError: when it is there and cannot be read.
         """
-        return seq == 0 or (self._head(seq) is not None and self.chain_of(seq) == chain)
+        if seq == 0:
+            return True
+        head = self._head(seq)
+        return head is not None and self._chain_in(head, seq) == chain
 
     def loose(self, seq: int = 0) -> list[int]:
         """Numbers after ``seq`` that have a file of their own.
