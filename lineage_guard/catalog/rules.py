@@ -92,11 +92,12 @@ def _rivals(document: Document, rivals: list[str], catalog: Catalog) -> tuple[st
             raise document.fail(f"no provider is called {rival!r}", ("organisation", "competes_with", i), fix)
         found.append(meant)
     everybody = {provider for meant in found for provider in meant}
+    company = _companies(names)
     for i, (rival, meant) in enumerate(zip(rivals, found, strict=True)):
-        companies = {_company(provider, names) for provider in meant}
-        if left := sorted(p for p in names.keys() - everybody if _company(p, names) in companies):
+        companies = {company[provider] for provider in meant}
+        if left := sorted(p for p in names.keys() - everybody if company[p] in companies):
             what = f"{rival!r} means {_told(meant)} and leaves out {_told(left)}, which is the same company"
-            whole = {provider for company in companies for provider in _meant(company, names)}
+            whole = {provider for each in companies for provider in _meant(each, names)}
             fix = f"write {_told(companies)}" if whole.issuperset(left) else f"list {_told(left)} as well"
             raise document.fail(what, ("organisation", "competes_with", i), fix)
     return tuple(sorted(everybody))
@@ -106,10 +107,14 @@ def _meant(rival: str, names: Mapping[str, Iterable[str]]) -> set[str]:
     return {provider for provider, known in names.items() if any(_is(rival.lower(), name) for name in known)}
 
 
-def _company(provider: str, names: Iterable[str]) -> str:
-    """The provider with whose name another's begins: Google of Google Cloud; itself where there is none."""
-    words = _words(provider)
-    return min((n for n in names if n == provider or (_words(n) and words[: len(_words(n))] == _words(n))), key=len)
+def _companies(names: Iterable[str]) -> dict[str, str]:
+    """Of each provider the one with whose name its own begins: Google of Google Cloud; itself where there is none."""
+    words = {name: _words(name) for name in names}
+
+    def begins(name: str, other: str) -> bool:
+        return name == other or (bool(words[other]) and words[name][: len(words[other])] == words[other])
+
+    return {name: min((other for other in words if begins(name, other)), key=len) for name in words}
 
 
 def _words(name: str) -> list[str]:
