@@ -200,12 +200,16 @@ class CatalogTerms:
                 by_channel.setdefault(channel.text, []).append(h)
         return list(dict.fromkeys(h.entry for rivals in by_channel.values() for h in most_specific(rivals)))
 
+    def _called(self, name: ModelName) -> list[Entry]:
+        """The same, of texts on what a program calls: none calls a chat app."""
+        return [e for e in self._somewhere(name) if not e.consumer_app]
+
     def _owned(self, asked: _Asked) -> list[Entry]:
         """The owner's texts, where nobody says on which of the owner's channels they were agreed to."""
         first = asked.owner_entries
-        # No program calls a chat app: only an id that is more its own than anybody else's is of it.
+        # Of a chat app is only an id that is more its own than anybody else's.
         first = [e for e in first if not e.consumer_app] or first
-        return list(dict.fromkeys([*first, *(e for e in self._somewhere(asked.name) if not e.consumer_app)]))
+        return list(dict.fromkeys([*first, *self._called(asked.name)]))
 
     def _not_covered(self, entry: Entry, asked: _Asked) -> str | None:
         """Why terms that the author names cannot stand alone; ``None`` when they can."""
@@ -318,7 +322,7 @@ class CatalogTerms:
         if not owners:
             return Resolution((), Unresolved.UNKNOWN_MODEL, f"no entry knows its base model {base}")
         # A service that offers it, too, does not take the place of the licence of the weights.
-        anywhere = [e for e in self._somewhere(name) if not e.consumer_app]
+        anywhere = self._called(name)
         weights = [e for e in anywhere if e.self_hosted]
         bound = layers([*(h.entry for h in owners), *(weights or anywhere)], None)
         return self._still(Resolution(bound, doubt(owners), f"made from {base}"), None)
