@@ -245,12 +245,9 @@ def _made_from(
     """The public nodes of a model; one without ancestors adds nothing: its own terms are there already."""
     for name in (model.model, *model.base_models):
         public = version_of(name)
-        made = known.get(public) if public is not None else None
-        if (
-            public is not None
-            and made is not None
-            and (made.inputs or any(m.model != public.name for m in made.models))
-        ):
+        if public is None or (made := known.get(public)) is None:
+            continue
+        if made.inputs or any(m.model != public.name for m in made.models):
             yield public
 
 

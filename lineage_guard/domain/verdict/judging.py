@@ -128,11 +128,13 @@ def _may_bind(base: ModelSource, day: date | None, terms: TermsSource) -> Iterat
     # A single text is the one of every day.
     everyday = [found] if day or len(found.layers) < 2 else [terms.resolve(base, on) for on in (date.min, *terms.turns)]
     for each in everyday:
-        if each.bases and base.direct and not each.unresolved:
+        if each.unresolved or not base.direct:
+            yield frozenset()
+        elif each.bases:
             # A fine-tune is of the family of what it was made from: of all of it, in whichever version that was taken.
             yield from (frozenset((t.id,)) for _, said in each.bases for t in said.layers)
         else:
-            yield frozenset(t.id for t in each.layers if base.direct and not each.unresolved)
+            yield frozenset(t.id for t in each.layers)
 
 
 def kinds_under(closure: Closure, policy: Policy) -> Iterator[tuple[Kind, Sequence[int], Policy]]:
