@@ -32,10 +32,13 @@ class Yaml12(yaml.SafeLoader):
     }
 
 
-SHIPPED = {
+#: Our policy files, as they are written.
+FILES = {
     name: yaml.load((files("lineage_guard.catalog") / f"policies/{name}.yaml").read_text(encoding="utf-8"), Yaml12)
-    for name in ("default", "strict", "research")
+    for name in ("default", "strict", "research", "observe")
 }
+#: Those that stop what they find.
+SHIPPED = {name: said for name, said in FILES.items() if name != "observe"}
 
 
 def noon(day):
@@ -88,6 +91,11 @@ def own_catalog(case, folder):
 def verdict(case, folder):
     catalog = own_catalog(case, folder)
     return judged(case, catalog, parse_policy(yaml.safe_dump(case["policy"]), "case.yaml", catalog))
+
+
+def findings(said):
+    """What a verdict finds, in the words that the oracle has."""
+    return {(f.rule, int(f.effect), f.model and f.model.model, f.terms and f.terms.id) for f in said.findings}
 
 
 def judged(case, catalog, policy):

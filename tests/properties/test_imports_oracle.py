@@ -1,20 +1,17 @@
 """Policies that import others decide what docs/policy.md says, by a naive account of it; no import is ever loosened."""
 
 import random
-from importlib.resources import files
 
 import imports_cases
 import imports_oracle
 import pytest
 import yaml
-from real_verdicts import SHIPPED, Yaml12, judged, own_catalog
+from real_verdicts import FILES, SHIPPED, judged, own_catalog
 from verdict_cases import NOW, a_case
 
 from lineage_guard.catalog import load_policy
 from lineage_guard.domain.errors import PolicyError
 
-OBSERVE = (files("lineage_guard.catalog") / "policies/observe.yaml").read_text(encoding="utf-8")
-FILES = {**SHIPPED, "observe": yaml.load(OBSERVE, Yaml12)}
 ORDER = {"ALLOW": 0, "WAIVED": 0, "WARN": 1, "UNKNOWN": 2, "BLOCK": 3}
 
 

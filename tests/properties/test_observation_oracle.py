@@ -2,13 +2,12 @@
 
 import random
 from dataclasses import replace
-from importlib.resources import files
 
 import observation_cases
 import observation_oracle
 import pytest
 import yaml
-from real_verdicts import SHIPPED, Yaml12, own_catalog, production
+from real_verdicts import FILES, findings, own_catalog, production
 from verdict_cases import NOW
 
 from lineage_guard.catalog.policy_file import parse_policy
@@ -17,9 +16,6 @@ from lineage_guard.domain.declared.observed import differences, observed_models
 from lineage_guard.domain.lineage.closure import close
 from lineage_guard.domain.rules.waivers import Waiver
 from lineage_guard.domain.verdict.decide import decide
-
-OBSERVE = (files("lineage_guard.catalog") / "policies/observe.yaml").read_text(encoding="utf-8")
-FILES = {**SHIPPED, "observe": yaml.load(OBSERVE, Yaml12)}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +58,4 @@ def test_what_follows_from_what_was_seen_is_what_the_page_says(folder, seed):
     said = decide(close(production(case, "student"), [data]), policy, waivers, case["use"], case["now"])
     decision, stops, found = observation_oracle.decide(case, "data")
     assert (said.decision.value, said.stops) == (decision, stops)
-    assert {(f.rule, int(f.effect), f.model and f.model.model, f.terms and f.terms.id) for f in said.findings} == {
-        (rule, effect, model, terms) for rule, effect, _, model, terms in found
-    }
+    assert findings(said) == {(rule, effect, model, terms) for rule, effect, _, model, terms in found}
